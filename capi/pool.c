@@ -1,0 +1,142 @@
+/* pool.c - the functions of tp/pool.h. */
+#include "tp/pool.h"
+
+#include "capi/gate.h"
+#include "core/object/default_pool.h"
+#include "core/sched/pool.h"
+
+static tp_status_t judge_config(const tp_pool_config_t *config)
+{
+    if (config->flags & ~(uint32_t)TP_POOL_CALLER_DRIVEN)
+        return TP_ERR_ARGUMENT;
+    if (config->thread_minimum > TPI_THREADS_MAXIMUM ||
+        config->thread_maximum > TPI_THREADS_MAXIMUM)
+        return TP_ERR_ARGUMENT;
+    if (config->idle_timeout < 0 || config->stall_threshold < 0 ||
+        config->io_backend > TP_IO_BACKEND_URING)
+        return TP_ERR_ARGUMENT;
+    if (config->flags & TP_POOL_CALLER_DRIVEN || config->stall_threshold != 0)
+        return TP_ERR_UNSUPPORTED;
+    return TP_OK;
+}
+
+static tp_status_t create(const tp_pool_config_t *given, tp_pool_t **pool_out)
+{
+    tp_pool_config_t config = TP_POOL_CONFIG_INIT;
+    struct tpi_pool *pool;
+    tp_status_t status = TP_OK;
+    if (!pool_out)
+        return TP_ERR_ARGUMENT;
+    *pool_out = NULL;
+    if (given)
+        status = tpi_gate_read(&config, sizeof config, sizeof(tp_pool_config_t), given);
+    if (status == TP_OK)
+        status = judge_config(&config);
+    if (status == TP_OK)
+        status = tpi_pool_create(&config, false, &pool);
+    if (status == TP_OK)
+        *pool_out = tpi_handle_make(TPI_KIND_POOL, &pool->slot);
+    return status;
+}
+
+tp_status_t tp_pool_create(const tp_pool_config_t *config, tp_pool_t **pool_out)
+{
+    return tpi_gate_result(__func__, NULL, create(config, pool_out));
+}
+
+tp_status_t tp_pool_default(tp_pool_t **pool_out)
+{
+    struct tpi_pool *pool;
+    if (!pool_out)
+        return tpi_gate_result(__func__, NULL, TP_ERR_ARGUMENT);
+    *pool_out = NULL;
+    tp_status_t status = tpi_default_pool(&pool);
+    if (status == TP_OK)
+        *pool_out = tpi_handle_make(TPI_KIND_POOL, &pool->slot);
+    return tpi_gate_result(__func__, NULL, status);
+}
+
+/* A private pool behind an open handle. */
+static tp_status_t find(tp_pool_t *handle, bool private_only, struct tpi_pool **pool_out)
+{
+    uint32_t generation;
+    *pool_out = tpi_gate_slot(TPI_KIND_POOL, handle, &generation);
+    if (!*pool_out)
+        return TP_ERR_HANDLE;
+    return private_only && (*pool_out)->is_default ? TP_ERR_UNSUPPORTED : TP_OK;
+}
+
+tp_status_t tp_pool_set_thread_minimum(tp_pool_t *handle, uint32_t minimum)
+{
+    struct tpi_pool *pool;
+    tp_status_t status = find(handle, true, &pool);
+    if (status == TP_OK && minimum > TPI_THREADS_MAXIMUM)
+        status = TP_ERR_ARGUMENT;
+    if (status == TP_OK)
+        status = tpi_pool_set_minimum(pool, minimum);
+    return tpi_gate_result(__func__, handle, status);
+}
+
+tp_status_t tp_pool_set_thread_maximum(tp_pool_t *handle, uint32_t maximum)
+{
+    struct tpi_pool *pool;
+    tp_status_t status = find(handle, true, &pool);
+    if (status == TP_OK && maximum > TPI_THREADS_MAXIMUM)
+        status = TP_ERR_ARGUMENT;
+    if (status == TP_OK)
+        tpi_pool_set_maximum(pool, maximum);
+    return tpi_gate_result(__func__, handle, status);
+}
+
+tp_status_t tp_pool_set_stack(tp_pool_t *handle, uint64_t reserve, uint64_t commit)
+{
+    struct tpi_pool *pool;
+    tp_status_t status = find(handle, true, &pool);
+    if (status == TP_OK)
+        tpi_pool_set_stack(pool, reserve, commit);
+    return tpi_gate_result(__func__, handle, status);
+}
+
+tp_status_t tp_pool_get_stack(tp_pool_t *handle, uint64_t *reserve, uint64_t *commit)
+{
+    struct tpi_pool *pool;
+    if (!reserve || !commit)
+        return tpi_gate_result(__func__, handle, TP_ERR_ARGUMENT);
+    *reserve = *commit = 0;
+    tp_status_t status = find(handle, false, &pool);
+    if (status == TP_OK)
+        tpi_pool_get_stack(pool, reserve, commit);
+    return tpi_gate_result(__func__, handle, status);
+}
+
+tp_status_t tp_pool_get_stats(tp_pool_t *handle, tp_pool_stats_t *stats)
+{
+    tp_pool_stats_t own = TP_POOL_STATS_INIT;
+    struct tpi_pool *pool;
+    if (!stats)
+        return tpi_gate_result(__func__, handle, TP_ERR_ARGUMENT);
+    tp_status_t status = tpi_gate_size(sizeof(tp_pool_stats_t), stats);
+    if (status != TP_OK)
+        return tpi_gate_result(__func__, handle, status);
+    status = find(handle, false, &pool);
+    if (status == TP_OK)
+        tpi_pool_stats(pool, &own);
+    tpi_gate_write(&own, sizeof own, stats);
+    return tpi_gate_result(__func__, handle, status);
+}
+
+tp_status_t tp_pool_close(tp_pool_t *handle)
+{
+    uint32_t generation;
+    if (!handle)
+        return TP_OK;
+    struct tpi_pool *pool = tpi_gate_slot(TPI_KIND_POOL, handle, &generation);
+    tp_status_t status = TP_ERR_HANDLE;
+    if (pool && pool->is_default)
+        status = TP_ERR_UNSUPPORTED;
+    else if (pool && tpi_slab_retire(&pool->slot, generation)) {
+        tpi_pool_close(pool);
+        status = TP_OK;
+    }
+    return tpi_gate_result(__func__, handle, status);
+}

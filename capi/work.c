@@ -1,0 +1,99 @@
+/* work.c - the functions of tp/work.h: simple callbacks and work objects. */
+#include "tp/work.h"
+
+#include "capi/gate.h"
+#include "core/object/object.h"
+
+/* The choices of an environment, which may be NULL. */
+static tp_status_t read_env(const tp_env_t *handle, struct tpi_profile *profile_out)
+{
+    uint32_t generation;
+    *profile_out = tpi_profile_default;
+    if (!handle)
+        return TP_OK;
+    struct tpi_env *env = tpi_gate_slot(TPI_KIND_ENV, handle, &generation);
+    return env ? tpi_env_read(env, generation, profile_out) : TP_ERR_HANDLE;
+}
+
+tp_status_t tp_try_submit(tp_simple_fn callback, void *context, const tp_env_t *env)
+{
+    struct tpi_profile profile;
+    struct tpi_object *object;
+    tp_status_t status = callback ? read_env(env, &profile) : TP_ERR_ARGUMENT;
+    if (status == TP_OK) {
+        struct tpi_spec spec = {.kind = TPI_KIND_SIMPLE,
+                                .submitted = true,
+                                .simple = callback,
+                                .context = context,
+                                .profile = &profile};
+        status = tpi_object_create(&spec, &object);
+    }
+    if (status == TP_OK)
+        tpi_object_launch(object);
+    return tpi_gate_result(__func__, env, status);
+}
+
+static tp_status_t create(tp_work_fn callback, void *context, const tp_env_t *env,
+                          tp_work_t **work_out)
+{
+    struct tpi_profile profile;
+    struct tpi_object *object;
+    if (!work_out)
+        return TP_ERR_ARGUMENT;
+    *work_out = NULL;
+    if (!callback)
+        return TP_ERR_ARGUMENT;
+    tp_status_t status = read_env(env, &profile);
+    if (status != TP_OK)
+        return status;
+    struct tpi_spec spec = {
+        .kind = TPI_KIND_WORK, .work = callback, .context = context, .profile = &profile};
+    status = tpi_object_create(&spec, &object);
+    if (status == TP_OK)
+        *work_out = object->handle;
+    return status;
+}
+
+tp_status_t tp_work_create(tp_work_fn callback, void *context, const tp_env_t *env,
+                           tp_work_t **work_out)
+{
+    return tpi_gate_result(__func__, env, create(callback, context, env, work_out));
+}
+
+tp_status_t tp_work_submit(tp_work_t *work)
+{
+    uint32_t generation;
+    struct tpi_object *object = tpi_gate_slot(TPI_KIND_WORK, work, &generation);
+    tp_status_t status = object ? tpi_object_submit(object, generation, 1) : TP_ERR_HANDLE;
+    return tpi_gate_result(__func__, work, status);
+}
+
+tp_status_t tp_work_submit_many(tp_work_t *work, uint32_t count)
+{
+    uint32_t generation;
+    struct tpi_object *object = tpi_gate_slot(TPI_KIND_WORK, work, &generation);
+    tp_status_t status = object ? tpi_object_submit(object, generation, count) : TP_ERR_HANDLE;
+    return tpi_gate_result(__func__, work, status);
+}
+
+tp_status_t tp_work_wait(tp_work_t *work, bool cancel_pending, int64_t timeout)
+{
+    uint32_t generation;
+    struct tpi_object *object = tpi_gate_slot(TPI_KIND_WORK, work, &generation);
+    tp_status_t status = TP_ERR_HANDLE;
+    if (object && timeout < 0)
+        status = TP_ERR_ARGUMENT;
+    else if (object)
+        status = tpi_object_wait(object, generation, cancel_pending, timeout);
+    return tpi_gate_result(__func__, work, status);
+}
+
+tp_status_t tp_work_close(tp_work_t *work)
+{
+    uint32_t generation;
+    if (!work)
+        return TP_OK;
+    struct tpi_object *object = tpi_gate_slot(TPI_KIND_WORK, work, &generation);
+    tp_status_t status = object ? tpi_object_close(object, generation) : TP_ERR_HANDLE;
+    return tpi_gate_result(__func__, work, status);
+}

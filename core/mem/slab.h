@@ -1,0 +1,92 @@
+/* slab.h - type-stable memory for everything a handle or a ticket can name.
+ *
+ * A slot, once made, stays a slot of its kind for as long as the process lives: memory never goes
+ * back to the system. So a stale handle, a late ticket or a slow waker may always look at a slot;
+ * the generation (and the state word) tell it that its object is gone. Fields that such a latecomer
+ * reads are atomic words; the lock words inside slots are never re-initialised.
+ *
+ *   index     slab number : 22 | slot in the slab : 10     what a ticket and a handle carry
+ *   generation  odd while the slot is in use, even while it is free; only grows
+ *
+ * Free slots wait in first-in-first-out order, so that a slot rests as long as possible. Any thread
+ * may call anything here at any time. tpi_slab_new is the only function that allocates. */
+#ifndef TPI_MEM_SLAB_H
+#define TPI_MEM_SLAB_H
+
+#include "core/base/list.h"
+#include "core/os/os.h"
+#include "tpp_tune.h"
+
+/* The kinds of slots; those below TPI_KIND_WORKER have handles, and the number is the type in the
+ * handle: never reorder, only append. */
+enum tpi_kind {
+    TPI_KIND_NONE,
+    TPI_KIND_POOL,
+    TPI_KIND_ENV,
+    TPI_KIND_WORK,
+    TPI_KIND_GROUP,
+    TPI_KIND_INSTANCE, /* no slot: see object/instance.h */
+    TPI_KIND_EVENT,
+    TPI_KIND_SEMAPHORE,
+    TPI_KIND_MUTEX,
+    TPI_KIND_SIMPLE = 12,
+    TPI_KIND_WORKER,
+    TPI_KIND_THREAD,
+    TPI_KIND_COUNT
+};
+
+struct tpi_slot {
+    tpp_u32 generation;   /* atomic: see [SL2] */
+    uint32_t index;       /* set when the slab is made, then read-only */
+    struct tpi_link free; /* under the kind's lock, or owned by the magazine that holds it */
+};
+
+/* A few free slots that one thread keeps at hand. */
+struct tpi_magazine {
+    uint32_t count;
+    struct tpi_slot *slots[TPP_MAGAZINE];
+};
+
+/* A free slot of `size` bytes (the same for a kind every time), its generation already odd;
+ * everything behind the header is as its last user left it (zero the first time). NULL when memory
+ * is out. */
+struct tpi_slot *tpi_slab_new(enum tpi_kind kind, size_t size,
+                              struct tpi_magazine *magazine_or_null);
+void tpi_slab_free(enum tpi_kind kind, struct tpi_slot *slot, struct tpi_magazine *magazine_or_null);
+
+/* Ends the life of the slot's handle without freeing the slot: from now on `generation` is stale.
+ * True for exactly one caller per generation. */
+bool tpi_slab_retire(struct tpi_slot *slot, uint32_t generation);
+
+/* Gives all slots of the magazine back. */
+void tpi_slab_flush(enum tpi_kind kind, struct tpi_magazine *magazine);
+
+/* The slot with that index if it is of that kind, in use or not; NULL for an index that never was.
+ * TPI_KIND_NONE: of any kind. */
+struct tpi_slot *tpi_slab_at(enum tpi_kind kind, uint32_t index);
+
+/* Calls `visit` for every slot of a kind that ever was; stops when it returns false. */
+void tpi_slab_each(enum tpi_kind kind, bool (*visit)(struct tpi_slot *slot, void *context),
+                   void *context);
+
+/* Has anything ever been allocated? */
+bool tpi_slab_used(void);
+
+/* How many slots of a kind are in use. Exact only when nobody is allocating. */
+uint32_t tpi_slab_in_use(enum tpi_kind kind);
+
+/* Forgets everything, as in a process that has just begun. For tests whose memory dies with them. */
+void tpi_slab_reset(void);
+
+static inline uint32_t tpi_slot_generation(struct tpi_slot *slot)
+{
+    /* [SL2] acquire: pairs with the release when a slot is taken or freed. */
+    return tpp_load_acquire(&slot->generation);
+}
+
+static inline bool tpi_slot_live(uint32_t generation)
+{
+    return generation & 1;
+}
+
+#endif

@@ -1,0 +1,196 @@
+/* group.c - cleanup groups: joining, leaving, and closing all members at once. */
+#include "core/object/group.h"
+
+#include "core/object/instance.h"
+
+static bool enter(struct tpi_group *group, uint32_t generation)
+{
+    tpi_lock_take(&group->lock);
+    if (tpi_slot_generation(&group->slot) == generation)
+        return true;
+    tpi_lock_drop(&group->lock);
+    return false;
+}
+
+tp_status_t tpi_group_create(struct tpi_group **group_out)
+{
+    struct tpi_slot *slot = tpi_slab_new(TPI_KIND_GROUP, sizeof(struct tpi_group), NULL);
+    if (!slot)
+        return TP_ERR_NO_MEMORY;
+    struct tpi_group *group = tpi_container(slot, struct tpi_group, slot);
+    tpi_lock_take(&group->lock); /* a stale handle may be looking */
+    tpi_list_init(&group->members);
+    tpi_list_init(&group->closing);
+    group->closer = 0;
+    tpi_lock_drop(&group->lock);
+    *group_out = group;
+    return TP_OK;
+}
+
+tp_status_t tpi_group_close(struct tpi_group *group, uint32_t generation)
+{
+    if (!enter(group, generation))
+        return TP_ERR_HANDLE;
+    bool busy = group->closer != 0 || !tpi_list_empty(&group->members);
+    if (!busy)
+        tpi_slab_retire(&group->slot, generation);
+    tpi_lock_drop(&group->lock);
+    if (busy)
+        return TP_ERR_BUSY;
+    tpi_slab_free(TPI_KIND_GROUP, &group->slot, NULL);
+    return TP_OK;
+}
+
+tp_status_t tpi_group_join(struct tpi_group *group, uint32_t generation,
+                           struct tpi_object *object)
+{
+    if (!enter(group, generation))
+        return TP_ERR_CLOSED;
+    object->group = group;
+    tpi_list_push_back(&group->members, &object->member);
+    tpi_lock_drop(&group->lock);
+    return TP_OK;
+}
+
+/* Something a sleeper in wait_change waits for has happened. Drops the lock; the group may be gone
+ * at once. */
+static void announce(struct tpi_group *group)
+{
+    uint32_t waiters = tpp_peek(&group->waiters);
+    /* [GR1] release: pairs with nothing but the lock, under which sleepers read it; the sleep
+     * itself compares. */
+    tpp_store_release(&group->changes, tpp_peek(&group->changes) + 1);
+    tpi_lock_drop(&group->lock);
+    if (waiters > 0)
+        tpp_wake(&group->changes, UINT32_MAX);
+}
+
+void tpi_group_leave(struct tpi_group *group, struct tpi_object *object)
+{
+    tpi_lock_take(&group->lock);
+    tpi_list_remove(&object->member);
+    announce(group);
+}
+
+/* Sleeps until a member has left or a closer is done. The lock is dropped meanwhile. */
+static void wait_change(struct tpi_group *group)
+{
+    uint32_t seen = tpp_peek(&group->changes);
+    tpp_store_relaxed(&group->waiters, tpp_peek(&group->waiters) + 1); /* relaxed: under lock */
+    tpi_lock_drop(&group->lock);
+    tpi_blocking_enter();
+    tpp_wait(&group->changes, seen, TPP_FOREVER); /* [GR1] */
+    tpi_blocking_leave();
+    tpi_lock_take(&group->lock);
+    tpp_store_relaxed(&group->waiters, tpp_peek(&group->waiters) - 1); /* relaxed: under lock */
+}
+
+/* Becomes the one closer, waiting for the one before. Lock held; false if the group has gone. */
+static bool become_closer(struct tpi_group *group, uint32_t generation)
+{
+    while (group->closer != 0) {
+        wait_change(group);
+        if (tpi_slot_generation(&group->slot) != generation)
+            return false;
+    }
+    group->closer = tpp_thread_id();
+    tpi_list_splice_back(&group->closing, &group->members);
+    return true;
+}
+
+/* The last holder of a member tells the application, if it was cancelled, and frees it. */
+static void dispose(struct tpi_object *object, bool cancelled, void *cleanup_context)
+{
+    if (cancelled && object->cancel)
+        object->cancel(object->context, cleanup_context);
+    tpi_object_free(object);
+}
+
+/* Drops what is pending of every member. Those that had no other holder left - simple callbacks
+ * that will never start, objects closed with posts still queued - go to `orphans`. Lock held. */
+static void cancel_all(struct tpi_group *group, struct tpi_link *orphans)
+{
+    struct tpi_link *next;
+    for (struct tpi_link *link = group->closing.next; link != &group->closing; link = next) {
+        struct tpi_object *object = tpi_container(link, struct tpi_object, member);
+        next = link->next;
+        /* peek: a member that is linked has not been freed. */
+        if (tpi_object_cancel(object, tpp_peek(&object->task.slot.generation))) {
+            tpi_list_remove(link);
+            tpi_list_push_back(orphans, link);
+        }
+    }
+}
+
+static void dispose_orphans(struct tpi_link *orphans, void *cleanup_context)
+{
+    while (!tpi_list_empty(orphans)) {
+        struct tpi_object *object = tpi_container(orphans->next, struct tpi_object, member);
+        tpi_list_remove(&object->member);
+        /* One that was closed on its own gets no cancel callback; a simple one has no handle. */
+        dispose(object, object->task.kind == TPI_KIND_SIMPLE, cleanup_context);
+    }
+}
+
+/* The member is not idle yet: sleeps until it may be. Lock held, dropped meanwhile. */
+static void wait_member(struct tpi_group *group, struct tpi_object *object, uint32_t seen)
+{
+    uint32_t generation = tpp_peek(&object->task.slot.generation);
+    tpi_lock_drop(&group->lock);
+    if (!tpi_object_help(object, generation)) {
+        tpi_blocking_enter();
+        tpp_wait(&object->task.done_seq, seen, TPP_FOREVER); /* [ST2] */
+        tpi_blocking_leave();
+    }
+    tpi_lock_take(&group->lock);
+}
+
+/* Waits for the members one by one and closes them. Lock held, dropped around user code. */
+static void close_all(struct tpi_group *group, bool cancel, void *cleanup_context)
+{
+    /* Ends: nothing joins `closing`, and each member leaves it once it is idle. */
+    while (!tpi_list_empty(&group->closing)) {
+        struct tpi_object *object = tpi_container(group->closing.next, struct tpi_object, member);
+        uint32_t seen = tpp_load_acquire(&object->task.done_seq); /* [ST2] */
+        struct tpi_applied applied = tpi_task_apply(&object->task, TPI_EVENT_RELEASE, 0);
+        if (applied.effects & TPI_EFFECT_FREE) {
+            tpi_list_remove(&object->member);
+            tpi_lock_drop(&group->lock);
+            dispose(object, cancel, cleanup_context);
+            tpi_lock_take(&group->lock);
+        } else if (tpi_state_idle(applied.before)) {
+            wait_change(group); /* it was closed on its own, and whoever frees it is on the way */
+        } else {
+            wait_member(group, object, seen);
+        }
+    }
+}
+
+tp_status_t tpi_group_close_members(struct tpi_group *group, uint32_t generation,
+                                    bool cancel_pending, void *cleanup_context)
+{
+    struct tpi_link orphans;
+    tpi_list_init(&orphans);
+    if (tpi_instance_in_group(group))
+        return TP_ERR_DEADLOCK;
+    if (!enter(group, generation))
+        return TP_ERR_HANDLE;
+    if (group->closer == tpp_thread_id()) {
+        tpi_lock_drop(&group->lock);
+        return TP_ERR_DEADLOCK; /* from a cancel callback of this very call */
+    }
+    if (!become_closer(group, generation)) {
+        tpi_lock_drop(&group->lock);
+        return TP_ERR_HANDLE;
+    }
+    if (cancel_pending) {
+        cancel_all(group, &orphans);
+        tpi_lock_drop(&group->lock);
+        dispose_orphans(&orphans, cleanup_context);
+        tpi_lock_take(&group->lock);
+    }
+    close_all(group, cancel_pending, cleanup_context);
+    group->closer = 0;
+    announce(group);
+    return TP_OK;
+}

@@ -1,0 +1,63 @@
+/* instance.c - what a running callback may ask for. */
+#include "core/object/instance.h"
+
+#include "core/sched/park.h"
+
+static struct tpi_instance *innermost(void)
+{
+    struct tpi_thread *thread = tpi_thread_self();
+    return thread ? thread->instance : NULL;
+}
+
+struct tpi_instance *tpi_instance_find(const void *handle)
+{
+    struct tpi_instance *instance = innermost();
+    while (instance && instance->handle != handle)
+        instance = instance->outer;
+    return instance;
+}
+
+bool tpi_instance_running(const struct tpi_object *object, uint32_t generation)
+{
+    for (struct tpi_instance *instance = innermost(); instance; instance = instance->outer)
+        if (instance->object == object && instance->generation == generation &&
+            !instance->disassociated)
+            return true;
+    return false;
+}
+
+bool tpi_instance_in_group(const struct tpi_group *group)
+{
+    for (struct tpi_instance *instance = innermost(); instance; instance = instance->outer)
+        if (instance->object->group == group)
+            return true;
+    return false;
+}
+
+tp_status_t tpi_instance_may_run_long(struct tpi_instance *instance)
+{
+    struct tpi_pool *pool = tpi_task_target(&instance->object->task).home;
+    if (!instance->long_running) {
+        instance->long_running = true;
+        tpp_add_relaxed(&pool->blocked, 1); /* relaxed: read again by every decision */
+    }
+    return tpi_park_spare(pool) ? TP_OK : TP_ERR_TOO_MANY_THREADS;
+}
+
+void tpi_instance_disassociate(struct tpi_instance *instance)
+{
+    if (instance->disassociated)
+        return;
+    struct tpi_target target = tpi_task_target(&instance->object->task);
+    struct tpi_pool *pool = target.home;
+    struct tpi_applied applied =
+        tpi_inject_disassociate(&pool->inject[target.priority], &instance->object->task);
+    instance->disassociated = true;
+    tpi_object_effects(instance->object, &target, &applied);
+}
+
+bool tpi_instance_cancel_requested(const struct tpi_instance *instance)
+{
+    /* relaxed: a wish that is seen sooner or later. */
+    return tpp_load_relaxed(&instance->object->cancels) != instance->cancels;
+}

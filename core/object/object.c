@@ -1,0 +1,324 @@
+/* object.c - the life of a callback object, from creation to the last one out. */
+#include "core/object/object.h"
+
+#include <string.h>
+
+#include "core/object/default_pool.h"
+#include "core/object/group.h"
+#include "core/object/handle.h"
+#include "core/object/instance.h"
+#include "core/sched/park.h"
+
+/* ---- creation -------------------------------------------------------------------------------- */
+
+static struct tpi_magazine *magazine(enum tpi_kind kind, struct tpi_thread *thread)
+{
+    return kind == TPI_KIND_SIMPLE && thread ? &thread->simples : NULL;
+}
+
+/* Joins the pool that the profile names. */
+static tp_status_t join_pool(const struct tpi_profile *profile, struct tpi_pool **pool_out)
+{
+    uint32_t generation;
+    if (!profile->pool) {
+        tp_status_t status = tpi_default_pool(pool_out);
+        return status == TP_OK ? tpi_pool_join(*pool_out) : status;
+    }
+    struct tpi_pool *pool = tpi_handle_slot(TPI_KIND_POOL, profile->pool, &generation);
+    if (!pool)
+        return TP_ERR_CLOSED;
+    tp_status_t status = tpi_pool_join(pool);
+    if (status != TP_OK)
+        return status;
+    *pool_out = pool;
+    /* Once joined, the pool stays; but it may have become another one before. */
+    if (tpi_slot_generation(&pool->slot) == generation)
+        return TP_OK;
+    tpi_pool_leave(pool);
+    return TP_ERR_CLOSED;
+}
+
+static tp_status_t join_group(const struct tpi_profile *profile, struct tpi_object *object)
+{
+    uint32_t generation;
+    object->group = NULL;
+    if (!profile->group)
+        return TP_OK;
+    struct tpi_group *group = tpi_handle_slot(TPI_KIND_GROUP, profile->group, &generation);
+    return group ? tpi_group_join(group, generation, object) : TP_ERR_CLOSED;
+}
+
+static uint32_t traits(const struct tpi_profile *profile)
+{
+    uint32_t limit = profile->concurrency_limit;
+    if (limit >= TPI_STATE_ROOM_MAX)
+        limit = 0; /* more than can ever run at once is no limit */
+    return profile->priority | (profile->runs_long ? TPI_TRAIT_RUNS_LONG : 0) |
+           limit << TPI_TRAIT_LIMIT_SHIFT;
+}
+
+static void fill(struct tpi_object *object, const struct tpi_spec *spec)
+{
+    const struct tpi_profile *profile = spec->profile;
+    if (spec->kind == TPI_KIND_SIMPLE)
+        object->function.simple = spec->simple;
+    else
+        object->function.work = spec->work;
+    object->context = spec->context;
+    object->handle = spec->submitted ? NULL : tpi_handle_make(spec->kind, &object->task.slot);
+    object->cancel = profile->cancel;
+    object->finalizer = profile->finalizer;
+    object->release = profile->release;
+    object->limited = false;
+    memcpy(object->name, profile->name, sizeof object->name);
+    /* relaxed: nobody knows the object yet. */
+    tpp_store_relaxed(&object->cancels, (uint64_t)tpp_peek(&object->task.slot.generation) << 32);
+}
+
+/* One place in the pool's queue of simple callbacks, if it has a limit. */
+static tp_status_t take_place(struct tpi_pool *pool, struct tpi_object *object)
+{
+    if (object->task.kind != TPI_KIND_SIMPLE || pool->queue_limit == 0)
+        return TP_OK;
+    /* relaxed: a count that orders nothing. */
+    if (tpp_add_relaxed(&pool->simples, 1) >= pool->queue_limit) {
+        tpp_sub_relaxed(&pool->simples, 1);
+        return TP_ERR_BUSY;
+    }
+    object->limited = true;
+    return TP_OK;
+}
+
+static tp_status_t enter_pool_and_group(struct tpi_object *object, const struct tpi_spec *spec,
+                                        struct tpi_pool *pool)
+{
+    tp_status_t status = take_place(pool, object);
+    if (status != TP_OK)
+        return status;
+    /* peek: the pool, once joined, does not change its life. */
+    tpi_task_init(&object->task, traits(spec->profile), pool, tpp_peek(&pool->birth),
+                  spec->submitted);
+    status = join_group(spec->profile, object);
+    if (status != TP_OK && object->limited)
+        tpp_sub_relaxed(&pool->simples, 1); /* relaxed: as above */
+    return status;
+}
+
+static tp_status_t build(struct tpi_object *object, const struct tpi_spec *spec)
+{
+    const struct tpi_profile *profile = spec->profile;
+    struct tpi_pool *pool;
+    object->task.kind = spec->kind;
+    object->task.run = tpi_callback_run;
+    object->library = NULL;
+    fill(object, spec);
+    if (profile->library && tpp_library_pin(profile->library, &object->library) != 0)
+        return TP_ERR_ARGUMENT;
+    tp_status_t status = join_pool(profile, &pool);
+    if (status == TP_OK) {
+        status = enter_pool_and_group(object, spec, pool);
+        if (status == TP_OK)
+            return TP_OK;
+        tpi_pool_leave(pool);
+    }
+    if (object->library)
+        tpp_library_close(object->library);
+    return status;
+}
+
+tp_status_t tpi_object_create(const struct tpi_spec *spec, struct tpi_object **object_out)
+{
+    struct tpi_thread *thread =
+        spec->kind == TPI_KIND_SIMPLE ? tpi_thread_ensure() : tpi_thread_self();
+    struct tpi_slot *slot =
+        tpi_slab_new(spec->kind, sizeof(struct tpi_object), magazine(spec->kind, thread));
+    if (!slot)
+        return TP_ERR_NO_MEMORY;
+    struct tpi_object *object = tpi_container(slot, struct tpi_object, task.slot);
+    tp_status_t status = build(object, spec);
+    if (status == TP_OK)
+        *object_out = object;
+    else
+        tpi_slab_free(spec->kind, slot, magazine(spec->kind, thread));
+    return status;
+}
+
+void tpi_object_launch(struct tpi_object *object)
+{
+    struct tpi_target target = tpi_task_target(&object->task);
+    struct tpi_worker *worker = tpi_worker_self();
+    uint32_t epoch = tpi_state_epoch(tpp_peek(&object->task.word));
+    tpi_pool_count_submitted(target.home, worker, target.priority, 1);
+    tpi_pool_publish(&target, &object->task, epoch, worker);
+}
+
+/* ---- effects and the end --------------------------------------------------------------------- */
+
+void tpi_object_free(struct tpi_object *object)
+{
+    struct tpi_pool *pool = tpi_task_target(&object->task).home;
+    enum tpi_kind kind = object->task.kind;
+    void *library = object->library;
+    if (object->release)
+        object->release(object->context);
+    if (object->group)
+        tpi_group_leave(object->group, object);
+    tpi_slab_free(kind, &object->task.slot, magazine(kind, tpi_thread_self()));
+    tpi_pool_leave(pool);
+    if (library)
+        tpp_library_close(library);
+}
+
+void tpi_object_effects(struct tpi_object *object, const struct tpi_target *target,
+                        const struct tpi_applied *applied)
+{
+    if (applied->effects & TPI_EFFECT_ENQUEUE)
+        tpi_pool_publish(target, &object->task, tpi_state_epoch(applied->after),
+                         tpi_worker_self());
+    if (applied->effects & TPI_EFFECT_WAKE)
+        tpi_task_wake(&object->task);
+    if (applied->effects & TPI_EFFECT_FREE)
+        tpi_object_free(object);
+}
+
+/* ---- the functions behind a handle ----------------------------------------------------------- */
+
+tp_status_t tpi_object_submit(struct tpi_object *object, uint32_t generation, uint32_t posts)
+{
+    struct tpi_target target = tpi_task_target(&object->task);
+    struct tpi_worker *worker = tpi_worker_self();
+    /* Counted first: once posted, the callback may run, and the pool be gone, at any moment. */
+    tpi_pool_count_submitted(target.home, worker, target.priority, posts);
+    struct tpi_applied applied =
+        tpi_task_apply_handle(&object->task, generation, TPI_EVENT_SUBMIT, posts);
+    if (applied.effects & TPI_EFFECT_REFUSED) {
+        tpi_pool_count_submitted(target.home, worker, target.priority, -(uint64_t)posts);
+        return applied.effects & TPI_EFFECT_LIMIT ? TP_ERR_LIMIT : TP_ERR_HANDLE;
+    }
+    if (applied.effects & TPI_EFFECT_ENQUEUE)
+        tpi_pool_publish(&target, &object->task, tpi_state_epoch(applied.after), worker);
+    return TP_OK;
+}
+
+tp_status_t tpi_object_close(struct tpi_object *object, uint32_t generation)
+{
+    struct tpi_target target = tpi_task_target(&object->task);
+    struct tpi_applied applied =
+        tpi_task_apply_handle(&object->task, generation, TPI_EVENT_CLOSE, 0);
+    if (applied.effects & TPI_EFFECT_REFUSED)
+        return TP_ERR_HANDLE;
+    tpi_object_effects(object, &target, &applied);
+    return TP_OK;
+}
+
+/* Callbacks of that generation that run now find the count changed, sooner or later. */
+static void request_cancel(struct tpi_object *object, uint32_t generation)
+{
+    uint64_t seen = tpp_load_relaxed(&object->cancels); /* relaxed: a wish, it orders nothing */
+    while (seen >> 32 == generation && !tpp_cas_relaxed(&object->cancels, &seen, seen + 1))
+        ; /* ends: a failed swap is somebody else's request, or the object's end */
+}
+
+bool tpi_object_cancel(struct tpi_object *object, uint32_t generation)
+{
+    struct tpi_target target = tpi_task_target(&object->task);
+    struct tpi_pool *pool = target.home;
+    request_cancel(object, generation);
+    struct tpi_applied applied =
+        tpi_inject_cancel_handle(&pool->inject[target.priority], &object->task, generation);
+    if (applied.effects & TPI_EFFECT_REFUSED)
+        return false;
+    uint32_t dropped = tpi_state_pending(applied.before);
+    tpp_probe(TPP_PROBE_DROP, &object->task, dropped);
+    tpp_add_acq_rel(&pool->cancelled[target.priority], dropped); /* [CT1] */
+    if (applied.effects & TPI_EFFECT_WAKE)
+        tpi_task_wake(&object->task);
+    bool last = applied.effects & TPI_EFFECT_FREE;
+    if (last && object->limited)
+        tpp_sub_relaxed(&pool->simples, 1); /* relaxed: a count that orders nothing */
+    return last;
+}
+
+/* ---- waiting --------------------------------------------------------------------------------- */
+
+int64_t tpi_deadline(int64_t timeout_ns)
+{
+    if (timeout_ns == TP_INFINITE)
+        return TPP_FOREVER;
+    int64_t now = tpp_now(TPP_CLOCK_MONOTONIC);
+    return timeout_ns > TPP_FOREVER - now ? TPP_FOREVER : now + timeout_ns;
+}
+
+void tpi_blocking_enter(void)
+{
+    struct tpi_worker *worker = tpi_worker_self();
+    if (!worker)
+        return;
+    tpp_add_relaxed(&worker->pool->blocked, 1); /* relaxed: read again by every decision */
+    if (tpi_park_work_visible(worker->pool))
+        tpi_park_spare(worker->pool);
+}
+
+void tpi_blocking_leave(void)
+{
+    struct tpi_worker *worker = tpi_worker_self();
+    if (worker)
+        tpp_sub_relaxed(&worker->pool->blocked, 1); /* relaxed: as above */
+}
+
+bool tpi_object_help(struct tpi_object *object, uint32_t generation)
+{
+    struct tpi_target target = tpi_task_target(&object->task);
+    struct tpi_worker *worker = tpi_worker_self();
+    struct tpi_pool *pool = target.home;
+    if (!worker || worker->pool != pool)
+        return false;
+    struct tpi_applied applied =
+        tpi_inject_help(&pool->inject[target.priority], &object->task, generation);
+    if (applied.effects & TPI_EFFECT_REFUSED)
+        return false;
+    tpp_probe(TPP_PROBE_CLAIM, &object->task, tpi_state_running(applied.after));
+    tpi_count(&worker->claimed[target.priority], 1);
+    object->task.run(&object->task, worker);
+    return true;
+}
+
+static bool closed(struct tpi_object *object)
+{
+    return tpp_load_acquire(&object->task.word) & TPI_STATE_CLOSED; /* [ST1] */
+}
+
+/* Sleeps until the object has been quiet. */
+static tp_status_t wait_quiet(struct tpi_object *object, uint32_t generation, int64_t deadline)
+{
+    for (;;) { /* ends when the object is quiet, or gone, or at the deadline */
+        /* [ST2] acquire: if the word that is read next is not quiet yet, then whoever makes it so
+         * changes done_seq after this. */
+        uint32_t seen = tpp_load_acquire(&object->task.done_seq);
+        struct tpi_applied applied =
+            tpi_task_apply_handle(&object->task, generation, TPI_EVENT_WAIT, 0);
+        if (applied.effects & (TPI_EFFECT_QUIET | TPI_EFFECT_REFUSED))
+            return TP_OK; /* refused: it was closed meanwhile, ran dry and went */
+        if (deadline == TPP_FOREVER && tpi_object_help(object, generation))
+            continue;
+        tpi_blocking_enter();
+        bool in_time = tpp_wait(&object->task.done_seq, seen, deadline);
+        tpi_blocking_leave();
+        if (in_time)
+            continue;
+        applied = tpi_task_apply_handle(&object->task, generation, TPI_EVENT_WAIT, 0);
+        return applied.effects ? TP_OK : TP_ERR_TIMEOUT;
+    }
+}
+
+tp_status_t tpi_object_wait(struct tpi_object *object, uint32_t generation, bool cancel_pending,
+                            int64_t timeout_ns)
+{
+    if (closed(object))
+        return TP_ERR_HANDLE;
+    if (tpi_instance_running(object, generation))
+        return TP_ERR_DEADLOCK;
+    if (cancel_pending && tpi_object_cancel(object, generation))
+        tpi_object_free(object);
+    return wait_quiet(object, generation, tpi_deadline(timeout_ns));
+}

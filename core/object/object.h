@@ -1,0 +1,90 @@
+/* object.h - what work and simple callbacks have in common: creation, submit, wait, close, free.
+ *
+ * An object lives until its handle is closed and nothing of it is queued or running; whoever makes
+ * the state word say so frees it (state.h, FREE), outside every lock: the application's release
+ * function runs there. */
+#ifndef TPI_OBJECT_OBJECT_H
+#define TPI_OBJECT_OBJECT_H
+
+#include "core/object/env.h"
+#include "core/queue/task.h"
+#include "core/sched/pool.h"
+#include "core/sched/worker.h"
+
+struct tpi_group;
+
+struct tpi_object {
+    struct tpi_task task;
+
+    /* set at creation, then read-only */
+    union {
+        tp_simple_fn simple;
+        tp_work_fn work;
+    } function;
+    void *context;
+    void *handle; /* what callbacks are told; stale after a close */
+    tp_cancel_fn cancel;
+    tp_simple_fn finalizer;
+    tp_release_fn release;
+    void *library; /* our own reference, or NULL */
+    struct tpi_group *group;
+    bool limited; /* counted against the queue limit while pending */
+    char name[TPI_NAME_SIZE];
+
+    /* under the group's lock */
+    struct tpi_link member;
+
+    /* generation : 32 | how often pending posts were cancelled : 32; atomic */
+    tpp_u64 cancels;
+};
+
+/* Makes an object of that kind and lets it join its pool and group. With `submitted`, it is born
+ * with one post, which tpi_object_launch then publishes, and without a handle. */
+struct tpi_spec {
+    enum tpi_kind kind;
+    bool submitted;
+    tp_simple_fn simple;
+    tp_work_fn work;
+    void *context;
+    const struct tpi_profile *profile;
+};
+tp_status_t tpi_object_create(const struct tpi_spec *spec, struct tpi_object **object_out);
+void tpi_object_launch(struct tpi_object *object);
+
+/* The functions behind a handle. TP_ERR_HANDLE if it went stale meanwhile. */
+tp_status_t tpi_object_submit(struct tpi_object *object, uint32_t generation, uint32_t posts);
+tp_status_t tpi_object_wait(struct tpi_object *object, uint32_t generation, bool cancel_pending,
+                            int64_t timeout_ns);
+tp_status_t tpi_object_close(struct tpi_object *object, uint32_t generation);
+
+/* Drops what is pending of an object that may be closed or gone. True if the caller has become its
+ * last holder and must free it. */
+bool tpi_object_cancel(struct tpi_object *object, uint32_t generation);
+
+/* A worker that waits for ever may run what it waits for itself. True if it ran one callback. */
+bool tpi_object_help(struct tpi_object *object, uint32_t generation);
+
+/* Does what an event that took effect asks for, in this order: queue, wake, free. The object must
+ * not be touched afterwards, unless the caller holds it otherwise. */
+void tpi_object_effects(struct tpi_object *object, const struct tpi_target *target,
+                        const struct tpi_applied *applied);
+
+/* The last one out: gives everything back. No lock held. */
+void tpi_object_free(struct tpi_object *object);
+
+/* The calling thread's worker, or NULL. */
+static inline struct tpi_worker *tpi_worker_self(void)
+{
+    struct tpi_thread *thread = tpi_thread_self();
+    return thread ? thread->worker : NULL;
+}
+
+/* Now plus `timeout_ns`, saturating: the deadline for tpp_wait. */
+int64_t tpi_deadline(int64_t timeout_ns);
+
+/* The calling thread is about to sleep in a call of the library: if it is a worker, another may
+ * take its place meanwhile. */
+void tpi_blocking_enter(void);
+void tpi_blocking_leave(void);
+
+#endif

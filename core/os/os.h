@@ -1,0 +1,144 @@
+/* os.h - the platform contract: everything the core may ask of the system beneath it.
+ *
+ * Two back ends keep it: core/os/linux is the product, core/os/sim runs the very same core on
+ * fibers in one thread with a virtual clock. Apart from these functions and atomic.h the core makes
+ * no system call, takes no libc lock and reads no clock. Preconditions everywhere: pointers are not
+ * NULL, times are nanoseconds, TPP_FOREVER means no deadline. Nothing here sets errno for its
+ * caller; a failure is a positive errno value as the result, 0 is success. */
+#ifndef TPI_OS_H
+#define TPI_OS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "core/os/atomic.h"
+
+#define TPP_FOREVER INT64_MAX
+
+/* ---- sleeping and waking ------------------------------------------------------------------ */
+
+/* Sleeps while *word == expected, until woken or until the monotonic clock reaches `deadline_ns`.
+ * Returns false only if the deadline was reached; true may be spurious: callers loop. Interruption
+ * by a signal never shortens the sleep. No memory order is implied. */
+bool tpp_wait(tpp_u32 *word, uint32_t expected, int64_t deadline_ns);
+
+/* Wakes up to `count` sleepers of `word`. The word's memory is not touched, so it may already
+ * belong to somebody else: at worst a stranger wakes spuriously. */
+void tpp_wake(tpp_u32 *word, uint32_t count);
+
+/* ---- threads ------------------------------------------------------------------------------ */
+
+struct tpp_thread_options {
+    uint64_t stack_size; /* bytes, rounded up to what the system wants; 0: the process default */
+    const char *name;    /* at most 15 characters are used; NULL: none */
+};
+
+/* Starts a detached thread that runs body(argument). All asynchronous signals are blocked in it
+ * from its first instruction. Returns 0 or a positive errno (EAGAIN, ENOMEM ...). */
+int tpp_thread_start(void (*body)(void *), void *argument, const struct tpp_thread_options *options);
+
+/* A number that no other thread of this process has now; never 0. */
+uint64_t tpp_thread_id(void);
+
+/* One pointer that belongs to the calling thread; NULL in a new thread. If it is not NULL when the
+ * thread ends, the function given to tpp_local_at_exit runs with it, on that thread. The function
+ * is one for the whole process: every call names the same. */
+void *tpp_local(void);
+void tpp_local_set(void *value);
+void tpp_local_at_exit(void (*function)(void *value));
+
+/* What the kernel says a thread is doing: runnable or running ('R'), asleep in the kernel ('S',
+ * 'D'), stopped ('T'), or unknown ('?', also where the system hides it). */
+char tpp_thread_state(uint64_t thread_id);
+
+/* The processor this thread runs on (a hint), and how many this process may use (at least 1). */
+uint32_t tpp_cpu(void);
+uint32_t tpp_cpu_count(void);
+
+/* The stack a thread gets when none is asked for, and the smallest one allowed, in bytes. */
+uint64_t tpp_stack_default(void);
+uint64_t tpp_stack_minimum(void);
+
+/* ---- time --------------------------------------------------------------------------------- */
+
+enum tpp_clock { TPP_CLOCK_MONOTONIC, TPP_CLOCK_REALTIME, TPP_CLOCK_BOOTTIME };
+int64_t tpp_now(enum tpp_clock clock);
+
+/* ---- memory ------------------------------------------------------------------------------- */
+
+/* `alignment` is a power of two. NULL when memory is out. The memory is not zeroed. tpp_free wants
+ * the size given to tpp_alloc. Both pass through the allocator set by tpp_memory_hooks, if any. */
+void *tpp_alloc(size_t size, size_t alignment);
+void tpp_free(void *memory, size_t size);
+struct tpp_memory_hooks {
+    void *(*alloc)(void *context, size_t size, size_t alignment);
+    void (*free)(void *context, void *memory, size_t size);
+    void *context;
+};
+void tpp_memory_hooks(const struct tpp_memory_hooks *hooks); /* before the first tpp_alloc */
+
+/* ---- foreign things an application hands in ------------------------------------------------ */
+
+/* Unlocks a pthread_mutex_t that the calling thread has locked. 0 or a positive errno. */
+int tpp_user_mutex_unlock(void *pthread_mutex);
+
+/* Takes a reference of one's own on a loaded library; gives one back. 0 or a positive errno. */
+int tpp_library_pin(void *dlopen_handle, void **own_handle);
+int tpp_library_close(void *dlopen_handle);
+
+/* ---- odds and ends ------------------------------------------------------------------------- */
+
+uint32_t tpp_random(void); /* good enough to spread load; never a secret */
+
+/* Tells observers that something happened at this very place: nothing on Linux but a static probe,
+ * in the simulator a call of the scenario's oracle without a schedule point in between. */
+enum tpp_probe {
+    TPP_PROBE_PUBLISH,     /* task, priority: now in a queue where any claim can see it */
+    TPP_PROBE_SCAN,        /* pool, worker: a look through the queues begins */
+    TPP_PROBE_DEQUEUE,     /* task, priority: taken out of its queue in order to be claimed */
+    TPP_PROBE_CLAIM,       /* task, runs: a callback of it is about to run, `runs` at once now */
+    TPP_PROBE_DROP,        /* task, posts: that many pending posts were cancelled */
+    TPP_PROBE_UNPUBLISH,   /* task, priority: taken out of its queue because it was cancelled */
+    TPP_PROBE_FINISH,      /* task, 0: a callback of it is over, waiters may have been let go */
+    TPP_PROBE_IDLE,        /* pool, worker: its idle bit is set */
+    TPP_PROBE_WAKE,        /* pool, worker: its idle bit was taken in order to wake it */
+    TPP_PROBE_SPAWN,       /* pool, threads now */
+    TPP_PROBE_RETIRE,      /* pool, threads now */
+    TPP_PROBE_USER_ENTER,  /* task, 0: user code begins (no lock of the library may be held) */
+    TPP_PROBE_USER_LEAVE,  /* task, 0 */
+    TPP_PROBE_LOCK,        /* lock, 0 */
+    TPP_PROBE_UNLOCK,      /* lock, 0 */
+    TPP_PROBE_FREE,        /* object, kind: gone for good */
+};
+#include "tpp_probe.h" /* tpp_probe(enum tpp_probe, const void *subject, uint64_t value) */
+
+/* The process cannot go on: says so on standard error and aborts. */
+_Noreturn void tpp_abort(const char *message);
+
+/* ---- readiness ----------------------------------------------------------------------------- */
+
+/* A poller waits for descriptors. One thread waits at a time; add, modify, remove and kick may be
+ * called from any thread at any time, also while one waits. Interest is one-shot: after an event
+ * the descriptor stays registered and silent until tpp_poller_modify arms it again. `key` comes
+ * back with each event; an event for a removed key may still come once, late: keys carry their
+ * own generation. Masks are those of poll(2). */
+struct tpp_poller;
+struct tpp_poller_event {
+    uint64_t key;
+    uint32_t events;
+};
+int tpp_poller_open(struct tpp_poller **poller_out);
+void tpp_poller_close(struct tpp_poller *poller);
+int tpp_poller_add(struct tpp_poller *poller, int descriptor, uint32_t events, uint64_t key);
+int tpp_poller_modify(struct tpp_poller *poller, int descriptor, uint32_t events, uint64_t key);
+int tpp_poller_remove(struct tpp_poller *poller, int descriptor);
+
+/* Waits until an event, a kick or the monotonic deadline, whichever is first; fills at most
+ * `capacity` events and returns how many (0: kick or deadline). A kick that comes while nobody
+ * waits ends the next wait at once; several may end one wait. */
+uint32_t tpp_poller_wait(struct tpp_poller *poller, struct tpp_poller_event *events,
+                         uint32_t capacity, int64_t deadline_ns);
+void tpp_poller_kick(struct tpp_poller *poller);
+
+#endif

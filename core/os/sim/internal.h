@@ -1,0 +1,188 @@
+/* internal.h - what the files of the simulator share; nobody else includes it. */
+#ifndef TPI_OS_SIM_INTERNAL_H
+#define TPI_OS_SIM_INTERNAL_H
+
+#include "core/os/sim/sim.h"
+
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define TPPS_ASAN 1
+#endif
+#endif
+#if defined(__SANITIZE_ADDRESS__) && !defined(TPPS_ASAN)
+#define TPPS_ASAN 1
+#endif
+
+/* The simulator itself is compiled without -fsanitize=thread, so the build says -DTPPS_TSAN_BUILD
+ * for these files. */
+#if defined(TPPS_TSAN_BUILD) || defined(TPPS_ASAN)
+#define TPPS_REAL_MALLOC 1 /* the sanitizer watches the heap better than the arena could */
+#else
+#define TPPS_REAL_MALLOC 0
+#endif
+
+enum tpps_state {
+    TPPS_FREE,
+    TPPS_RUN,
+    TPPS_WAIT,  /* tpp_wait */
+    TPPS_SLEEP, /* tpps_sleep */
+    TPPS_JOIN,  /* tpps_join */
+    TPPS_POLL,  /* tpp_poller_wait */
+    TPPS_DONE,
+};
+
+/* What a choice decides; goes into recorded decisions. */
+enum tpps_kind {
+    TPPS_KIND_EARLY,    /* a deadline passes although somebody could run */
+    TPPS_KIND_SCHEDULE, /* value: the fiber that goes on; after EARLY at the same point */
+    TPPS_KIND_OTHER,    /* anything else: value is the choice */
+};
+
+struct tpps_context; /* where a fiber stopped, see switch_*.c */
+
+struct tpps_fiber {
+    /* the thread it plays */
+    void (*body)(void *);
+    void *argument;
+    uint64_t id;
+    bool service; /* from tpp_thread_start, not from the scenario */
+    uint32_t cpu;
+    void *local;
+    char name[16];
+    /* what it does */
+    enum tpps_state state;
+    enum tpps_op op;
+    const char *site;
+    const volatile void *wait; /* futex word, poller or joined thread */
+    int64_t deadline;
+    bool timed_out;
+    uint32_t forbid;
+    /* choices */
+    uint32_t points;  /* schedule points and parks so far: the index of schedule decisions */
+    uint32_t choices; /* other choices so far */
+    int64_t priority; /* PCT */
+    uint32_t script_at, script_other_at; /* cursors into the script, SCRIPT */
+    /* the machine */
+    struct tpps_context *context;
+    char *stack;
+    void *fake_stack; /* ASan */
+    void *tsan;
+    char token; /* TSan: acquired and released at start, end and join */
+};
+
+struct tpps_sim {
+    struct tpps_options options;
+    struct tpps_result result;
+    struct tpps_fiber *current; /* NULL: outside a run */
+    bool running, over, hook;
+    uint64_t runnable, timed; /* masks of slots */
+    uint32_t high;            /* slots used so far in this run */
+    uint32_t scenario_alive;
+    uint64_t next_id;
+    int64_t clock, next_deadline, settle_until, scenario_ran;
+    int64_t realtime_offset, boottime_offset;
+    /* choices */
+    uint64_t rng, rng_core;
+    uint32_t steps, stop, progress, last_switch;
+    uint32_t change[TPPS_DEPTH_MAX], changes, change_at;
+    int64_t lowest;
+    uint32_t early_at, preemptions, run_left;
+    size_t byte_at;
+    bool every, dirty;
+    uint64_t trace;
+    /* hooks */
+    void (*on_quiet)(void *);
+    void *quiet_context;
+    void (*on_probe)(enum tpp_probe, const void *, uint64_t);
+    void (*at_exit)(void *);
+};
+extern struct tpps_sim tpps_sim_;
+extern struct tpps_fiber tpps_fibers_[TPPS_FIBERS];
+
+static inline uint32_t tpps_slot_(const struct tpps_fiber *fiber)
+{
+    return (uint32_t)(fiber - tpps_fibers_);
+}
+
+static inline int64_t tpps_add_time_(int64_t a, int64_t b)
+{
+    int64_t sum;
+    return __builtin_add_overflow(a, b, &sum) ? (b > 0 ? INT64_MAX : INT64_MIN) : sum;
+}
+
+static inline void tpps_mix_(uint64_t value)
+{
+    tpps_sim_.trace = (tpps_sim_.trace ^ value) * 0x100000001b3u;
+    tpps_sim_.trace ^= tpps_sim_.trace >> 29;
+}
+
+/* choice.c: one place for everything that could go one way or another */
+uint64_t tpps_draw_(uint64_t *state);
+void tpps_choice_begin_(void);
+void tpps_choice_end_(void); /* steps DFS on to its next path */
+uint32_t tpps_choose_(uint32_t n);
+bool tpps_rarely_(uint32_t odds);    /* one in `odds`; never if 0 */
+bool tpps_choose_early_(void);       /* does a deadline pass now, with others runnable? */
+uint32_t tpps_choose_fiber_(bool may_stay, bool relax);
+uint32_t tpps_choice_record_(const struct tpps_decision **list_out);
+size_t tpps_choice_path_(const uint8_t **picks_out); /* DFS: of the running schedule */
+
+/* schedule.c: who runs, when the clock moves, when a run is over */
+bool tpps_park_(enum tpps_state state, const volatile void *wait, int64_t deadline);
+void tpps_make_runnable_(uint32_t slot, bool timed_out);
+void tpps_fire_due_(void);
+void tpps_clock_add_(int64_t ns);
+_Noreturn void tpps_fiber_end_(void);
+_Noreturn void tpps_over_(void);
+void tpps_begin_(void (*entry)(void *), void *arg);
+
+/* run.c */
+bool tpps_fault_(void); /* counts a fallible call; true if it must fail */
+tpps_thread tpps_start_(void (*body)(void *), void *arg, bool service, const char *name);
+
+/* fiber.c: stacks and switching */
+void tpps_fiber_make_(struct tpps_fiber *fiber);
+void tpps_fiber_go_(struct tpps_fiber *to); /* NULL: back to the caller of tpps_run */
+void tpps_fiber_join_all_(void);            /* after a run: their accesses are over */
+void tpps_fiber_drop_all_(void);            /* last of all: who was left standing is given up */
+void tpps_stack_check_(const volatile void *word);
+bool tpps_on_stack_(const struct tpps_fiber *fiber, const void *address);
+uint32_t tpps_backtrace_(const struct tpps_fiber *fiber, void **pcs, uint32_t capacity);
+void tpps_tsan_acquire_(void *token);
+void tpps_tsan_release_(void *token);
+extern char *tpps_stacks_;
+extern size_t tpps_stacks_size_;
+
+/* switch_x86_64.c or switch_ucontext.c */
+struct tpps_context *tpps_context_new_(void);
+void tpps_context_prepare_(struct tpps_context *context, char *stack, size_t size, void (*run)(void));
+void tpps_context_switch_(struct tpps_context *from, struct tpps_context *to);
+char *tpps_context_top_(const struct tpps_context *context); /* lowest live byte; NULL: unknown */
+bool tpps_context_frame_(const struct tpps_context *context, void **pc, void **frame);
+
+/* mem.c */
+void tpps_mem_begin_(void);
+void tpps_mem_end_(void);
+bool tpps_mem_report_(void); /* adds what is alive to the report; true if anything is */
+void tpps_mem_check_(const volatile void *word);
+extern uintptr_t tpps_arena_, tpps_arena_size_;
+
+/* poller.c */
+void tpps_poller_begin_(void);
+uint32_t tpps_poller_end_(void); /* how many were left open */
+
+/* weak.c */
+void tpps_weak_begin_(void);
+void tpps_weak_start_(uint32_t parent, uint32_t child); /* parent TPPS_FIBERS: none */
+void tpps_weak_join_(uint32_t joiner, uint32_t ended);
+void tpps_weak_fence_(uint32_t slot);
+
+/* report.c */
+void tpps_report_begin_(void);
+void tpps_report_add_(const char *format, ...) __attribute__((format(printf, 1, 2)));
+void tpps_report_pc_(const char *indent, void *pc);
+void tpps_report_fibers_(void);
+const char *tpps_symbol_(const void *address); /* symbol.c; NULL: unknown */
+void tpps_note_failure_(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+#endif

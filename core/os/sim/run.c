@@ -1,0 +1,284 @@
+/* run.c - one run from beginning to end, the threads in it, and how it fails. */
+#include <pthread.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/os/sim/internal.h"
+
+/* ---- threads -------------------------------------------------------------------------------- */
+
+/* A fresh slot if there is one: in weak mode a slot used again would know too much. */
+static struct tpps_fiber *free_slot(void)
+{
+    struct tpps_sim *s = &tpps_sim_;
+    if (s->high < TPPS_FIBERS)
+        return &tpps_fibers_[s->high++];
+    for (uint32_t i = 0; i < TPPS_FIBERS; i++)
+        if (tpps_fibers_[i].state == TPPS_DONE && &tpps_fibers_[i] != s->current)
+            return &tpps_fibers_[i];
+    return NULL;
+}
+
+static void reset_fiber(struct tpps_fiber *fiber)
+{
+    fiber->local = NULL;
+    fiber->op = TPPS_OP_NONE;
+    fiber->site = NULL;
+    fiber->wait = NULL;
+    fiber->deadline = TPP_FOREVER;
+    fiber->timed_out = false;
+    fiber->forbid = 0;
+    fiber->points = fiber->choices = 0;
+    fiber->script_at = fiber->script_other_at = 0;
+    fiber->fake_stack = NULL;
+}
+
+/* 0 if there is no room for another fiber. */
+tpps_thread tpps_start_(void (*body)(void *), void *arg, bool service, const char *name)
+{
+    struct tpps_sim *s = &tpps_sim_;
+    struct tpps_fiber *fiber = free_slot();
+    uint32_t parent = s->current != NULL ? tpps_slot_(s->current) : TPPS_FIBERS;
+    size_t i = 0;
+    if (fiber == NULL)
+        return 0;
+    reset_fiber(fiber);
+    fiber->body = body;
+    fiber->argument = arg;
+    fiber->service = service;
+    fiber->id = s->next_id++;
+    fiber->cpu = tpps_slot_(fiber) % s->options.cpus;
+    fiber->priority = (int64_t)(tpps_draw_(&s->rng) >> 2);
+    for (; name != NULL && name[i] != 0 && i < sizeof fiber->name - 1; i++)
+        fiber->name[i] = name[i];
+    fiber->name[i] = 0;
+    tpps_fiber_make_(fiber);
+    tpps_weak_start_(parent, tpps_slot_(fiber));
+    s->scenario_alive += !service;
+    s->result.fibers_made++;
+    tpps_make_runnable_(tpps_slot_(fiber), false);
+    return fiber->id;
+}
+
+tpps_thread tpps_spawn(void (*body)(void *), void *arg)
+{
+    tpps_thread thread;
+    tpps_point_(TPPS_OP_THREAD, NULL, "tpps_spawn");
+    thread = tpps_start_(body, arg, false, "spawned");
+    if (thread == 0)
+        tpps_fail("more than %d fibers alive", TPPS_FIBERS);
+    return thread;
+}
+
+/* An id that is not in the table any more has ended long ago. */
+void tpps_join(tpps_thread thread)
+{
+    struct tpps_sim *s = &tpps_sim_;
+    tpps_point_(TPPS_OP_JOIN, NULL, "tpps_join");
+    for (uint32_t i = 0; i < s->high; i++) {
+        struct tpps_fiber *fiber = &tpps_fibers_[i];
+        if (fiber->id != thread)
+            continue;
+        if (fiber->state != TPPS_DONE)
+            tpps_park_(TPPS_JOIN, (void *)(uintptr_t)thread, TPP_FOREVER);
+        tpps_weak_join_(tpps_slot_(s->current), i);
+        tpps_tsan_acquire_(&fiber->token);
+        return;
+    }
+}
+
+void tpps_sleep(int64_t ns)
+{
+    tpps_point_(TPPS_OP_SLEEP, NULL, "tpps_sleep");
+    tpps_park_(TPPS_SLEEP, NULL, tpps_add_time_(tpps_sim_.clock, ns));
+}
+
+void tpps_point(void)
+{
+    tpps_point_(TPPS_OP_USER, NULL, "tpps_point");
+}
+
+int64_t tpps_now(void)
+{
+    return tpps_sim_.clock;
+}
+
+uint32_t tpps_choose(uint32_t n)
+{
+    return tpps_choose_(n);
+}
+
+bool tpps_running(void)
+{
+    return tpps_sim_.current != NULL;
+}
+
+/* ---- failing ---------------------------------------------------------------------------------- */
+
+bool tpps_fault_(void)
+{
+    const struct tpps_options *o = &tpps_sim_.options;
+    uint32_t now;
+    if (tpps_sim_.current == NULL || tpps_sim_.hook)
+        return false;
+    now = ++tpps_sim_.result.fault_points;
+    if (o->fail_nth == 0)
+        return false;
+    return o->fail_on ? now >= o->fail_nth : now == o->fail_nth;
+}
+
+uint32_t tpps_fault_points(void)
+{
+    return tpps_sim_.result.fault_points;
+}
+
+_Noreturn void tpps_fail(const char *format, ...)
+{
+    char text[TPPS_MESSAGE_SIZE];
+    va_list list;
+    va_start(list, format);
+    vsnprintf(text, sizeof text, format, list);
+    va_end(list);
+    if (!tpps_sim_.running) {
+        fprintf(stderr, "simulator, outside a run: %s\n", text);
+        abort();
+    }
+    if (!tpps_sim_.result.failed) {
+        tpps_note_failure_("%s", text);
+        tpps_report_fibers_();
+    }
+    if (tpps_sim_.current == NULL)
+        abort(); /* only the simulator itself could get here */
+    tpps_over_();
+}
+
+/* ---- one run ------------------------------------------------------------------------------------ */
+
+static void set_defaults(struct tpps_options *o)
+{
+    if (o->depth == 0 && o->strategy == TPPS_PCT)
+        o->depth = 3;
+    if (o->depth > TPPS_DEPTH_MAX && o->strategy == TPPS_PCT)
+        o->depth = TPPS_DEPTH_MAX;
+    if (o->k == 0)
+        o->k = 500;
+    if (o->max_steps == 0)
+        o->max_steps = 200000;
+    if (o->cpus == 0)
+        o->cpus = 2;
+    if (o->clock0 == 0)
+        o->clock0 = INT64_C(1000000000000);
+    if (o->settle_ns == 0)
+        o->settle_ns = INT64_C(60000000000);
+    if (o->relax_ns == 0)
+        o->relax_ns = 40;
+#ifdef TPPS_TSAN_BUILD
+    o->weak = false;
+#endif
+}
+
+static void begin(const struct tpps_options *options)
+{
+    struct tpps_sim *s = &tpps_sim_;
+    void (*on_quiet)(void *) = s->on_quiet;
+    void (*on_probe)(enum tpp_probe, const void *, uint64_t) = s->on_probe;
+    void *context = s->quiet_context;
+    memset(s, 0, sizeof *s);
+    s->on_quiet = on_quiet;
+    s->on_probe = on_probe;
+    s->quiet_context = context;
+    s->options = *options;
+    set_defaults(&s->options);
+    s->running = true;
+    s->next_id = 101;
+    s->clock = s->scenario_ran = s->options.clock0;
+    s->next_deadline = s->settle_until = TPP_FOREVER;
+    s->realtime_offset = INT64_C(1700000000000000000);
+    s->trace = 0xcbf29ce484222325u;
+    s->stop = 1;
+    tpps_weak_ = s->options.weak;
+    tpps_report_begin_();
+    tpps_mem_begin_();
+    tpps_poller_begin_();
+    tpps_weak_begin_();
+    tpps_choice_begin_();
+}
+
+/* What the end of a run shows: parked services, memory and pollers still there. */
+static void take_stock(void)
+{
+    struct tpps_sim *s = &tpps_sim_;
+    uint32_t pollers;
+    for (uint32_t i = 0; i < s->high; i++)
+        s->result.fibers_left += tpps_fibers_[i].state != TPPS_DONE;
+    pollers = tpps_poller_end_();
+    if (s->options.no_fibers_left && s->result.fibers_left != 0 && !s->result.failed) {
+        tpps_note_failure_("%u service threads left at the end", s->result.fibers_left);
+        tpps_report_fibers_();
+    }
+    if (s->result.failed || s->options.leaks_allowed)
+        return;
+    if (tpps_alloc_count() != 0 || pollers != 0) {
+        tpps_note_failure_("leak: %zu blocks, %u pollers alive at the end", tpps_alloc_count(),
+                           pollers);
+        tpps_mem_report_();
+    }
+}
+
+bool tpps_run(const struct tpps_options *options, void (*entry)(void *), void *arg,
+              struct tpps_result *result)
+{
+    struct tpps_sim *s = &tpps_sim_;
+    if (s->running)
+        tpp_abort("tpps_run from within a run");
+    begin(options);
+    tpps_start_(entry, arg, false, "entry");
+    tpps_fiber_go_(&tpps_fibers_[0]);
+    tpps_fiber_join_all_();
+    take_stock();
+    tpps_mem_end_();
+    tpps_fiber_drop_all_();
+    tpps_mix_((uint64_t)s->clock);
+    s->result.steps = s->steps;
+    s->result.clock_ns = s->clock;
+    s->result.trace = s->trace;
+    if (s->result.failed) {
+        tpps_token_format(&s->options, s->result.token, sizeof s->result.token);
+        tpps_report_add_("  replay: %s\n", s->result.token);
+        if (!s->options.quiet)
+            fputs(tpps_report(), stderr);
+    }
+    tpps_choice_end_();
+    s->running = false;
+    tpps_weak_ = 0;
+    s->on_quiet = NULL;
+    s->on_probe = NULL;
+    if (result != NULL) {
+        memcpy(result, &s->result, offsetof(struct tpps_result, token));
+        memcpy(result->token, s->result.token, s->result.failed ? sizeof result->token : 1);
+    }
+    return !s->result.failed;
+}
+
+void tpps_print_current(int file)
+{
+    static char text[TPPS_TOKEN_SIZE + 16];
+    if (!tpps_sim_.running ||
+        !tpps_token_format(&tpps_sim_.options, text, TPPS_TOKEN_SIZE))
+        return;
+    dprintf(file, "simulator: died in the run %s\n", text);
+}
+
+/* ---- hooks --------------------------------------------------------------------------------------- */
+
+void tpps_on_quiet(void (*function)(void *context), void *context)
+{
+    tpps_sim_.on_quiet = function;
+    tpps_sim_.quiet_context = context;
+}
+
+void tpps_on_probe(void (*function)(enum tpp_probe probe, const void *subject, uint64_t value))
+{
+    tpps_sim_.on_probe = function;
+}

@@ -1,0 +1,277 @@
+/* schedule.c - schedule points, sleeping fibers, the virtual clock, and when a run is over. */
+#include "core/os/sim/internal.h"
+
+#define SPIN 1000u       /* points without anybody's progress, for each fiber that could run */
+#define HOUSEKEEPING 512u /* the slow way is taken at least so often */
+#define HANG_NS INT64_C(86400000000000) /* a day: scenario fibers wait, services only tick */
+
+struct tpps_sim tpps_sim_;
+struct tpps_fiber tpps_fibers_[TPPS_FIBERS];
+
+static uint64_t bit(uint32_t slot)
+{
+    return UINT64_C(1) << slot;
+}
+
+_Noreturn void tpps_over_(void)
+{
+    tpps_sim_.over = true;
+    tpps_fiber_go_(NULL);
+    __builtin_unreachable();
+}
+
+/* ---- the clock --------------------------------------------------------------------------------- */
+
+static void find_next_deadline(void)
+{
+    int64_t next = TPP_FOREVER;
+    for (uint64_t mask = tpps_sim_.timed; mask != 0; mask &= mask - 1) {
+        int64_t deadline = tpps_fibers_[__builtin_ctzll(mask)].deadline;
+        if (deadline < next)
+            next = deadline;
+    }
+    tpps_sim_.next_deadline = next;
+}
+
+void tpps_make_runnable_(uint32_t slot, bool timed_out)
+{
+    struct tpps_fiber *fiber = &tpps_fibers_[slot];
+    fiber->state = TPPS_RUN;
+    fiber->timed_out = timed_out;
+    tpps_sim_.runnable |= bit(slot);
+    if (tpps_sim_.timed & bit(slot)) {
+        tpps_sim_.timed &= ~bit(slot);
+        find_next_deadline();
+    }
+    tpps_sim_.dirty = true;
+    tpps_sim_.progress = tpps_sim_.steps;
+}
+
+void tpps_fire_due_(void)
+{
+    while (tpps_sim_.timed != 0 && tpps_sim_.next_deadline <= tpps_sim_.clock)
+        for (uint64_t mask = tpps_sim_.timed; mask != 0; mask &= mask - 1) {
+            uint32_t slot = (uint32_t)__builtin_ctzll(mask);
+            if (tpps_fibers_[slot].deadline <= tpps_sim_.clock)
+                tpps_make_runnable_(slot, true);
+        }
+}
+
+void tpps_clock_add_(int64_t ns)
+{
+    tpps_sim_.clock = tpps_add_time_(tpps_sim_.clock, ns);
+    tpps_fire_due_();
+}
+
+static void jump_to_next_deadline(void)
+{
+    if (tpps_sim_.next_deadline > tpps_sim_.clock)
+        tpps_sim_.clock = tpps_sim_.next_deadline;
+    tpps_fire_due_();
+}
+
+/* ---- nobody can run ------------------------------------------------------------------------------ */
+
+static void call_on_quiet(void)
+{
+    struct tpps_sim *s = &tpps_sim_;
+    if (s->on_quiet == NULL)
+        return;
+    s->hook = true;
+    s->on_quiet(s->quiet_context);
+    s->hook = false;
+}
+
+static bool scenario_has_deadline(void)
+{
+    for (uint64_t mask = tpps_sim_.timed; mask != 0; mask &= mask - 1)
+        if (!tpps_fibers_[__builtin_ctzll(mask)].service)
+            return true;
+    return false;
+}
+
+/* Everybody sleeps. The oracle looks first; then time passes until the next deadline. The run ends
+ * when the scenario's own fibers have ended and the services have had their time to settle. */
+static void wait_for_time(void)
+{
+    struct tpps_sim *s = &tpps_sim_;
+    call_on_quiet();
+    if (s->runnable != 0)
+        return;
+    if (s->timed == 0 && s->scenario_alive != 0)
+        tpps_fail("deadlock: nobody can run and no deadline is pending");
+    if (s->scenario_alive == 0 && s->settle_until == TPP_FOREVER)
+        s->settle_until = tpps_add_time_(s->clock, s->options.settle_ns);
+    if (s->timed == 0 || (s->scenario_alive == 0 && s->next_deadline > s->settle_until))
+        tpps_over_();
+    if (s->scenario_alive != 0 && !scenario_has_deadline() &&
+        tpps_add_time_(s->scenario_ran, HANG_NS) < s->next_deadline)
+        tpps_fail("hang: for a day only service threads have run");
+    jump_to_next_deadline();
+}
+
+/* ---- who goes on ---------------------------------------------------------------------------------- */
+
+static void go_on(bool may_stay, bool relax)
+{
+    struct tpps_sim *s = &tpps_sim_;
+    struct tpps_fiber *next;
+    while (s->runnable == 0)
+        wait_for_time();
+    next = &tpps_fibers_[tpps_choose_fiber_(may_stay, relax)];
+    if (!next->service)
+        s->scenario_ran = s->clock;
+    if (next == s->current)
+        return;
+    s->last_switch = s->steps;
+    tpps_mix_(tpps_slot_(next) + 0x200);
+    tpps_fiber_go_(next);
+}
+
+static void check_progress(void)
+{
+    struct tpps_sim *s = &tpps_sim_;
+    uint32_t runnable = (uint32_t)__builtin_popcountll(s->runnable);
+    if (s->steps >= s->options.max_steps)
+        tpps_fail("livelock: still running after %u steps", s->options.max_steps);
+    if (s->steps - s->progress <= SPIN * (runnable + 1))
+        return;
+    if (s->timed == 0)
+        tpps_fail("livelock: no write, wake or sleep by anybody for %u steps",
+                  s->steps - s->progress);
+    jump_to_next_deadline(); /* whoever spins may be waiting for one that sleeps */
+    s->progress = s->steps;
+}
+
+static void plan_stop(void)
+{
+    struct tpps_sim *s = &tpps_sim_;
+    uint32_t stop = s->steps + HOUSEKEEPING;
+    if (s->change_at < s->changes && s->change[s->change_at] < stop)
+        stop = s->change[s->change_at];
+    if (s->early_at < stop)
+        stop = s->early_at;
+    if (s->options.max_steps < stop)
+        stop = s->options.max_steps;
+    s->stop = stop > s->steps ? stop : s->steps + 1;
+}
+
+static void slow_point(bool relax)
+{
+    struct tpps_sim *s = &tpps_sim_;
+    check_progress();
+    if (s->timed != 0 && tpps_choose_early_())
+        jump_to_next_deadline();
+    go_on(true, relax);
+    plan_stop();
+}
+
+static void check_word(const volatile void *word)
+{
+    if ((uintptr_t)word - (uintptr_t)tpps_stacks_ < tpps_stacks_size_)
+        tpps_stack_check_(word);
+    else if ((uintptr_t)word - tpps_arena_ < tpps_arena_size_)
+        tpps_mem_check_(word);
+}
+
+void tpps_point_(enum tpps_op op, const volatile void *word, const char *site)
+{
+    struct tpps_sim *s = &tpps_sim_;
+    struct tpps_fiber *self = s->current;
+    if (self == NULL || s->hook)
+        return;
+    self->op = op;
+    if (site != NULL)
+        self->site = site;
+    if (word != NULL)
+        check_word(word);
+    self->points++;
+    s->steps++;
+    tpps_mix_((uint64_t)op << 6 | tpps_slot_(self));
+    if (op != TPPS_OP_LOAD && op != TPPS_OP_CAS && op != TPPS_OP_CLOCK && op != TPPS_OP_FENCE)
+        s->progress = s->steps;
+    if (s->steps < s->stop && !s->dirty &&
+        (!s->every || (s->runnable == bit(tpps_slot_(self)) && s->timed == 0)))
+        return;
+    slow_point(false);
+    if (word != NULL)
+        check_word(word); /* others may have run and freed it */
+}
+
+void tpps_relax_(const char *site)
+{
+    struct tpps_sim *s = &tpps_sim_;
+    struct tpps_fiber *self = s->current;
+    if (self == NULL || s->hook)
+        return;
+    self->op = TPPS_OP_RELAX;
+    self->site = site;
+    self->points++;
+    s->steps++;
+    s->run_left = 0;
+    tpps_mix_((uint64_t)TPPS_OP_RELAX << 6 | tpps_slot_(self));
+    tpps_clock_add_(s->options.relax_ns);
+    slow_point(true);
+}
+
+void tpps_progress_(void)
+{
+    tpps_sim_.progress = tpps_sim_.steps;
+}
+
+void tpps_at_(const char *site)
+{
+    if (tpps_sim_.current != NULL)
+        tpps_sim_.current->site = site;
+}
+
+/* ---- sleeping and ending ---------------------------------------------------------------------------- */
+
+/* True if the deadline passed first. */
+bool tpps_park_(enum tpps_state state, const volatile void *wait, int64_t deadline)
+{
+    struct tpps_sim *s = &tpps_sim_;
+    struct tpps_fiber *self = s->current;
+    uint64_t mine = bit(tpps_slot_(self));
+    self->points++;
+    self->wait = wait;
+    self->deadline = deadline;
+    self->state = state;
+    s->progress = s->steps;
+    s->runnable &= ~mine;
+    if (deadline != TPP_FOREVER) {
+        s->timed |= mine;
+        if (deadline < s->next_deadline || s->timed == mine)
+            s->next_deadline = deadline;
+    }
+    go_on(false, false);
+    plan_stop();
+    self->wait = NULL;
+    return self->timed_out;
+}
+
+static void wake_joiners(uint64_t id)
+{
+    for (uint32_t i = 0; i < tpps_sim_.high; i++)
+        if (tpps_fibers_[i].state == TPPS_JOIN &&
+            tpps_fibers_[i].wait == (void *)(uintptr_t)id)
+            tpps_make_runnable_(i, false);
+}
+
+_Noreturn void tpps_fiber_end_(void)
+{
+    struct tpps_sim *s = &tpps_sim_;
+    struct tpps_fiber *self = s->current;
+    if (self->local != NULL && s->at_exit != NULL)
+        s->at_exit(self->local);
+    tpps_tsan_release_(&self->token);
+    self->points++;
+    self->state = TPPS_DONE;
+    s->runnable &= ~bit(tpps_slot_(self));
+    s->progress = s->steps;
+    if (!self->service && --s->scenario_alive == 0)
+        s->settle_until = tpps_add_time_(s->clock, s->options.settle_ns);
+    wake_joiners(self->id);
+    go_on(false, false);
+    __builtin_unreachable();
+}

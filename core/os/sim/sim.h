@@ -1,0 +1,163 @@
+/* sim.h - drives the simulator: one operating system thread, many fibers, every order by choice.
+ *
+ * The core is compiled a second time against this back end. Its threads become fibers of one
+ * thread, its clock is a number, its memory, descriptors and failures are made here. Before each
+ * atomic operation, sleep, wake, allocation and other call of the platform there is a schedule
+ * point where another fiber may go on. Whatever the system could decide one way or another (who
+ * runs, who is woken, whether a sleep ends early, whether a relaxed load is stale) is drawn from
+ * one place, and a token of one line holds all that is needed to draw the same again.
+ *
+ * What is promised
+ *  - The same program with the same token makes the same run, in this process or another one.
+ *  - Nobody runnable, work still there: the scenario's oracle (tpps_on_quiet) looks before the
+ *    virtual clock moves, so a lost wake-up cannot hide behind an idle timeout.
+ *  - A deadlock, an endless spin, an access through tpp_ words to freed memory or to a stack frame
+ *    that is gone, a block freed twice, with another size or not at all, a block written after it
+ *    was freed, and an allocation where none is allowed: each fails the run, with a report.
+ *  - The nth call that may fail fails, for each n one cares to name.
+ *  - weak mode: a load may return what C11 allows an older store to show (six stores a word, at most
+ *    two stale loads of a word in a row), release sequences and seq_cst fences included. It lets
+ *    through nothing that C11 forbids, apart from the simplifications in weak.c, all of them strict.
+ *  - With ThreadSanitizer a switch of fibers orders nothing, nor does tpp_wait or tpp_wake: only
+ *    declared orders do, so a missing one is a reported race on the first schedule that runs into it.
+ *
+ * What this cannot see
+ *  - In plain mode all memory is sequentially consistent: a clean run says nothing about orders.
+ *    Weak mode shows wrong values of words, not races on plain data; ThreadSanitizer shows races but
+ *    keeps words consistent. Use all three.
+ *  - Load buffering and values out of thin air, what a compiler makes of a race, cost, caches,
+ *    fairness of the real scheduler, signals, the real futex and epoll, anything that does not pass
+ *    through os.h and atomic.h. Plain memory accesses are no schedule points.
+ *  - A dead stack frame that newer calls of its fiber already cover: its words look alive again.
+ *    AddressSanitizer with detect_stack_use_after_return=1 knows better.
+ *  - A bug deeper than the depth, bound or number of schedules that was paid for.
+ *
+ * Rules for code that runs here: no _Thread_local (fibers share it), no blocking system call, no
+ * wish to know real time, and globals that a reset function can put back between two runs. */
+#ifndef TPI_OS_SIM_H
+#define TPI_OS_SIM_H
+
+#include <stdio.h>
+
+#include "core/os/os.h"
+
+#define TPPS_FIBERS 64         /* alive at once */
+#define TPPS_DEPTH_MAX 16      /* of PCT */
+#define TPPS_TOKEN_SIZE 4096   /* bytes of a token at most, with its end */
+#define TPPS_MESSAGE_SIZE 512
+
+enum tpps_strategy {
+    TPPS_PCT,    /* priorities with depth-1 changes at random points: finds bugs of that depth */
+    TPPS_RANDOM, /* a random walk */
+    TPPS_DFS,    /* every schedule with at most `depth` preemptions, one a run; tpps_dfs_reset */
+    TPPS_PATH,   /* the choices of one DFS run once more: only tokens have it */
+    TPPS_BYTES,  /* choices from the caller's bytes, for fuzzers */
+    TPPS_SCRIPT, /* a list of what differs from "stay and take the first", see tpps_shrink */
+};
+
+/* One choice that was not the default, at the nth point (or nth other choice) of a fiber. */
+struct tpps_decision {
+    uint8_t fiber, kind;
+    uint16_t value;
+    uint32_t index;
+    const char *site; /* where the fiber stood; NULL if read from a token */
+};
+
+/* Zero in each field is a sensible default, so {0} runs one PCT schedule. */
+struct tpps_options {
+    enum tpps_strategy strategy;
+    uint64_t seed;
+    uint32_t depth;        /* PCT: 0 means 3; DFS: preemption bound */
+    uint32_t k;            /* PCT: about how many points a run has; 0: 500 */
+    uint32_t max_steps;    /* 0: 200,000 */
+    bool weak;             /* weak memory; ignored under ThreadSanitizer */
+    uint32_t fail_nth;     /* this fallible call fails (the first is 1); 0: none */
+    bool fail_on;          /* with fail_nth: all from there on fail */
+    uint32_t cpus;         /* 0: 2 */
+    int64_t clock0;        /* monotonic clock at the start; 0: 1000 s */
+    uint32_t early;        /* about every so many points a deadline passes early; 0: never */
+    uint32_t spurious;     /* one in so many waits returns for nothing; 0: never */
+    int64_t settle_ns;     /* how long service fibers may go on after the scenario; 0: 60 s */
+    int64_t relax_ns;      /* time one tpp_cpu_relax takes; 0: 40 ns */
+    bool leaks_allowed;    /* memory and pollers alive at the end are no failure */
+    bool no_fibers_left;   /* service fibers still parked at the end are a failure */
+    bool quiet;            /* no report on standard error; tpps_report() has it in any case */
+    bool record;           /* keep the decisions of the run for tpps_shrink */
+    const uint8_t *bytes;  /* BYTES */
+    size_t bytes_size;
+    const struct tpps_decision *script; /* SCRIPT */
+    size_t script_count;
+};
+
+struct tpps_result {
+    bool failed;
+    bool exhausted;        /* DFS: this was the last schedule within the bound */
+    uint32_t steps, switches, fault_points;
+    uint32_t fibers_left;  /* service fibers still parked at the end */
+    uint32_t fibers_made;
+    int64_t clock_ns;      /* virtual time at the end */
+    uint64_t trace;        /* hash of the whole run */
+    char message[TPPS_MESSAGE_SIZE];
+    char token[TPPS_TOKEN_SIZE]; /* set if the run failed */
+};
+
+/* Runs entry(arg) and all it starts, once. Not from within a run. False if the run failed. */
+bool tpps_run(const struct tpps_options *options, void (*entry)(void *), void *arg,
+              struct tpps_result *result);
+void tpps_dfs_reset(void);          /* before the first DFS run of a search */
+const char *tpps_report(void);      /* of the last failed run: fibers, stacks, leaks */
+void tpps_print_current(int file);  /* the running token, from a signal handler; nothing if none */
+
+/* ---- tokens ------------------------------------------------------------------------------- */
+
+/* False if the text did not fit (a long DFS path). */
+bool tpps_token_format(const struct tpps_options *options, char *text, size_t size);
+/* The bytes, script or path of the token live in static memory until the next call. */
+bool tpps_token_parse(const char *text, struct tpps_options *options_out);
+
+/* Repeats a failing run with fewer and fewer decisions while it still fails, at most `runs` times,
+ * and prints what is left to `out`, if not NULL. The result is that of the shortest failing run.
+ * Returns how many decisions are left, or -1 if the run did not fail when repeated. */
+int tpps_shrink(const struct tpps_options *options, void (*entry)(void *), void *arg,
+                void (*reset)(void), uint32_t runs, FILE *out, struct tpps_result *result);
+
+/* ---- for scenarios, inside a run ----------------------------------------------------------- */
+
+typedef uint64_t tpps_thread; /* the same number as tpp_thread_id there */
+tpps_thread tpps_spawn(void (*body)(void *), void *arg); /* a foreign thread; never fails */
+void tpps_join(tpps_thread thread);
+void tpps_sleep(int64_t ns);
+void tpps_point(void);              /* others may go first here */
+int64_t tpps_now(void);             /* monotonic, no schedule point */
+uint32_t tpps_choose(uint32_t n);   /* 0 .. n-1 */
+bool tpps_running(void);            /* inside a run, on a fiber */
+const char *tpps_site_name(const char *site); /* a __FILE__:__LINE__ without leading ../ */
+_Noreturn void tpps_fail(const char *format, ...) __attribute__((format(printf, 1, 2)));
+#define tpps_check(condition) \
+    ((condition) ? (void)0 : tpps_fail("check failed at %s: %s", TPPS_SITE, #condition))
+
+/* Called with nobody runnable, before the clock moves or the run ends. It may fail the run or make
+ * something happen (set a descriptor ready, wake); its platform calls are no schedule points. */
+void tpps_on_quiet(void (*function)(void *context), void *context);
+/* Called at each probe, at once, on the fiber that passes it. Both end with the run; they may be
+ * set before it or within. */
+void tpps_on_probe(void (*function)(enum tpp_probe probe, const void *subject, uint64_t value));
+
+/* ---- the world around the core ------------------------------------------------------------- */
+
+void tpps_step_realtime(int64_t ns);    /* somebody sets the wall clock */
+void tpps_suspend(int64_t ns);          /* the machine sleeps: only BOOTTIME and REALTIME go on */
+void tpps_forbid_alloc(bool forbidden); /* on this fiber, nests: an allocation fails the run */
+size_t tpps_alloc_count(void);          /* blocks alive now */
+uint32_t tpps_fault_points(void);       /* fallible calls so far */
+uint32_t tpps_fibers_parked(void);      /* fibers that sleep now, scenario ones included */
+uint32_t tpps_service_fibers(void);     /* threads started with tpp_thread_start, alive now */
+
+/* Any number may be a descriptor; it is known from its first mention here or in a poller. */
+void tpps_descriptor_set_ready(int descriptor, uint32_t events); /* level; 0: not ready */
+void tpps_descriptor_close(int descriptor); /* leaves its poller silently, adding it is EBADF */
+
+int tpps_library_refs(const void *handle); /* references, pinned or set, minus closed */
+void tpps_library_set_refs(const void *handle, int references);
+
+#endif

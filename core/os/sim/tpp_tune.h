@@ -1,0 +1,16 @@
+/* tpp_tune.h (simulator) - small sizes, so that wrap, overflow and refill happen in short runs. */
+#ifndef TPI_OS_SIM_TUNE_H
+#define TPI_OS_SIM_TUNE_H
+
+#define TPP_LOCK_SPINS 1
+#define TPP_SEARCH_SPINS 1
+#define TPP_RING_CAPACITY 4u
+#define TPP_BATCH 2u
+#define TPP_SHARED_EVERY 3u
+#define TPP_MAGAZINE 2u
+#define TPP_IDLE_BITS 2u
+#define TPP_SLAB_SIZE 8192u
+#define TPP_SHARDS 2u
+#define TPP_IDLE_TIMEOUT_NS INT64_C(10000000000)
+
+#endif

@@ -1,0 +1,270 @@
+/* weak.c - a memory that may show a load an older store, as far as C11 lets it.
+ *
+ * Each word keeps its last six stores. A store knows the clock of its author, the clock a reader
+ * that synchronises with it takes over (release stores, release sequences through read-modify-writes,
+ * seq_cst fences before relaxed stores), and who has seen it since when. A load may take any store
+ * that is not older than one that happens before the load or that was seen by something that happens
+ * before the load: that is coherence and happens-before, nothing else. Load buffering is not shown.
+ *
+ * Where this is stricter than C11, always in the direction of fewer alarms: seq_cst fences order like
+ * a lock taken by turns (a total order in which each also synchronises with the ones before),
+ * spawn and join synchronise, and a word beyond the table of words is sequentially consistent. A word
+ * that plain code has changed since its last store (memset, a new object in the same place) begins a
+ * new history. A release sequence is that of C++20: a later relaxed store ends it, its author's too. */
+#include <string.h>
+
+#include "core/os/sim/internal.h"
+
+#define HISTORY 6u
+#define WORDS 2048u
+#define STALE_IN_A_ROW 2
+
+struct clock {
+    uint32_t at[TPPS_FIBERS];
+};
+
+struct store {
+    uint64_t value;
+    uint32_t author;
+    struct clock sync;    /* what a reader that acquires learns */
+    struct clock seen_by; /* for each fiber: its time when it first knew of this store; 0: never */
+};
+
+struct word {
+    const volatile void *address;
+    uint32_t run, count; /* stores so far; the last HISTORY of them are kept */
+    uint8_t stale[TPPS_FIBERS];
+    struct store history[HISTORY];
+};
+
+int tpps_weak_;
+
+static struct word words[WORDS];
+static struct word spilled; /* stands for every word that found no room */
+static uint32_t used, run;
+static struct clock now[TPPS_FIBERS], released[TPPS_FIBERS], acquired[TPPS_FIBERS], fenced;
+
+static void merge(struct clock *into, const struct clock *from)
+{
+    for (uint32_t i = 0; i < tpps_sim_.high; i++)
+        if (from->at[i] > into->at[i])
+            into->at[i] = from->at[i];
+}
+
+static bool acquires(memory_order order)
+{
+    return order == memory_order_acquire || order == memory_order_acq_rel ||
+           order == memory_order_seq_cst;
+}
+
+static bool releases(memory_order order)
+{
+    return order == memory_order_release || order == memory_order_acq_rel ||
+           order == memory_order_seq_cst;
+}
+
+/* ---- words ------------------------------------------------------------------------------------------- */
+
+static uint32_t self(void)
+{
+    return tpps_sim_.current != NULL ? tpps_slot_(tpps_sim_.current) : TPPS_FIBERS;
+}
+
+static struct word *find(const volatile void *address)
+{
+    uint32_t i = (uint32_t)(((uintptr_t)address >> 2) * 0x9E3779B97F4A7C15u >> 40) % WORDS;
+    while (words[i].run == run && words[i].address != address)
+        i = (i + 1) % WORDS;
+    if (words[i].run == run)
+        return &words[i];
+    if (used >= WORDS / 4 * 3)
+        return &spilled;
+    used++;
+    words[i].run = run;
+    words[i].address = address;
+    words[i].count = 0;
+    return &words[i];
+}
+
+/* A history of one store that everybody may read, made by `author` or by nobody in particular. */
+static void begin_history(struct word *word, uint64_t value, uint32_t author)
+{
+    struct store *store = &word->history[0];
+    memset(word->stale, 0, sizeof word->stale);
+    memset(store, 0, sizeof *store);
+    store->value = value;
+    store->author = author;
+    word->count = 1;
+    if (author < TPPS_FIBERS)
+        store->seen_by.at[author] = ++now[author].at[author];
+}
+
+static struct word *word_of(const volatile void *address, uint64_t newest)
+{
+    struct word *word = find(address);
+    if (word->count == 0 || word->history[(word->count - 1) % HISTORY].value != newest) {
+        struct clock sync = word->history[0].sync;
+        bool spill = word == &spilled && word->count != 0;
+        begin_history(word, newest, TPPS_FIBERS);
+        if (spill)
+            word->history[0].sync = sync; /* these share all they synchronise with */
+    }
+    return word;
+}
+
+static void push(struct word *word, uint64_t value, memory_order order, const struct clock *sequence)
+{
+    uint32_t me = self();
+    struct store *store = &word->history[word == &spilled ? 0 : word->count % HISTORY];
+    struct clock sync = releases(order) ? now[me] : released[me];
+    if (sequence != NULL)
+        merge(&sync, sequence);
+    memset(&store->seen_by, 0, sizeof store->seen_by);
+    store->value = value;
+    store->author = me;
+    store->sync = sync;
+    store->seen_by.at[me] = ++now[me].at[me];
+    if (releases(order))
+        store->sync.at[me] = now[me].at[me];
+    if (word != &spilled)
+        word->count++;
+}
+
+static void learn(const struct store *store, memory_order order)
+{
+    uint32_t me = self();
+    merge(acquires(order) ? &now[me] : &acquired[me], &store->sync);
+}
+
+/* ---- the accesses ------------------------------------------------------------------------------------- */
+
+static bool happened_before(const struct store *store, uint32_t me)
+{
+    for (uint32_t i = 0; i < tpps_sim_.high; i++)
+        if (store->seen_by.at[i] != 0 && store->seen_by.at[i] <= now[me].at[i])
+            return true;
+    return false;
+}
+
+/* The oldest store this fiber may still see. */
+static uint32_t oldest(const struct word *word, uint32_t me)
+{
+    uint32_t first = word->count > HISTORY ? word->count - HISTORY : 0;
+    for (uint32_t i = word->count - 1; i > first; i--)
+        if (happened_before(&word->history[i % HISTORY], me))
+            return i;
+    return first;
+}
+
+uint64_t tpps_weak_load_(const volatile void *address, uint64_t newest, memory_order order)
+{
+    bool exact = ((unsigned)order & TPPS_NEWEST) != 0;
+    uint32_t me = self(), last, first, at;
+    struct word *word;
+    struct store *store;
+    order = (memory_order)((unsigned)order & ~(unsigned)TPPS_NEWEST);
+    if (me == TPPS_FIBERS || tpps_sim_.hook)
+        return newest;
+    word = word_of(address, newest);
+    last = at = word->count - 1;
+    first = exact || word->stale[me] >= STALE_IN_A_ROW ? last : oldest(word, me);
+    if (first < last)
+        at = last - tpps_choose_(last - first + 1);
+    word->stale[me] = at == last ? 0 : (uint8_t)(word->stale[me] + 1);
+    store = &word->history[at % HISTORY];
+    now[me].at[me]++;
+    if (store->seen_by.at[me] == 0)
+        store->seen_by.at[me] = now[me].at[me];
+    learn(store, order);
+    return store->value;
+}
+
+void tpps_weak_store_(const volatile void *address, uint64_t old, uint64_t value, memory_order order)
+{
+    struct word *word;
+    struct clock sequence;
+    if (self() == TPPS_FIBERS || tpps_sim_.hook) {
+        tpps_weak_init_(address, value);
+        return;
+    }
+    word = word_of(address, old);
+    sequence = word->history[0].sync;
+    push(word, value, order, word == &spilled ? &sequence : NULL);
+}
+
+void tpps_weak_rmw_(const volatile void *address, uint64_t old, uint64_t value, memory_order order)
+{
+    struct word *word;
+    struct clock sequence;
+    if (self() == TPPS_FIBERS || tpps_sim_.hook) {
+        tpps_weak_init_(address, value);
+        return;
+    }
+    word = word_of(address, old);
+    sequence = word->history[(word->count - 1) % HISTORY].sync;
+    learn(&word->history[(word->count - 1) % HISTORY], order);
+    push(word, value, order, &sequence);
+}
+
+void tpps_weak_init_(const volatile void *address, uint64_t value)
+{
+    struct word *word = find(address);
+    if (word != &spilled)
+        begin_history(word, value, self());
+}
+
+void tpps_weak_fence_(uint32_t me)
+{
+    merge(&now[me], &acquired[me]);
+    merge(&now[me], &fenced);
+    now[me].at[me]++;
+    merge(&fenced, &now[me]);
+    released[me] = now[me];
+}
+
+/* ---- threads and runs ----------------------------------------------------------------------------------- */
+
+void tpps_weak_start_(uint32_t parent, uint32_t child)
+{
+    uint32_t before = now[child].at[child]; /* a slot used again goes on counting */
+    if (!tpps_weak_)
+        return;
+    memset(&now[child], 0, sizeof now[child]);
+    memset(&released[child], 0, sizeof released[child]);
+    memset(&acquired[child], 0, sizeof acquired[child]);
+    if (parent < TPPS_FIBERS) {
+        now[parent].at[parent]++;
+        now[child] = now[parent];
+    }
+    now[child].at[child] = before + 1;
+}
+
+void tpps_weak_join_(uint32_t joiner, uint32_t ended)
+{
+    if (tpps_weak_)
+        merge(&now[joiner], &now[ended]);
+}
+
+void tpps_weak_begin_(void)
+{
+    if (!tpps_weak_)
+        return;
+    run++;
+    used = 0;
+    memset(now, 0, sizeof now);
+    memset(released, 0, sizeof released);
+    memset(acquired, 0, sizeof acquired);
+    memset(&fenced, 0, sizeof fenced);
+    memset(&spilled, 0, sizeof spilled);
+}
+
+#ifdef TPPS_TSAN_BUILD
+_Atomic(uint32_t) tpps_tsan_fence_word_;
+#endif
+
+void tpps_fence_(const char *site)
+{
+    tpps_point_(TPPS_OP_FENCE, NULL, site);
+    if (tpps_weak_ && tpps_sim_.current != NULL)
+        tpps_weak_fence_(tpps_slot_(tpps_sim_.current));
+}

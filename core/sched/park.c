@@ -1,0 +1,208 @@
+/* park.c - falling asleep and waking, by the rules in park.h. */
+#include "core/sched/park.h"
+
+#include "core/base/assert.h"
+
+/* Values of a worker's park word; above them, the waker's processor. */
+enum { PARK_ASLEEP = 0, PARK_LOOK = 1, PARK_SEARCH = 2 };
+
+bool tpi_park_work_visible(struct tpi_pool *pool)
+{
+    for (uint32_t priority = 0; priority < TPI_PRIORITY_COUNT; priority++)
+        if (tpi_inject_length(&pool->inject[priority]) > 0)
+            return true;
+    uint32_t active = tpp_load_acquire(&pool->active); /* [PL2] */
+    for (uint32_t id = 0; id < active; id++) {
+        struct tpi_worker *worker = tpi_pool_worker(pool, id);
+        if (worker && tpi_ring_size(&worker->ring) > 0)
+            return true;
+    }
+    return false;
+}
+
+/* The caller holds the worker's idle bit. */
+static void wake(struct tpi_pool *pool, struct tpi_worker *worker, uint32_t value)
+{
+    tpp_probe(TPP_PROBE_WAKE, pool, worker->id);
+    /* [PK2] release: the sleeper sees why it was woken. From here on the worker may go on, leave
+     * and be freed: tpp_wake does not touch the word. */
+    tpp_store_release(&worker->park, value);
+    tpp_wake(&worker->park, 1);
+}
+
+/* Nobody was idle: a thread may be missing. After a failure it is tried again only now and then. */
+static bool may_grow(struct tpi_pool *pool)
+{
+    struct tpi_demand demand = tpi_pool_demand(pool);
+    if (!tpi_policy_grow(&demand))
+        return false;
+    uint32_t pause = tpp_load_relaxed(&pool->spawn_pause); /* relaxed: a mere countdown */
+    if (pause == 0)
+        return true;
+    tpp_store_relaxed(&pool->spawn_pause, pause - 1);
+    return false;
+}
+
+/* Appoints a searcher: the lowest idle worker, else a new one. */
+static void appoint(struct tpi_pool *pool, uint32_t birth)
+{
+    for (;;) {
+        uint32_t nobody = 0;
+        /* [PK3] acquire and release: the role is handed from one searcher to the next. */
+        if (!tpp_cas_acq_rel(&pool->searching, &nobody, 1))
+            return;
+        uint32_t id = tpi_idle_take_lowest(&pool->idle);
+        if (id != TPI_IDLE_NONE) {
+            wake(pool, tpi_pool_worker(pool, id), PARK_SEARCH + tpp_cpu());
+            return;
+        }
+        if (may_grow(pool) && tpi_pool_grow(pool, birth, false))
+            return;
+        /* [PK3] release, then the fence of [PK1]: whoever fell asleep, or published and trusted in
+         * the searcher that did not come to be, is seen now. Ends: each turn, another worker has
+         * fallen asleep meanwhile. */
+        tpp_store_release(&pool->searching, 0);
+        tpp_fence_seq_cst();
+        if (!tpi_idle_any(&pool->idle) || !tpi_park_work_visible(pool))
+            return;
+    }
+}
+
+void tpi_park_notify(struct tpi_pool *pool, uint32_t birth)
+{
+    tpp_fence_seq_cst(); /* [PK1] */
+    /* relaxed: ordered by the fence. */
+    if (tpp_load_relaxed(&pool->searching))
+        return;
+    if (tpi_idle_any(&pool->idle)) {
+        appoint(pool, birth);
+        return;
+    }
+    struct tpi_demand demand = tpi_pool_demand(pool);
+    if (tpi_policy_grow(&demand))
+        appoint(pool, birth);
+}
+
+bool tpi_park_spare(struct tpi_pool *pool)
+{
+    uint32_t birth = tpp_peek(&pool->birth);
+    uint32_t nobody = 0;
+    tpi_park_notify(pool, birth);
+    if (tpi_idle_any(&pool->idle) || !tpp_cas_acq_rel(&pool->searching, &nobody, 1)) /* [PK3] */
+        return true; /* a searcher is a spare thread as well */
+    if (tpi_pool_grow(pool, birth, true))
+        return true;
+    tpp_store_release(&pool->searching, 0); /* [PK3] */
+    tpi_park_notify(pool, birth);
+    return false;
+}
+
+void tpi_park_found(struct tpi_worker *worker)
+{
+    if (!worker->searching)
+        return;
+    struct tpi_pool *pool = worker->pool;
+    worker->searching = false;
+    tpp_store_release(&pool->searching, 0); /* [PK3] */
+    tpp_fence_seq_cst();                    /* [PK1] */
+    if (tpi_park_work_visible(pool))
+        tpi_park_notify(pool, tpp_peek(&pool->birth));
+}
+
+void tpi_park_wake_all(struct tpi_pool *pool)
+{
+    uint32_t id;
+    tpp_fence_seq_cst(); /* [PK1] with the same look at `life` in must_leave */
+    while ((id = tpi_idle_take_lowest(&pool->idle)) != TPI_IDLE_NONE)
+        wake(pool, tpi_pool_worker(pool, id), PARK_LOOK);
+}
+
+/* Looks on for a moment before sleeping, unless whoever would bring work needs this processor. */
+static bool spin(struct tpi_worker *worker)
+{
+    struct tpi_pool *pool = worker->pool;
+    if (!worker->searching || worker->waker == tpp_cpu() + 1)
+        return false;
+    for (int turn = 0; turn < TPP_SEARCH_SPINS; turn++) {
+        if (tpi_park_work_visible(pool))
+            return true;
+        tpp_cpu_relax();
+    }
+    return false;
+}
+
+static bool must_leave(struct tpi_pool *pool)
+{
+    struct tpi_demand demand = tpi_pool_demand(pool);
+    return tpi_policy_surplus(&demand) || (demand.closed && demand.objects == 0);
+}
+
+/* Sleeps on the park word, the idle bit being set. True: woken. False: the deadline passed, and the
+ * bit is ours again. */
+static bool sleep_until(struct tpi_worker *worker, int64_t deadline)
+{
+    for (;;) {
+        if (tpp_load_acquire(&worker->park) != PARK_ASLEEP) /* [PK2] */
+            return true;
+        if (tpp_wait(&worker->park, PARK_ASLEEP, deadline))
+            continue;
+        if (tpi_idle_take(&worker->pool->idle, worker->id))
+            return false;
+        deadline = TPP_FOREVER; /* somebody has the bit: the wake is on its way */
+    }
+}
+
+/* Falls asleep. True: woken. False: the idle time is over, and the bit is ours again. */
+static bool doze(struct tpi_worker *worker, int64_t deadline)
+{
+    struct tpi_pool *pool = worker->pool;
+    tpp_store_relaxed(&worker->park, PARK_ASLEEP); /* relaxed: released with the idle bit */
+    tpi_idle_set(&pool->idle, worker->id);
+    tpp_probe(TPP_PROBE_IDLE, pool, worker->id);
+    if (worker->searching) {
+        worker->searching = false;
+        tpp_store_release(&pool->searching, 0); /* [PK3] */
+    }
+    tpp_fence_seq_cst(); /* [PK1] */
+    if ((tpi_park_work_visible(pool) || must_leave(pool)) &&
+        tpi_idle_take(&pool->idle, worker->id))
+        return true;
+    bool woken = sleep_until(worker, deadline);
+    if (woken) {
+        uint32_t value = tpp_load_relaxed(&worker->park); /* relaxed: acquired in sleep_until */
+        worker->searching = value >= PARK_SEARCH;
+        worker->waker = worker->searching ? value - PARK_SEARCH + 1 : 0;
+    }
+    return woken;
+}
+
+/* A worker that may not leave sleeps without a deadline, so that an idle process is truly idle.
+ * Whoever makes leaving possible looks at `forever` and wakes it: tpi_pool_leave. */
+static bool doze_forever(struct tpi_worker *worker)
+{
+    struct tpi_pool *pool = worker->pool;
+    tpp_add_acq_rel(&pool->forever, 1); /* [PK4] */
+    tpp_fence_seq_cst();                /* [PK4] then look whether leaving became possible */
+    struct tpi_demand demand = tpi_pool_demand(pool);
+    if (!tpi_policy_retire(&demand))
+        doze(worker, TPP_FOREVER);
+    tpp_sub_acq_rel(&pool->forever, 1); /* [PK4] */
+    return true;
+}
+
+bool tpi_park_sleep(struct tpi_worker *worker)
+{
+    struct tpi_pool *pool = worker->pool;
+    if (spin(worker))
+        return true;
+    if (must_leave(pool) && tpi_pool_thread_leaves(pool, worker, false))
+        return false;
+    int64_t now = tpp_now(TPP_CLOCK_MONOTONIC);
+    int64_t idle_timeout = pool->idle_timeout;
+    int64_t deadline = idle_timeout > TPP_FOREVER - now ? TPP_FOREVER : now + idle_timeout;
+    if (doze(worker, deadline))
+        return true;
+    if (tpi_pool_thread_leaves(pool, worker, true))
+        return false;
+    return doze_forever(worker);
+}

@@ -1,0 +1,186 @@
+/* pool.c - the life of a pool: its objects, its threads, its limits. */
+#include "core/sched/pool.h"
+
+#include <string.h>
+
+#include "core/sched/park.h"
+#include "core/sched/worker.h"
+
+struct tpi_demand tpi_pool_demand(struct tpi_pool *pool)
+{
+    /* relaxed: a decision made on words that change meanwhile is made again under the lock, or by
+     * the next publisher, or by the worker before it sleeps. */
+    uint64_t life = tpp_load_relaxed(&pool->life);
+    return (struct tpi_demand){
+        .threads = tpi_life_threads(life),
+        .objects = tpi_life_objects(life),
+        .closed = life & TPI_LIFE_CLOSED,
+        .minimum = tpp_load_relaxed(&pool->minimum),
+        .maximum = tpp_load_relaxed(&pool->maximum),
+        .target = tpp_load_relaxed(&pool->target),
+        .blocked = tpp_load_relaxed(&pool->blocked),
+    };
+}
+
+/* ---- the end of a pool --------------------------------------------------------------------- */
+
+/* The chunks stay with the slot: latecomers may look. */
+void tpi_pool_bury(struct tpi_pool *pool)
+{
+    tpi_lock_take(&pool->lock);
+    uint32_t active = tpp_peek(&pool->active);
+    /* [PL3] release: from here on nobody adds a thread to this life. */
+    tpp_store_release(&pool->birth, tpp_peek(&pool->birth) + 1);
+    tpp_store_release(&pool->active, 0); /* [PL2] */
+    for (uint32_t id = 0; id < active; id++) {
+        struct tpi_worker *worker = tpi_pool_worker(pool, id);
+        struct tpi_chunk *chunk = tpp_peek(&pool->chunks[id / TPI_WORKER_CHUNK]);
+        tpp_store_release(&chunk->workers[id % TPI_WORKER_CHUNK], NULL); /* [PL2] */
+        if (worker)
+            tpi_slab_free(TPI_KIND_WORKER, &worker->slot, NULL);
+    }
+    tpi_lock_drop(&pool->lock);
+    tpi_slab_free(TPI_KIND_POOL, &pool->slot, NULL);
+}
+
+/* Changes `life` by adding `change` (which may be negative); returns the new value. */
+static uint64_t live(struct tpi_pool *pool, uint64_t change)
+{
+    /* [PL1] acq_rel: whoever makes the pool dead sees all that was done in it. */
+    return tpp_add_acq_rel(&pool->life, change) + change;
+}
+
+void tpi_pool_close(struct tpi_pool *pool)
+{
+    uint64_t life = tpp_or_acq_rel(&pool->life, TPI_LIFE_CLOSED) | TPI_LIFE_CLOSED; /* [PL1] */
+    if (tpi_life_dead(life))
+        tpi_pool_bury(pool);
+    else if (tpi_life_objects(life) == 0)
+        tpi_park_wake_all(pool);
+}
+
+void tpi_pool_leave(struct tpi_pool *pool)
+{
+    uint64_t life = live(pool, (uint64_t)-1);
+    if (tpi_life_dead(life)) {
+        tpi_pool_bury(pool);
+        return;
+    }
+    if (tpi_life_objects(life) > 0)
+        return;
+    tpp_fence_seq_cst(); /* [PK4] the last object is gone, then look who sleeps without a deadline */
+    if (life & TPI_LIFE_CLOSED || tpp_load_acquire(&pool->forever) > 0)
+        tpi_park_wake_all(pool);
+}
+
+
+/* ---- joining and publishing ---------------------------------------------------------------- */
+
+/* The pool has an object but no thread yet: makes the first one, which begins by searching, so that
+ * the posts that follow do not take it for missing. */
+static tp_status_t first_thread(struct tpi_pool *pool)
+{
+    uint32_t nobody = 0;
+    bool searching = tpp_cas_acq_rel(&pool->searching, &nobody, 1); /* [PK3] */
+    bool appointed = searching;
+    tp_status_t status = tpi_pool_first_thread(pool, &appointed);
+    if (searching && !appointed) {
+        tpp_store_release(&pool->searching, 0);                /* [PK3] */
+        tpi_park_notify(pool, tpp_peek(&pool->birth));
+    }
+    return status;
+}
+
+tp_status_t tpi_pool_join(struct tpi_pool *pool)
+{
+    uint64_t life = tpp_load_acquire(&pool->life); /* [PL1] */
+    do { /* ends: a failed swap means that somebody else's join or leave took effect */
+        if (life & TPI_LIFE_CLOSED)
+            return TP_ERR_CLOSED;
+        if (tpi_life_objects(life) == UINT32_MAX)
+            return TP_ERR_LIMIT;
+    } while (!tpp_cas_acq_rel(&pool->life, &life, life + 1)); /* [PL1] */
+    /* Once counted, the object keeps the last thread from retiring: one look is enough. */
+    if (tpi_life_threads(life) > 0)
+        return TP_OK;
+    tp_status_t status = first_thread(pool);
+    if (status != TP_OK)
+        tpi_pool_leave(pool);
+    return status;
+}
+
+void tpi_pool_publish(const struct tpi_target *target, struct tpi_task *task, uint32_t epoch,
+                      struct tpi_worker *worker)
+{
+    struct tpi_pool *pool = target->home;
+    bool own = worker && worker->pool == pool;
+    if (own && target->priority == TPI_PRIORITY_NORMAL && !tpi_pool_exact(pool))
+        tpi_worker_push(worker, task, epoch);
+    else
+        tpi_inject_push(&pool->inject[target->priority], task, epoch);
+    tpi_park_notify(pool, target->home_generation);
+}
+
+/* ---- the beginning of a pool --------------------------------------------------------------- */
+
+static void copy_name(char *to, const char *from)
+{
+    size_t length = strnlen(from, TPI_POOL_NAME_SIZE - 1);
+    memcpy(to, from, length);
+    to[length] = 0;
+}
+
+/* The atomic words keep what latecomers rely on: queues empty, nobody idle, nobody searching. */
+static void begin_life(struct tpi_pool *pool, const tp_pool_config_t *config)
+{
+    uint32_t minimum = config->thread_minimum;
+    uint32_t maximum = config->thread_maximum;
+    if (maximum == 0)
+        maximum = TPI_THREADS_DEFAULT_MAXIMUM;
+    pool->idle_timeout = config->idle_timeout ? config->idle_timeout : TPP_IDLE_TIMEOUT_NS;
+    pool->queue_limit = config->queue_limit;
+    pool->io_backend = config->io_backend;
+    pool->on_thread_start = config->on_thread_start;
+    pool->on_thread_stop = config->on_thread_stop;
+    pool->hook_context = config->hook_context;
+    pool->stack_reserve = config->stack_reserve ? config->stack_reserve : tpp_stack_default();
+    pool->stack_commit = config->stack_commit ? config->stack_commit : tpp_stack_minimum();
+    copy_name(pool->name, config->name ? config->name : "tp-worker");
+    for (uint32_t priority = 0; priority < TPI_PRIORITY_COUNT; priority++) {
+        tpi_inject_init(&pool->inject[priority], priority);
+        tpp_store_relaxed(&pool->cancelled[priority], 0);
+        for (uint32_t shard = 0; shard < TPP_SHARDS; shard++)
+            tpp_store_relaxed(&pool->shards[shard].submitted[priority], 0);
+    }
+    pool->threads_peak = 0;
+    pool->threads_created = pool->threads_retired = pool->create_failures = 0;
+    /* relaxed, all: nobody has the pool yet; the handle or the birth below releases them. */
+    tpp_store_relaxed(&pool->simples, 0);
+    tpp_store_relaxed(&pool->forever, 0);
+    tpp_store_relaxed(&pool->blocked, 0);
+    tpp_store_relaxed(&pool->spawn_pause, 0);
+    tpp_store_relaxed(&pool->minimum, minimum);
+    tpp_store_relaxed(&pool->maximum, maximum > minimum ? maximum : minimum);
+    tpp_store_relaxed(&pool->target, tpp_cpu_count());
+    tpp_store_relaxed(&pool->life, 0);
+    tpp_store_release(&pool->birth, tpp_peek(&pool->birth) + 1); /* [PL3] */
+}
+
+tp_status_t tpi_pool_create(const tp_pool_config_t *config, bool is_default,
+                            struct tpi_pool **pool_out)
+{
+    struct tpi_slot *slot = tpi_slab_new(TPI_KIND_POOL, sizeof(struct tpi_pool), NULL);
+    if (!slot)
+        return TP_ERR_NO_MEMORY;
+    struct tpi_pool *pool = tpi_container(slot, struct tpi_pool, slot);
+    begin_life(pool, config);
+    pool->is_default = is_default;
+    tp_status_t status = TP_OK;
+    if (config->thread_minimum > 0)
+        status = tpi_pool_set_minimum(pool, config->thread_minimum);
+    if (status == TP_OK)
+        *pool_out = pool;
+    else
+        tpi_pool_close(pool);
+    return status;
+}

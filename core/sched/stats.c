@@ -1,0 +1,87 @@
+/* stats.c - what a pool counts, added up.
+ *
+ * A worker counts in words of its own, other threads in a few shared ones, so that counting never
+ * makes two threads meet on a line. Claims and cancels are read before submits: what is pending
+ * never comes out negative. */
+#include <string.h>
+
+#include "core/sched/pool.h"
+#include "core/sched/worker.h"
+
+void tpi_pool_count_submitted(struct tpi_pool *pool, struct tpi_worker *worker, uint32_t priority,
+                              uint64_t posts)
+{
+    if (worker && worker->pool == pool) {
+        tpi_count(&worker->submitted[priority], posts);
+        return;
+    }
+    struct tpi_shard *shard = &pool->shards[tpp_thread_id() % TPP_SHARDS];
+    tpp_add_relaxed(&shard->submitted[priority], posts); /* relaxed: a statistic */
+}
+
+/* Sums over all workers that ever were in the pool. */
+struct totals {
+    uint64_t submitted[TPI_PRIORITY_COUNT], claimed[TPI_PRIORITY_COUNT];
+    uint64_t executed, stolen, busy_ns;
+};
+
+static void add_workers(struct tpi_pool *pool, struct totals *totals)
+{
+    uint32_t active = tpp_load_acquire(&pool->active); /* [PL2] */
+    for (uint32_t id = 0; id < active; id++) {
+        struct tpi_worker *worker = tpi_pool_worker(pool, id);
+        if (!worker)
+            continue;
+        totals->executed += tpp_load_acquire(&worker->executed); /* [CT1] before the claims */
+        totals->stolen += tpp_load_relaxed(&worker->stolen);
+        totals->busy_ns += tpp_load_relaxed(&worker->busy_ns);
+        for (uint32_t priority = 0; priority < TPI_PRIORITY_COUNT; priority++) {
+            totals->claimed[priority] += tpp_load_acquire(&worker->claimed[priority]); /* [CT1] */
+            totals->submitted[priority] += tpp_load_relaxed(&worker->submitted[priority]);
+        }
+    }
+}
+
+static uint64_t above(uint64_t larger, uint64_t smaller)
+{
+    return larger > smaller ? larger - smaller : 0;
+}
+
+static void add_posts(struct tpi_pool *pool, const struct totals *totals, tp_pool_stats_t *stats)
+{
+    uint64_t claimed = 0;
+    for (uint32_t priority = 0; priority < TPI_PRIORITY_COUNT; priority++) {
+        uint64_t cancelled = tpp_load_acquire(&pool->cancelled[priority]); /* [CT1] */
+        uint64_t submitted = totals->submitted[priority];
+        for (uint32_t shard = 0; shard < TPP_SHARDS; shard++)
+            submitted += tpp_load_relaxed(&pool->shards[shard].submitted[priority]);
+        stats->submitted += submitted;
+        stats->cancelled += cancelled;
+        stats->pending[priority] = above(submitted, totals->claimed[priority] + cancelled);
+        claimed += totals->claimed[priority];
+    }
+    stats->executed = totals->executed;
+    stats->running = (uint32_t)above(claimed, totals->executed);
+}
+
+void tpi_pool_stats(struct tpi_pool *pool, tp_pool_stats_t *stats)
+{
+    uint32_t size = stats->struct_size;
+    struct totals totals = {{0}, {0}, 0, 0, 0};
+    memset(stats, 0, sizeof *stats);
+    stats->struct_size = size;
+    add_workers(pool, &totals);
+    add_posts(pool, &totals, stats);
+    stats->stolen = totals.stolen;
+    stats->run_ns_total = totals.busy_ns;
+    tpi_lock_take(&pool->lock);
+    stats->threads = tpi_life_threads(tpp_peek(&pool->life));
+    stats->thread_minimum = tpp_peek(&pool->minimum);
+    stats->thread_maximum = tpp_peek(&pool->maximum);
+    stats->threads_peak = pool->threads_peak;
+    stats->threads_created = pool->threads_created;
+    stats->threads_retired = pool->threads_retired;
+    stats->thread_create_failures = pool->create_failures;
+    tpi_lock_drop(&pool->lock);
+    stats->idle_threads = tpi_idle_count(&pool->idle);
+}

@@ -1,0 +1,60 @@
+/* thread.c - the per-thread records of thread.h. */
+#include "core/sched/thread.h"
+
+#include "core/wait/waitable.h"
+
+char tpi_thread_marker; /* the local value of a thread that is watched but has no record */
+
+static void thread_ends(void *local)
+{
+    tpi_waitable_abandon_all(tpp_thread_id());
+    if (local == &tpi_thread_marker)
+        return;
+    struct tpi_thread *thread = local;
+    tpi_slab_flush(TPI_KIND_SIMPLE, &thread->simples);
+    tpi_slab_free(TPI_KIND_THREAD, &thread->slot, NULL);
+}
+
+void tpi_thread_watch(void)
+{
+    if (tpp_local())
+        return;
+    tpp_local_at_exit(thread_ends);
+    tpp_local_set(&tpi_thread_marker);
+}
+
+struct tpi_thread *tpi_thread_new(struct tpi_worker *worker)
+{
+    struct tpi_slot *slot = tpi_slab_new(TPI_KIND_THREAD, sizeof(struct tpi_thread), NULL);
+    if (!slot)
+        return NULL;
+    struct tpi_thread *thread = tpi_container(slot, struct tpi_thread, slot);
+    thread->worker = worker;
+    thread->instance = NULL;
+    thread->blocking = 0;
+    thread->last_errno = 0;
+    thread->simples.count = 0;
+    return thread;
+}
+
+void tpi_thread_adopt(struct tpi_thread *thread)
+{
+    tpp_local_at_exit(thread_ends);
+    tpp_local_set(thread);
+}
+
+void tpi_thread_drop(struct tpi_thread *thread)
+{
+    tpi_slab_free(TPI_KIND_THREAD, &thread->slot, NULL);
+}
+
+struct tpi_thread *tpi_thread_ensure(void)
+{
+    struct tpi_thread *thread = tpi_thread_self();
+    if (thread)
+        return thread;
+    thread = tpi_thread_new(NULL);
+    if (thread)
+        tpi_thread_adopt(thread);
+    return thread;
+}

@@ -1,0 +1,42 @@
+/* thread.h - what the library knows of one thread, its own workers' and others'.
+ *
+ * A worker has one from its start; another thread gets one when it first needs to remember
+ * something (objects kept at hand), and does without when memory is out. */
+#ifndef TPI_SCHED_THREAD_H
+#define TPI_SCHED_THREAD_H
+
+#include "core/mem/slab.h"
+
+struct tpi_worker;
+
+struct tpi_thread {
+    struct tpi_slot slot;
+    /* owner thread only */
+    struct tpi_worker *worker;    /* NULL for a thread that is not ours */
+    void *instance;               /* innermost callback running here: object/instance.h */
+    uint32_t blocking;            /* depth of tp_blocking_begin */
+    int last_errno;               /* of the last TP_ERR_SYSTEM */
+    uint64_t instances;           /* callbacks begun here so far */
+    struct tpi_magazine simples;  /* simple objects at hand */
+};
+
+/* The calling thread's record, or NULL if it has none. */
+static inline struct tpi_thread *tpi_thread_self(void)
+{
+    void *local = tpp_local();
+    extern char tpi_thread_marker;
+    return local == &tpi_thread_marker ? NULL : local;
+}
+
+/* ... or a new one; NULL when memory is out. */
+struct tpi_thread *tpi_thread_ensure(void);
+
+/* A record that a new thread will adopt as its own, first thing; NULL when memory is out. */
+struct tpi_thread *tpi_thread_new(struct tpi_worker *worker);
+void tpi_thread_adopt(struct tpi_thread *thread);
+void tpi_thread_drop(struct tpi_thread *thread); /* of a thread that could not be started */
+
+/* Makes sure that the exit function runs when the calling thread ends, without allocating. */
+void tpi_thread_watch(void);
+
+#endif

@@ -1,0 +1,223 @@
+/* worker.c - the order in which a worker looks for work, and its main loop.
+ *
+ *   HIGH, own ring, shared NORMAL with a batch for the ring, a steal, LOW
+ *
+ * Every 61st claim looks at the shared NORMAL queue before the ring, so that a ring that feeds
+ * itself starves nobody. LOW is taken only when a look has shown that nothing above it was queued
+ * anywhere. A pool of one thread uses no ring and no batch: exact order. */
+#include "core/sched/worker.h"
+
+#include "core/sched/park.h"
+
+static struct tpi_inject *shared(struct tpi_worker *worker, uint32_t priority)
+{
+    return &worker->pool->inject[priority];
+}
+
+/* Tickets are about to change their place: until end_move they may be in none. */
+static void begin_move(struct tpi_pool *pool)
+{
+    /* [MV1] acq_rel: the count is up before any ticket leaves its place. Pairs with the reads in
+     * nothing_above_low. */
+    tpp_add_acq_rel(&pool->moves_started, 1);
+}
+
+static void end_move(struct tpi_pool *pool)
+{
+    tpp_add_acq_rel(&pool->moves_finished, 1); /* [MV1] */
+}
+
+/* Moves up to `count` of the oldest tickets from the ring to the shared queue. */
+static void spill(struct tpi_worker *worker, uint32_t count)
+{
+    uint64_t tickets[TPP_RING_CAPACITY];
+    begin_move(worker->pool);
+    count = tpi_ring_take(&worker->ring, tickets, count);
+    tpi_inject_push_tickets(shared(worker, TPI_PRIORITY_NORMAL), tickets, count);
+    end_move(worker->pool);
+}
+
+void tpi_worker_push(struct tpi_worker *worker, struct tpi_task *task, uint32_t epoch)
+{
+    if (!tpi_ring_push(&worker->ring, tpi_ticket(task, epoch))) {
+        spill(worker, TPP_RING_CAPACITY / 2);
+        tpi_inject_push(shared(worker, TPI_PRIORITY_NORMAL), task, epoch);
+        return;
+    }
+    tpp_probe(TPP_PROBE_PUBLISH, task, TPI_PRIORITY_NORMAL);
+}
+
+/* A claim of one post succeeded; `word` is the state it left. */
+static struct tpi_task *claimed(struct tpi_worker *worker, struct tpi_task *task, uint64_t word,
+                                uint32_t priority)
+{
+    struct tpi_pool *pool = worker->pool;
+    tpp_probe(TPP_PROBE_CLAIM, task, tpi_state_running(word));
+    tpi_count(&worker->claimed[priority], 1);
+    tpi_park_found(worker);
+    if (word & TPI_STATE_QUEUED) /* more of it waits in the queue: somebody else may run that */
+        tpi_park_notify(pool, tpp_peek(&pool->birth));
+    return task;
+}
+
+static struct tpi_task *take_shared(struct tpi_worker *worker, uint32_t priority)
+{
+    uint64_t word;
+    bool with_ring = priority == TPI_PRIORITY_NORMAL && !tpi_pool_exact(worker->pool);
+    uint32_t active = tpp_peek(&worker->pool->active);
+    uint32_t batch = tpi_inject_length(shared(worker, priority)) / (active ? active : 1);
+    struct tpi_task *task =
+        tpi_inject_claim(shared(worker, priority), with_ring ? &worker->ring : NULL,
+                         batch < TPP_BATCH ? batch : TPP_BATCH, &word);
+    return task ? claimed(worker, task, word, priority) : NULL;
+}
+
+/* Claims one post of the ticket's task; false if the ticket is stale or no more of it may run. */
+static bool claim_ticket(struct tpi_worker *worker, uint64_t ticket, uint64_t *word_out)
+{
+    struct tpi_task *task = tpi_ticket_task(ticket);
+    tpp_probe(TPP_PROBE_DEQUEUE, task, TPI_PRIORITY_NORMAL);
+    struct tpi_applied applied = tpi_task_apply(task, TPI_EVENT_CLAIM, tpi_ticket_epoch(ticket));
+    bool is_claimed = !(applied.effects & TPI_EFFECT_REFUSED);
+    *word_out = applied.after;
+    if (applied.effects & TPI_EFFECT_UNQUEUED)
+        applied = tpi_task_apply(task, TPI_EVENT_RETRY, 0);
+    if (applied.effects & (TPI_EFFECT_REQUEUE | TPI_EFFECT_ENQUEUE))
+        tpi_worker_push(worker, task, tpi_state_epoch(applied.after));
+    return is_claimed;
+}
+
+static struct tpi_task *take_ring(struct tpi_worker *worker)
+{
+    uint64_t ticket, word;
+    /* Ends: only the owner, which is here, puts tickets in, and a task that was refused goes back
+     * only if it has room to run. */
+    while (tpi_ring_pop(&worker->ring, &ticket))
+        if (claim_ticket(worker, ticket, &word))
+            return claimed(worker, tpi_ticket_task(ticket), word, TPI_PRIORITY_NORMAL);
+    return NULL;
+}
+
+static struct tpi_task *steal(struct tpi_worker *worker)
+{
+    struct tpi_pool *pool = worker->pool;
+    uint32_t active = tpp_load_acquire(&pool->active); /* [PL2] */
+    uint32_t first = worker->random++;
+    for (uint32_t i = 0; i < active; i++) {
+        struct tpi_worker *victim = tpi_pool_worker(pool, (first + i) % active);
+        if (!victim || victim == worker || tpi_ring_size(&victim->ring) == 0)
+            continue;
+        begin_move(pool);
+        uint32_t count = tpi_ring_steal(&worker->ring, &victim->ring);
+        end_move(pool);
+        tpi_count(&worker->stolen, count);
+        if (count > 1 && !worker->searching) /* a sleeper may have looked while they moved */
+            tpi_park_notify(pool, tpp_peek(&pool->birth));
+        struct tpi_task *task = take_ring(worker);
+        if (task)
+            return task;
+    }
+    return NULL;
+}
+
+/* True if at some moment during the call nothing above LOW was queued anywhere. */
+static bool nothing_above_low(struct tpi_pool *pool)
+{
+    /* [MV1] acquire: if no move began between the two reads that had not ended before the first,
+     * every ticket stood still while the queues were looked at. */
+    uint32_t finished = tpp_load_acquire(&pool->moves_finished);
+    if (tpi_inject_length(&pool->inject[TPI_PRIORITY_HIGH]) > 0 ||
+        tpi_inject_length(&pool->inject[TPI_PRIORITY_NORMAL]) > 0)
+        return false;
+    uint32_t active = tpp_load_acquire(&pool->active); /* [PL2] */
+    for (uint32_t id = 0; id < active; id++) {
+        struct tpi_worker *worker = tpi_pool_worker(pool, id);
+        if (worker && tpi_ring_size(&worker->ring) > 0)
+            return false;
+    }
+    return tpp_load_acquire(&pool->moves_started) == finished; /* [MV1] */
+}
+
+static struct tpi_task *take_above_low(struct tpi_worker *worker)
+{
+    struct tpi_task *task = take_shared(worker, TPI_PRIORITY_HIGH);
+    if (!task && ++worker->claims >= TPP_SHARED_EVERY) {
+        worker->claims = 0;
+        task = take_shared(worker, TPI_PRIORITY_NORMAL);
+    }
+    if (!task)
+        task = take_ring(worker);
+    if (!task)
+        task = take_shared(worker, TPI_PRIORITY_NORMAL);
+    return task ? task : steal(worker);
+}
+
+static struct tpi_task *take(struct tpi_worker *worker)
+{
+    struct tpi_pool *pool = worker->pool;
+    if (tpi_pool_exact(pool) && tpi_ring_size(&worker->ring) > 0)
+        spill(worker, TPP_RING_CAPACITY); /* the maximum was lowered to one meanwhile */
+    for (;;) {
+        tpp_probe(TPP_PROBE_SCAN, pool, worker->id);
+        struct tpi_task *task = take_above_low(worker);
+        if (task || tpi_inject_length(shared(worker, TPI_PRIORITY_LOW)) == 0)
+            return task;
+        if (nothing_above_low(pool))
+            return take_shared(worker, TPI_PRIORITY_LOW);
+        tpp_cpu_relax(); /* ends: what is above LOW gets taken, by us or by others */
+    }
+}
+
+static bool surplus(struct tpi_pool *pool)
+{
+    struct tpi_demand demand = tpi_pool_demand(pool);
+    return tpi_policy_surplus(&demand);
+}
+
+void tpi_worker_hand_over(struct tpi_worker *worker)
+{
+    if (tpi_ring_size(&worker->ring) > 0)
+        spill(worker, TPP_RING_CAPACITY);
+    if (worker->searching) {
+        worker->searching = false;
+        tpp_store_release(&worker->pool->searching, 0); /* [PK3] */
+    }
+}
+
+/* Until the worker has left its pool. */
+static void work(struct tpi_worker *worker)
+{
+    struct tpi_pool *pool = worker->pool;
+    int64_t since = tpp_now(TPP_CLOCK_MONOTONIC);
+    for (;;) {
+        if (surplus(pool) && tpi_pool_thread_leaves(pool, worker, false))
+            return;
+        struct tpi_task *task = take(worker);
+        if (task) {
+            task->run(task, worker);
+            continue;
+        }
+        int64_t now = tpp_now(TPP_CLOCK_MONOTONIC);
+        tpi_count(&worker->busy_ns, (uint64_t)(now - since));
+        if (!tpi_park_sleep(worker))
+            return;
+        since = tpp_now(TPP_CLOCK_MONOTONIC);
+    }
+}
+
+void tpi_worker_main(void *argument)
+{
+    struct tpi_worker *worker = argument;
+    struct tpi_pool *pool = worker->pool;
+    void (*on_stop)(void *) = pool->on_thread_stop;
+    void *hook_context = pool->hook_context;
+    tpi_thread_adopt(worker->thread);
+    if (pool->on_thread_start) {
+        /* It may take its time: others must not count on this thread's search meanwhile. */
+        tpi_park_found(worker);
+        pool->on_thread_start(hook_context);
+    }
+    work(worker);
+    if (on_stop) /* the pool may be gone: only what was read before may be used */
+        on_stop(hook_context);
+}

@@ -1,0 +1,54 @@
+/* worker.h - a worker: takes a task, runs it, takes the next. */
+#ifndef TPI_SCHED_WORKER_H
+#define TPI_SCHED_WORKER_H
+
+#include "core/mem/slab.h"
+#include "core/queue/ring.h"
+#include "core/sched/pool.h"
+#include "core/sched/thread.h"
+
+struct tpi_worker {
+    struct tpi_slot slot;
+
+    /* set before the thread starts, then read-only */
+    struct tpi_pool *pool;
+    struct tpi_thread *thread; /* set by the worker itself, first thing */
+    uint32_t id;
+
+    /* under the pool's lock */
+    bool alive; /* a thread runs on it */
+
+    /* owner only */
+    bool searching;    /* this worker owns pool->searching */
+    uint32_t waker;    /* one more than the processor of whoever woke us; 0: unknown */
+    uint32_t claims;   /* since the shared queue was looked at first */
+    uint32_t random;
+
+    /* written by the owner, read by anybody: statistics, relaxed */
+    tpp_u64 submitted[TPI_PRIORITY_COUNT];
+    tpp_u64 claimed[TPI_PRIORITY_COUNT];
+    tpp_u64 executed;
+    tpp_u64 stolen;
+    tpp_u64 busy_ns; /* awake, from the end of one sleep to the next */
+
+    _Alignas(128) tpp_u32 park; /* asleep on it while 0; set by whoever took the idle bit; [PK2] */
+    struct tpi_ring ring;
+};
+
+/* The body of a worker's thread; `argument` is the worker. */
+void tpi_worker_main(void *argument);
+
+/* Owner only: puts a ticket into its own ring, or half the ring into the shared queue if full. */
+void tpi_worker_push(struct tpi_worker *worker, struct tpi_task *task, uint32_t epoch);
+
+/* Owner only, about to leave: its tickets go to the shared queue, and it searches no more. */
+void tpi_worker_hand_over(struct tpi_worker *worker);
+
+/* Adds to a counter that only the calling thread writes. */
+static inline void tpi_count(tpp_u64 *counter, uint64_t amount)
+{
+    /* relaxed: one writer, and readers only want some recent value. */
+    tpp_store_relaxed(counter, tpp_load_relaxed(counter) + amount);
+}
+
+#endif

@@ -1,0 +1,168 @@
+/* foreign_test.c - mutexes and libraries of the application; random numbers; the abort. */
+#define _GNU_SOURCE
+#include "core/os/os.h"
+
+#include <dlfcn.h>
+#include <errno.h>
+#include <pthread.h>
+#include <sys/wait.h>
+
+#include "tests/support/tap.h"
+
+static const char *plugin_path;
+
+TAP_TEST(foreign__mutex_is_unlocked)
+{
+    pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
+    check_eq(pthread_mutex_lock(&mutex), 0);
+    check_eq(tpp_user_mutex_unlock(&mutex), 0);
+    check_eq(pthread_mutex_trylock(&mutex), 0);
+    check_eq(pthread_mutex_unlock(&mutex), 0);
+}
+
+TAP_TEST(foreign__mutex_of_another_is_refused)
+{
+    pthread_mutexattr_t attributes;
+    pthread_mutex_t mutex;
+    if (TAP_UNDER_TSAN)
+        tap_skip("ThreadSanitizer objects to the misuse itself");
+    check_eq(pthread_mutexattr_init(&attributes), 0);
+    check_eq(pthread_mutexattr_settype(&attributes, PTHREAD_MUTEX_ERRORCHECK), 0);
+    check_eq(pthread_mutex_init(&mutex, &attributes), 0);
+    errno = 77;
+    check_eq(tpp_user_mutex_unlock(&mutex), EPERM);
+    check_eq(errno, 77);
+}
+
+static bool plugin_is_loaded(void)
+{
+    void *found = dlopen(plugin_path, RTLD_NOLOAD | RTLD_LAZY);
+    if (found != NULL)
+        dlclose(found);
+    return found != NULL;
+}
+
+TAP_TEST(foreign__pinned_library_outlives_its_handle)
+{
+    union {
+        void *raw;
+        int (*answer)(void);
+    } symbol;
+    void *handle, *own = NULL;
+    if (plugin_path == NULL)
+        tap_skip("no plugin named on the command line");
+    handle = dlopen(plugin_path, RTLD_NOW);
+    require(handle != NULL);
+    symbol.raw = dlsym(handle, "foreign_plugin_answer");
+    require(symbol.raw != NULL);
+    errno = 77;
+    check_eq(tpp_library_pin(handle, &own), 0);
+    require(own != NULL);
+    check_eq(dlclose(handle), 0);
+    check(plugin_is_loaded());
+    check_eq(symbol.answer(), 42);
+    check_eq(tpp_library_close(own), 0);
+    check_eq(errno, 77);
+    check(!plugin_is_loaded());
+}
+
+TAP_TEST(foreign__library_is_pinned_though_its_file_is_gone)
+{
+    char path[] = "foreign_test_plugin_XXXXXX", real[64];
+    char command[4096];
+    void *handle, *own = NULL;
+    int descriptor;
+    if (plugin_path == NULL)
+        tap_skip("no plugin named on the command line");
+    descriptor = mkstemp(path);
+    require(descriptor >= 0);
+    close(descriptor);
+    snprintf(real, sizeof real, "./%s", path);
+    snprintf(command, sizeof command, "cp '%s' '%s'", plugin_path, real);
+    check_eq(system(command), 0);
+    handle = dlopen(real, RTLD_NOW);
+    check_eq(unlink(path), 0);
+    require(handle != NULL);
+    check_eq(tpp_library_pin(handle, &own), 0);
+    check(own != NULL);
+    check_eq(dlclose(handle), 0);
+    check_eq(own != NULL ? tpp_library_close(own) : -1, 0);
+}
+
+TAP_TEST(foreign__the_program_itself_can_be_pinned)
+{
+    void *handle = dlopen(NULL, RTLD_NOW);
+    void *own = NULL;
+    require(handle != NULL);
+    check_eq(tpp_library_pin(handle, &own), 0);
+    require(own != NULL);
+    check_eq(tpp_library_close(own), 0);
+    check_eq(dlclose(handle), 0);
+}
+
+static void *first_random(void *memory)
+{
+    *(uint32_t *)memory = tpp_random();
+    return NULL;
+}
+
+TAP_TEST(random__bits_are_balanced_and_threads_differ)
+{
+    enum { DRAWS = 10000 };
+    pthread_t thread;
+    uint32_t mine, theirs = 0;
+    int ones[32] = {0};
+    int draw, bit;
+    for (draw = 0; draw < DRAWS; draw++) {
+        uint32_t value = tpp_random();
+        for (bit = 0; bit < 32; bit++)
+            ones[bit] += (int)(value >> bit & 1);
+    }
+    /* Five hundred from the mean is ten standard deviations. */
+    for (bit = 0; bit < 32; bit++)
+        check(ones[bit] > DRAWS / 2 - 500 && ones[bit] < DRAWS / 2 + 500);
+    mine = tpp_random();
+    check_eq(pthread_create(&thread, NULL, first_random, &theirs), 0);
+    check_eq(pthread_join(thread, NULL), 0);
+    check(mine != theirs);
+}
+
+TAP_TEST(abort__says_why_and_ends_the_process)
+{
+    char text[128];
+    size_t length = 0;
+    ssize_t got;
+    int pipes[2], status;
+    pid_t child;
+    require(pipe(pipes) == 0);
+    child = fork();
+    require(child >= 0);
+    if (child == 0) {
+        signal(SIGABRT, SIG_DFL);
+        dup2(pipes[1], STDERR_FILENO);
+        close(pipes[0]);
+        close(pipes[1]);
+        tpp_abort("BUG IN CLIENT OF TP: as an example");
+    }
+    close(pipes[1]);
+    while ((got = read(pipes[0], text + length, sizeof text - 1 - length)) > 0)
+        length += (size_t)got;
+    close(pipes[0]);
+    text[length] = '\0';
+    require(waitpid(child, &status, 0) == child);
+    check(WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT);
+    check(strncmp(text, "BUG IN CLIENT OF TP: as an example\n", 35) == 0);
+}
+
+int main(int count, char **arguments)
+{
+    plugin_path = count > 1 ? arguments[1] : NULL;
+    tap_run(foreign__mutex_is_unlocked);
+    tap_run(foreign__mutex_of_another_is_refused);
+    tap_run(foreign__pinned_library_outlives_its_handle);
+    tap_run(foreign__library_is_pinned_though_its_file_is_gone);
+    tap_run(foreign__the_program_itself_can_be_pinned);
+    tap_run(random__bits_are_balanced_and_threads_differ);
+    tap_run(abort__says_why_and_ends_the_process);
+    return tap_done();
+}

@@ -1,0 +1,176 @@
+/* futex_test.c - sleeping on a word on real threads. */
+#define _GNU_SOURCE
+#include "core/os/os.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <sched.h>
+#include <sys/mman.h>
+
+#include "tests/support/tap.h"
+
+#define MS INT64_C(1000000)
+#define SIGNALS 20
+
+struct sleeper {
+    pthread_t thread;
+    tpp_u32 *word; /* `own`, or one that several share */
+    tpp_u32 own;
+    tpp_u32 id;
+    tpp_u32 returns; /* how often tpp_wait came back */
+    int errno_after;
+};
+
+static void *sleep_until_word_changes(void *memory)
+{
+    struct sleeper *sleeper = memory;
+    tpp_store_release(&sleeper->id, (uint32_t)tpp_thread_id());
+    errno = 77;
+    while (tpp_load_acquire(sleeper->word) == 0) {
+        bool woken = tpp_wait(sleeper->word, 0, TPP_FOREVER);
+        check(woken);
+        (void)tpp_add_acq_rel(&sleeper->returns, 1);
+    }
+    sleeper->errno_after = errno;
+    return NULL;
+}
+
+static void start_sleeper(struct sleeper *sleeper, tpp_u32 *shared)
+{
+    tpp_init(&sleeper->own, 0);
+    sleeper->word = shared != NULL ? shared : &sleeper->own;
+    tpp_init(&sleeper->id, 0);
+    tpp_init(&sleeper->returns, 0);
+    sleeper->errno_after = 0;
+    check_eq(pthread_create(&sleeper->thread, NULL, sleep_until_word_changes, sleeper), 0);
+}
+
+static void await_asleep(struct sleeper *sleeper)
+{
+    while (tpp_load_acquire(&sleeper->id) == 0)
+        sched_yield();
+    while (tpp_thread_state(tpp_load_acquire(&sleeper->id)) != 'S')
+        sched_yield();
+}
+
+TAP_TEST(futex__wait_on_another_value_returns_at_once)
+{
+    tpp_u32 word;
+    tpp_init(&word, 1);
+    errno = 77;
+    check(tpp_wait(&word, 0, TPP_FOREVER));
+    check_eq(errno, 77);
+}
+
+TAP_TEST(futex__deadline_in_the_past_is_reached)
+{
+    tpp_u32 word;
+    tpp_init(&word, 0);
+    errno = 77;
+    check(!tpp_wait(&word, 0, 0));
+    check(!tpp_wait(&word, 0, -5));
+    check(!tpp_wait(&word, 0, INT64_MIN));
+    check(!tpp_wait(&word, 0, tpp_now(TPP_CLOCK_MONOTONIC)));
+    check_eq(errno, 77);
+}
+
+TAP_TEST(futex__deadline_is_never_early)
+{
+    tpp_u32 word;
+    int round;
+    tpp_init(&word, 0);
+    for (round = 0; round < 20; round++) {
+        int64_t deadline = tpp_now(TPP_CLOCK_MONOTONIC) + MS / 2;
+        while (tpp_wait(&word, 0, deadline))
+            continue;
+        check(tpp_now(TPP_CLOCK_MONOTONIC) >= deadline);
+    }
+}
+
+TAP_TEST(futex__wake_ends_a_sleep)
+{
+    struct sleeper sleeper;
+    start_sleeper(&sleeper, NULL);
+    await_asleep(&sleeper);
+    tpp_store_release(&sleeper.own, 1);
+    errno = 77;
+    tpp_wake(&sleeper.own, 1);
+    check_eq(errno, 77);
+    check_eq(pthread_join(sleeper.thread, NULL), 0);
+    check_eq(sleeper.errno_after, 77);
+}
+
+TAP_TEST(futex__wake_of_all_wakes_everyone)
+{
+    enum { COUNT = 8 };
+    struct sleeper sleepers[COUNT];
+    tpp_u32 shared;
+    int i;
+    tpp_init(&shared, 0);
+    for (i = 0; i < COUNT; i++)
+        start_sleeper(&sleepers[i], &shared);
+    for (i = 0; i < COUNT; i++)
+        await_asleep(&sleepers[i]);
+    tpp_store_release(&shared, 1);
+    tpp_wake(&shared, UINT32_MAX);
+    for (i = 0; i < COUNT; i++)
+        check_eq(pthread_join(sleepers[i].thread, NULL), 0);
+}
+
+static tpp_u32 signals_seen;
+
+static void count_signal(int signal_number)
+{
+    (void)signal_number;
+    (void)tpp_add_acq_rel(&signals_seen, 1);
+}
+
+TAP_TEST(futex__signals_do_not_shorten_a_sleep)
+{
+    struct sigaction action, before;
+    struct sleeper sleeper;
+    int i;
+    if (TAP_UNDER_TSAN)
+        tap_skip("ThreadSanitizer holds signals back");
+    memset(&action, 0, sizeof action);
+    action.sa_handler = count_signal; /* without SA_RESTART: the system call does return EINTR */
+    require(sigaction(SIGUSR1, &action, &before) == 0);
+    tpp_store_release(&signals_seen, 0);
+    start_sleeper(&sleeper, NULL);
+    for (i = 0; i < SIGNALS; i++) {
+        await_asleep(&sleeper);
+        check_eq(pthread_kill(sleeper.thread, SIGUSR1), 0);
+        while (tpp_load_acquire(&signals_seen) <= (uint32_t)i)
+            sched_yield();
+    }
+    await_asleep(&sleeper);
+    check_eq(tpp_load_acquire(&sleeper.returns), 0);
+    tpp_store_release(&sleeper.own, 1);
+    tpp_wake(&sleeper.own, 1);
+    check_eq(pthread_join(sleeper.thread, NULL), 0);
+    check_eq(sleeper.errno_after, 77);
+    check_eq(sigaction(SIGUSR1, &before, NULL), 0);
+}
+
+TAP_TEST(futex__wake_of_memory_that_is_gone_is_harmless)
+{
+    tpp_u32 *word = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    require(word != MAP_FAILED);
+    check_eq(munmap(word, 4096), 0);
+    errno = 77;
+    tpp_wake(word, 1);
+    tpp_wake(word, UINT32_MAX);
+    check_eq(errno, 77);
+}
+
+int main(void)
+{
+    tap_run(futex__wait_on_another_value_returns_at_once);
+    tap_run(futex__deadline_in_the_past_is_reached);
+    tap_run(futex__deadline_is_never_early);
+    tap_run(futex__wake_ends_a_sleep);
+    tap_run(futex__wake_of_all_wakes_everyone);
+    tap_run(futex__signals_do_not_shorten_a_sleep);
+    tap_run(futex__wake_of_memory_that_is_gone_is_harmless);
+    return tap_done();
+}
