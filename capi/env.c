@@ -100,8 +100,7 @@ static void apply_group(struct tpi_profile *profile, const struct tpi_choice *ch
     profile->cancel = choice->cancel;
 }
 
-tp_status_t tp_env_set_cleanup_group(tp_env_t *env, tp_cleanup_group_t *group,
-                                     tp_cancel_fn cancel)
+tp_status_t tp_env_set_cleanup_group(tp_env_t *env, tp_cleanup_group_t *group, tp_cancel_fn cancel)
 {
     uint32_t generation;
     if (group && !tpi_gate_slot(TPI_KIND_GROUP, group, &generation))

@@ -16,8 +16,7 @@ tp_status_t tpi_gate_report(const char *function, const void *handle, tp_status_
 static inline tp_status_t tpi_gate_result(const char *function, const void *handle,
                                           tp_status_t status)
 {
-    return __builtin_expect(status == TP_OK, 1) ? TP_OK
-                                                : tpi_gate_report(function, handle, status);
+    return __builtin_expect(status == TP_OK, 1) ? TP_OK : tpi_gate_report(function, handle, status);
 }
 
 /* Reads a versioned struct of the caller's into the library's own newest form: missing fields are

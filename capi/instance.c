@@ -92,8 +92,7 @@ tp_status_t tp_callback_set_event_on_return(tp_callback_instance_t *handle, tp_e
     return tpi_gate_result(__func__, event, status);
 }
 
-tp_status_t tp_callback_close_library_on_return(tp_callback_instance_t *handle,
-                                                void *dlopen_handle)
+tp_status_t tp_callback_close_library_on_return(tp_callback_instance_t *handle, void *dlopen_handle)
 {
     struct tpi_instance *instance;
     tp_status_t status = find(handle, &instance);

@@ -172,8 +172,8 @@ static void wait_never(int64_t deadline)
         ; /* nobody wakes it: only the deadline ends it */
 }
 
-static tp_status_t wait_object(struct tpi_waitable *waitable, uint32_t generation,
-                               int64_t timeout, tp_wait_result_t *result)
+static tp_status_t wait_object(struct tpi_waitable *waitable, uint32_t generation, int64_t timeout,
+                               tp_wait_result_t *result)
 {
     if (waitable->kind == TPI_KIND_MUTEX)
         tpi_thread_watch(); /* its end abandons what it may come to own */

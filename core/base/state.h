@@ -9,7 +9,7 @@
  *
  *   flag      meaning                                          set by            cleared by
  *   QUEUED    the object holds its one queue slot              SUBMIT FINISH     CLAIM HELP CANCEL
- *   WAITED    somebody sleeps until the object is quiet        WAIT              whoever makes it so
+ *   WAITED    somebody sleeps until the object is quiet        WAIT              settle
  *   CLOSED    the handle is gone; posts already made still run CLOSE             create
  *   DETACHED  at least one disassociated callback is running   DISASSOCIATE      REJOIN, the last
  *

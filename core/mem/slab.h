@@ -52,7 +52,8 @@ struct tpi_magazine {
  * is out. */
 struct tpi_slot *tpi_slab_new(enum tpi_kind kind, size_t size,
                               struct tpi_magazine *magazine_or_null);
-void tpi_slab_free(enum tpi_kind kind, struct tpi_slot *slot, struct tpi_magazine *magazine_or_null);
+void tpi_slab_free(enum tpi_kind kind, struct tpi_slot *slot,
+                   struct tpi_magazine *magazine_or_null);
 
 /* Ends the life of the slot's handle without freeing the slot: from now on `generation` is stale.
  * True for exactly one caller per generation. */
@@ -75,7 +76,7 @@ bool tpi_slab_used(void);
 /* How many slots of a kind are in use. Exact only when nobody is allocating. */
 uint32_t tpi_slab_in_use(enum tpi_kind kind);
 
-/* Forgets everything, as in a process that has just begun. For tests whose memory dies with them. */
+/* Forgets everything, as in a new process. For tests whose memory dies with them. */
 void tpi_slab_reset(void);
 
 static inline uint32_t tpi_slot_generation(struct tpi_slot *slot)

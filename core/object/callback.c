@@ -37,9 +37,9 @@ static void release_what_was_asked(struct tpi_instance *instance)
     }
     if (instance->semaphore) {
         object = waitable(TPI_KIND_SEMAPHORE, instance->semaphore, &generation);
-        status = object ? tpi_semaphore_release(object, generation, instance->semaphore_count,
-                                                &previous)
-                        : TP_ERR_HANDLE;
+        status =
+            object ? tpi_semaphore_release(object, generation, instance->semaphore_count, &previous)
+                   : TP_ERR_HANDLE;
         if (status != TP_OK)
             action_failed("tp_callback_release_semaphore_on_return", status);
     }
@@ -85,7 +85,8 @@ static void end_blocking(struct tpi_instance *instance, struct tpi_thread *threa
         if (depth_before == 0)
             tpp_sub_relaxed(&pool->blocked, 1); /* relaxed: read again by every decision */
         thread->blocking = depth_before;
-        tpi_misuse("tp_blocking_begin", TP_ERR_STATE, "a callback returned without tp_blocking_end");
+        tpi_misuse("tp_blocking_begin", TP_ERR_STATE,
+                   "a callback returned without tp_blocking_end");
     }
     if (instance->long_running)
         tpp_sub_relaxed(&pool->blocked, 1); /* relaxed: as above */

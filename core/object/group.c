@@ -41,8 +41,7 @@ tp_status_t tpi_group_close(struct tpi_group *group, uint32_t generation)
     return TP_OK;
 }
 
-tp_status_t tpi_group_join(struct tpi_group *group, uint32_t generation,
-                           struct tpi_object *object)
+tp_status_t tpi_group_join(struct tpi_group *group, uint32_t generation, struct tpi_object *object)
 {
     if (!enter(group, generation))
         return TP_ERR_CLOSED;

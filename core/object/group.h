@@ -25,8 +25,7 @@ tp_status_t tpi_group_close_members(struct tpi_group *group, uint32_t generation
                                     bool cancel_pending, void *cleanup_context);
 
 /* TP_ERR_CLOSED if the group is not in that generation any more. */
-tp_status_t tpi_group_join(struct tpi_group *group, uint32_t generation,
-                           struct tpi_object *object);
+tp_status_t tpi_group_join(struct tpi_group *group, uint32_t generation, struct tpi_object *object);
 void tpi_group_leave(struct tpi_group *group, struct tpi_object *object);
 
 #endif

@@ -16,7 +16,7 @@ struct tpi_instance {
     bool disassociated;
     bool long_running;
     /* what to do once the callback has returned; NULL: nothing */
-    void *unlock;  /* a pthread_mutex_t */
+    void *unlock; /* a pthread_mutex_t */
     void *mutex, *semaphore, *event;
     uint32_t semaphore_count;
     void *library;

@@ -173,8 +173,7 @@ void tpi_object_effects(struct tpi_object *object, const struct tpi_target *targ
                         const struct tpi_applied *applied)
 {
     if (applied->effects & TPI_EFFECT_ENQUEUE)
-        tpi_pool_publish(target, &object->task, tpi_state_epoch(applied->after),
-                         tpi_worker_self());
+        tpi_pool_publish(target, &object->task, tpi_state_epoch(applied->after), tpi_worker_self());
     if (applied->effects & TPI_EFFECT_WAKE)
         tpi_task_wake(&object->task);
     if (applied->effects & TPI_EFFECT_FREE)

@@ -8,7 +8,7 @@
  *
  *   types         tpp_u32, tpp_u64, tpp_ptr (a void *)
  *   before shared tpp_init(p, v)              plain store; nobody else may know the word yet
- *   to look       tpp_peek(p)                 relaxed load that is no schedule point: asserts, dumps
+ *   to look       tpp_peek(p)                 relaxed load, no schedule point: asserts, dumps
  *   loads         tpp_load_relaxed(p)         tpp_load_acquire(p)
  *   stores        tpp_store_relaxed(p, v)     tpp_store_release(p, v)
  *   exchange      tpp_exchange_acq_rel(p, v)  returns the old value

@@ -36,7 +36,8 @@ struct tpp_thread_options {
 
 /* Starts a detached thread that runs body(argument). All asynchronous signals are blocked in it
  * from its first instruction. Returns 0 or a positive errno (EAGAIN, ENOMEM ...). */
-int tpp_thread_start(void (*body)(void *), void *argument, const struct tpp_thread_options *options);
+int tpp_thread_start(void (*body)(void *), void *argument,
+                     const struct tpp_thread_options *options);
 
 /* A number that no other thread of this process has now; never 0. */
 uint64_t tpp_thread_id(void);
@@ -94,22 +95,22 @@ uint32_t tpp_random(void); /* good enough to spread load; never a secret */
 /* Tells observers that something happened at this very place: nothing on Linux but a static probe,
  * in the simulator a call of the scenario's oracle without a schedule point in between. */
 enum tpp_probe {
-    TPP_PROBE_PUBLISH,     /* task, priority: now in a queue where any claim can see it */
-    TPP_PROBE_SCAN,        /* pool, worker: a look through the queues begins */
-    TPP_PROBE_DEQUEUE,     /* task, priority: taken out of its queue in order to be claimed */
-    TPP_PROBE_CLAIM,       /* task, runs: a callback of it is about to run, `runs` at once now */
-    TPP_PROBE_DROP,        /* task, posts: that many pending posts were cancelled */
-    TPP_PROBE_UNPUBLISH,   /* task, priority: taken out of its queue because it was cancelled */
-    TPP_PROBE_FINISH,      /* task, 0: a callback of it is over, waiters may have been let go */
-    TPP_PROBE_IDLE,        /* pool, worker: its idle bit is set */
-    TPP_PROBE_WAKE,        /* pool, worker: its idle bit was taken in order to wake it */
-    TPP_PROBE_SPAWN,       /* pool, threads now */
-    TPP_PROBE_RETIRE,      /* pool, threads now */
-    TPP_PROBE_USER_ENTER,  /* task, 0: user code begins (no lock of the library may be held) */
-    TPP_PROBE_USER_LEAVE,  /* task, 0 */
-    TPP_PROBE_LOCK,        /* lock, 0 */
-    TPP_PROBE_UNLOCK,      /* lock, 0 */
-    TPP_PROBE_FREE,        /* object, kind: gone for good */
+    TPP_PROBE_PUBLISH,    /* task, priority: now in a queue where any claim can see it */
+    TPP_PROBE_SCAN,       /* pool, worker: a look through the queues begins */
+    TPP_PROBE_DEQUEUE,    /* task, priority: taken out of its queue in order to be claimed */
+    TPP_PROBE_CLAIM,      /* task, runs: a callback of it is about to run, `runs` at once now */
+    TPP_PROBE_DROP,       /* task, posts: that many pending posts were cancelled */
+    TPP_PROBE_UNPUBLISH,  /* task, priority: taken out of its queue because it was cancelled */
+    TPP_PROBE_FINISH,     /* task, 0: a callback of it is over, waiters may have been let go */
+    TPP_PROBE_IDLE,       /* pool, worker: its idle bit is set */
+    TPP_PROBE_WAKE,       /* pool, worker: its idle bit was taken in order to wake it */
+    TPP_PROBE_SPAWN,      /* pool, threads now */
+    TPP_PROBE_RETIRE,     /* pool, threads now */
+    TPP_PROBE_USER_ENTER, /* task, 0: user code begins (no lock of the library may be held) */
+    TPP_PROBE_USER_LEAVE, /* task, 0 */
+    TPP_PROBE_LOCK,       /* lock, 0 */
+    TPP_PROBE_UNLOCK,     /* lock, 0 */
+    TPP_PROBE_FREE,       /* object, kind: gone for good */
 };
 #include "tpp_probe.h" /* tpp_probe(enum tpp_probe, const void *subject, uint64_t value) */
 

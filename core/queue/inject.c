@@ -143,8 +143,7 @@ struct tpi_applied tpi_inject_help(struct tpi_inject *queue, struct tpi_task *ta
                                    uint32_t generation)
 {
     tpi_lock_take(&queue->lock);
-    struct tpi_applied helped =
-        tpi_task_apply_handle(task, generation, TPI_EVENT_HELP, 0);
+    struct tpi_applied helped = tpi_task_apply_handle(task, generation, TPI_EVENT_HELP, 0);
     if ((helped.effects & TPI_EFFECT_UNLINK) && task->linked) {
         unlink(queue, task);
         tpp_probe(TPP_PROBE_UNPUBLISH, task, queue->priority);

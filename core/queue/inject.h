@@ -30,8 +30,8 @@ void tpi_inject_push(struct tpi_inject *queue, struct tpi_task *task, uint32_t e
 /* The same for a number of tickets, in one hold of the lock. */
 void tpi_inject_push_tickets(struct tpi_inject *queue, const uint64_t *tickets, uint32_t count);
 
-/* Takes the first task and claims one post of it; NULL if the queue is empty. With a ring, which the
- * caller owns, up to `batch` further tasks move into it. The word as the claim left it goes to
+/* Takes the first task and claims one post of it; NULL if the queue is empty. With a ring, which
+ * the caller owns, up to `batch` further tasks move into it. The word as the claim left it goes to
  * `claimed_word_out`. */
 struct tpi_task *tpi_inject_claim(struct tpi_inject *queue, struct tpi_ring *ring_or_null,
                                   uint32_t batch, uint64_t *claimed_word_out);

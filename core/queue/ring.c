@@ -43,7 +43,7 @@ bool tpi_ring_pop(struct tpi_ring *ring, uint64_t *ticket_out)
 
 uint32_t tpi_ring_steal(struct tpi_ring *ring, struct tpi_ring *victim)
 {
-    uint32_t tail = tpp_load_relaxed(&ring->tail); /* relaxed: the caller owns `ring` */
+    uint32_t tail = tpp_load_relaxed(&ring->tail);   /* relaxed: the caller owns `ring` */
     uint32_t head = tpp_load_acquire(&victim->head); /* [RG1] */
     for (;;) {
         /* [RG2] acquire: pairs with the release in tpi_ring_push. */
@@ -72,7 +72,7 @@ uint32_t tpi_ring_steal(struct tpi_ring *ring, struct tpi_ring *victim)
 
 uint32_t tpi_ring_size(struct tpi_ring *ring)
 {
-    uint32_t head = tpp_load_acquire(&ring->head); /* [RG1] */
-    uint32_t size = tpp_load_acquire(&ring->tail) - head; /* [RG2] */
+    uint32_t head = tpp_load_acquire(&ring->head);              /* [RG1] */
+    uint32_t size = tpp_load_acquire(&ring->tail) - head;       /* [RG2] */
     return size > TPP_RING_CAPACITY ? TPP_RING_CAPACITY : size; /* head may have moved between */
 }

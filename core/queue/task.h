@@ -23,11 +23,11 @@ struct tpi_task {
     struct tpi_slot slot;
 
     /* atomic */
-    tpp_u64 word;             /* state.h; [ST1] */
-    tpp_u32 traits;           /* priority : 2 | runs long : 1 | concurrency limit : 12 << 4 */
-    tpp_u32 detached;         /* disassociated callbacks running; written under the queue's lock */
-    tpp_ptr home;             /* the pool it runs in */
-    tpp_u32 home_generation;  /* ... and which life of that pool */
+    tpp_u64 word;            /* state.h; [ST1] */
+    tpp_u32 traits;          /* priority : 2 | runs long : 1 | concurrency limit : 12 << 4 */
+    tpp_u32 detached;        /* disassociated callbacks running; written under the queue's lock */
+    tpp_ptr home;            /* the pool it runs in */
+    tpp_u32 home_generation; /* ... and which life of that pool */
 
     /* under the lock of the shared queue of its priority */
     bool linked;
@@ -37,7 +37,8 @@ struct tpi_task {
     void (*run)(struct tpi_task *task, void *worker); /* upward: object/callback.c */
     enum tpi_kind kind;
 
-    tpp_u32 done_seq; /* grows whenever waiters are woken; never reset: waiters may be late. [ST2] */
+    tpp_u32
+        done_seq; /* grows whenever waiters are woken; never reset: waiters may be late. [ST2] */
 };
 
 struct tpi_applied {

@@ -164,8 +164,7 @@ static bool doze(struct tpi_worker *worker, int64_t deadline)
         tpp_store_release(&pool->searching, 0); /* [PK3] */
     }
     tpp_fence_seq_cst(); /* [PK1] */
-    if ((tpi_park_work_visible(pool) || must_leave(pool)) &&
-        tpi_idle_take(&pool->idle, worker->id))
+    if ((tpi_park_work_visible(pool) || must_leave(pool)) && tpi_idle_take(&pool->idle, worker->id))
         return true;
     bool woken = sleep_until(worker, deadline);
     if (woken) {

@@ -22,8 +22,8 @@
  * the pool in which the caller's task lives; the pool itself may be gone. */
 void tpi_park_notify(struct tpi_pool *pool, uint32_t birth);
 
-/* The caller, a worker, is about to block: true if another thread is there to take its place, or one
- * could be added. */
+/* The caller, a worker, is about to block: true if another thread is there to take its place, or
+ * one could be added. */
 bool tpi_park_spare(struct tpi_pool *pool);
 
 /* The caller, a worker, has found work: gives up the role of searcher and passes it on. */

@@ -68,11 +68,10 @@ void tpi_pool_leave(struct tpi_pool *pool)
     }
     if (tpi_life_objects(life) > 0)
         return;
-    tpp_fence_seq_cst(); /* [PK4] the last object is gone, then look who sleeps without a deadline */
+    tpp_fence_seq_cst(); /* [PK4] the last object is gone; now look who sleeps for ever */
     if (life & TPI_LIFE_CLOSED || tpp_load_acquire(&pool->forever) > 0)
         tpi_park_wake_all(pool);
 }
-
 
 /* ---- joining and publishing ---------------------------------------------------------------- */
 
@@ -85,7 +84,7 @@ static tp_status_t first_thread(struct tpi_pool *pool)
     bool appointed = searching;
     tp_status_t status = tpi_pool_first_thread(pool, &appointed);
     if (searching && !appointed) {
-        tpp_store_release(&pool->searching, 0);                /* [PK3] */
+        tpp_store_release(&pool->searching, 0); /* [PK3] */
         tpi_park_notify(pool, tpp_peek(&pool->birth));
     }
     return status;

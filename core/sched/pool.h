@@ -114,12 +114,12 @@ void tpi_pool_bury(struct tpi_pool *pool);
  * searcher over from the caller, and afterwards whether it did. */
 tp_status_t tpi_pool_first_thread(struct tpi_pool *pool, bool *searching);
 
-/* Adds one thread if the policy, or only the maximum if `beyond_target`, allows it; it starts as the
- * searcher. False if not: the pool is gone, has enough, or the system refused. */
+/* Adds one thread if the policy, or only the maximum if `beyond_target`, allows it; it starts as
+ * the searcher. False if not: the pool is gone, has enough, or the system refused. */
 bool tpi_pool_grow(struct tpi_pool *pool, uint32_t birth, bool beyond_target);
 
-/* A worker asks to leave, because it must or because it was idle for long; true if it has left: from
- * then on it must not touch the pool or itself. */
+/* A worker asks to leave, because it must or because it was idle for long; true if it has left:
+ * from then on it must not touch the pool or itself. */
 bool tpi_pool_thread_leaves(struct tpi_pool *pool, struct tpi_worker *worker, bool was_idle);
 
 tp_status_t tpi_pool_set_minimum(struct tpi_pool *pool, uint32_t minimum);

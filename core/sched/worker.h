@@ -19,9 +19,9 @@ struct tpi_worker {
     bool alive; /* a thread runs on it */
 
     /* owner only */
-    bool searching;    /* this worker owns pool->searching */
-    uint32_t waker;    /* one more than the processor of whoever woke us; 0: unknown */
-    uint32_t claims;   /* since the shared queue was looked at first */
+    bool searching;  /* this worker owns pool->searching */
+    uint32_t waker;  /* one more than the processor of whoever woke us; 0: unknown */
+    uint32_t claims; /* since the shared queue was looked at first */
     uint32_t random;
 
     /* written by the owner, read by anybody: statistics, relaxed */

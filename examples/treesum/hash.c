@@ -71,8 +71,8 @@ static void scratch_put(struct hasher *hasher, struct scratch *scratch)
     pthread_mutex_unlock(&hasher->lock);
 }
 
-/* The type is looked at after opening, because the name may mean something else by now: then nothing
- * is read from it. O_NONBLOCK keeps a FIFO from blocking the open. */
+/* The type is looked at after opening, because the name may mean something else by now: then
+ * nothing is read from it. O_NONBLOCK keeps a FIFO from blocking the open. */
 static int open_entry(const struct slot *slot, int64_t *size, int *error)
 {
     int flags = O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY | (slot->follow ? 0 : O_NOFOLLOW);
@@ -93,8 +93,8 @@ static int open_entry(const struct slot *slot, int64_t *size, int *error)
     return -1;
 }
 
-/* A read that brings all that fstat promised is the last, so that a small file takes one. Some files
- * promise nothing and have contents all the same (those of /proc), so 0 promises nothing. */
+/* A read that brings all that fstat promised is the last, so that a small file takes one. Some
+ * files promise nothing and have contents all the same (those of /proc), so 0 promises nothing. */
 static int digest_file(int fd, int64_t size, struct slot *slot, struct scratch *scratch,
                        tp_callback_instance_t *instance)
 {

@@ -1,4 +1,4 @@
-/* job.h - what the callbacks of treesum share: the window, the three work objects, the way to main. */
+/* job.h - what the callbacks of treesum share: the window, the work objects, the way to main. */
 #ifndef EXAMPLES_TREESUM_JOB_H
 #define EXAMPLES_TREESUM_JOB_H
 
@@ -8,14 +8,14 @@
 
 struct job {
     struct window window;
-    tp_work_t *walk;  /* one callback at a time: lists directories until the window is full */
-    tp_work_t *hash;  /* one post per entry of the window, as many callbacks as threads */
-    tp_work_t *print; /* one callback at a time: prints the done entries, starts the walk again */
-    atomic_bool walked;       /* the walk has come to its end */
+    tp_work_t *walk;    /* one callback at a time: lists directories until the window is full */
+    tp_work_t *hash;    /* one post per entry of the window, as many callbacks as threads */
+    tp_work_t *print;   /* one callback at a time: prints the done entries, starts the walk again */
+    atomic_bool walked; /* the walk has come to its end */
     atomic_bool out_of_memory; /* ... because of this */
-    atomic_int status;        /* the first tp_status_t that should not have been */
-    int over_fd;              /* eventfd: there is no more to do; main waits for it */
-    int stop_fd;              /* eventfd: main wants an end; the printer waits for it while it blocks */
+    atomic_int status;         /* the first tp_status_t that should not have been */
+    int over_fd;               /* eventfd: there is no more to do; main waits for it */
+    int stop_fd; /* eventfd: main wants an end; the printer waits for it while it blocks */
 };
 
 bool job_cancelled(tp_callback_instance_t *instance);

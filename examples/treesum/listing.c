@@ -82,7 +82,8 @@ static bool wanted(const struct listing *listing, const struct dirent64 *entry, 
     if (after != NULL && strcmp(name, after) <= 0)
         return false;
     /* Once halved, the first half of the entries is sorted and the last of it was the greatest. */
-    return listing->complete || strcmp(name, listing->text + listing->entries[listing->next] + 1) < 0;
+    return listing->complete ||
+           strcmp(name, listing->text + listing->entries[listing->next] + 1) < 0;
 }
 
 static int take_entries(struct listing *listing, const char *buffer, size_t length,

@@ -6,16 +6,17 @@
  *       ^------------------------there is room again---------------'
  *
  * None of them ever waits for another: who has nothing to do returns, and who makes something to do
- * posts the work object concerned. So one thread is enough. The only thing that blocks is the output.
+ * posts the work object concerned. So one thread is enough. The only thing that blocks is the
+ * output.
  *
- * Order: the arguments as given; in each directory the names in byte order, a subdirectory's files at
- * the place of its name. Neither the number of threads nor timing changes it. Symbolic links are
+ * Order: the arguments as given; in each directory the names in byte order, a subdirectory's files
+ * at the place of its name. Neither the number of threads nor timing changes it. Symbolic links are
  * followed on the command line and nowhere else.
  *
  * Memory, whatever the tree: the window with its names (2 to 5 MB), 8 MiB for the names of the
- * directories the walk is in and half as much again while one is read, at most 8 MiB for paths, 128 KiB
- * per thread; only the path itself and 100 bytes per level grow with the depth. A directory whose names
- * take more than 4 MiB is read once for every such part. */
+ * directories the walk is in and half as much again while one is read, at most 8 MiB for paths,
+ * 128 KiB per thread; only the path itself and 100 bytes per level grow with the depth. A
+ * directory whose names take more than 4 MiB is read once for every such part. */
 #include "examples/treesum/hash.h"
 #include "examples/treesum/job.h"
 #include "examples/treesum/print.h"
@@ -57,7 +58,7 @@ struct options {
     bool stats;
 };
 
-/* ---- The three callbacks ------------------------------------------------------------------------ */
+/* ---- The three callbacks --------------------------------------------------------------------- */
 
 static void on_walk(tp_callback_instance_t *instance, void *context, tp_work_t *work)
 {
@@ -122,7 +123,7 @@ static void on_print(tp_callback_instance_t *instance, void *context, tp_work_t 
     }
 }
 
-/* ---- Setting up and taking down ----------------------------------------------------------------- */
+/* ---- Setting up and taking down -------------------------------------------------------------- */
 
 static bool complain(const char *what, const char *reason)
 {
@@ -135,8 +136,8 @@ static bool ok(const char *what, tp_status_t status)
     return status == TP_OK || complain(what, tp_status_message(status));
 }
 
-/* From here on SIGINT and SIGTERM are read from a descriptor; the pool's threads take no signals. One
- * that was ignored from the start (as a shell does in the background) stays so. */
+/* From here on SIGINT and SIGTERM are read from a descriptor; the pool's threads take no
+ * signals. One that was ignored from the start (as a shell does in the background) stays so. */
 static bool catch_signals(struct treesum *self)
 {
     static const int caught[] = {SIGINT, SIGTERM};
@@ -156,8 +157,8 @@ static bool catch_signals(struct treesum *self)
     return true;
 }
 
-/* A quarter of what the descriptor limit leaves may be the walker's own; the rest is for directories
- * that files of the window are yet to be opened in. */
+/* A quarter of what the descriptor limit leaves may be the walker's own; the rest is for
+ * directories that files of the window are yet to be opened in. */
 static size_t descriptors_max(uint32_t threads)
 {
     struct rlimit limit = {.rlim_cur = 256};
@@ -202,7 +203,8 @@ static bool set_up_pool(struct treesum *self, const struct options *options)
            ok("walk", tp_work_create(on_walk, self, self->env, &self->job.walk));
 }
 
-/* Drops what is queued, tells what is running to stop, waits for it, and closes the work objects. */
+/* Drops what is queued, tells what is running to stop, waits for it, and closes the work
+ * objects. */
 static bool end_callbacks(struct treesum *self)
 {
     job_signal(self->job.stop_fd);
@@ -230,7 +232,7 @@ static bool take_down(struct treesum *self)
     return fine;
 }
 
-/* ---- The run ------------------------------------------------------------------------------------ */
+/* ---- The run --------------------------------------------------------------------------------- */
 
 /* Sleeps until all is printed, something failed, or a signal came. Further signals change nothing
  * (timeout(1) sends every one twice); who cannot wait has SIGQUIT. */
@@ -292,14 +294,17 @@ static void print_stats(const struct treesum *self, double elapsed)
         return;
     fprintf(stderr, "pool.threads %u\npool.threads_peak %u\npool.thread_maximum %u\n", pool.threads,
             pool.threads_peak, pool.thread_maximum);
-    fprintf(stderr, "pool.submitted %" PRIu64 "\npool.executed %" PRIu64 "\npool.cancelled %" PRIu64
-            "\npool.stolen %" PRIu64 "\n", pool.submitted, pool.executed, pool.cancelled, pool.stolen);
-    fprintf(stderr, "pool.threads_created %" PRIu64 "\npool.threads_retired %" PRIu64
-            "\npool.thread_create_failures %" PRIu64 "\n", pool.threads_created,
-            pool.threads_retired, pool.thread_create_failures);
+    fprintf(stderr,
+            "pool.submitted %" PRIu64 "\npool.executed %" PRIu64 "\npool.cancelled %" PRIu64
+            "\npool.stolen %" PRIu64 "\n",
+            pool.submitted, pool.executed, pool.cancelled, pool.stolen);
+    fprintf(stderr,
+            "pool.threads_created %" PRIu64 "\npool.threads_retired %" PRIu64
+            "\npool.thread_create_failures %" PRIu64 "\n",
+            pool.threads_created, pool.threads_retired, pool.thread_create_failures);
 }
 
-/* ---- The command line --------------------------------------------------------------------------- */
+/* ---- The command line ------------------------------------------------------------------------ */
 
 static const char usage[] =
     "Usage: treesum [-j N] [--stats] DIR...\n"
@@ -336,8 +341,8 @@ static bool parse_threads(const char *text, uint32_t *threads)
 /* Returns the exit status, or -1 to go on. */
 static int parse(int argc, char **argv, struct options *options)
 {
-    static const struct option names[] = {{"stats", no_argument, NULL, 's'},
-                                          {"help", no_argument, NULL, 'h'}, {0}};
+    static const struct option names[] = {
+        {"stats", no_argument, NULL, 's'}, {"help", no_argument, NULL, 'h'}, {0}};
     int option;
     *options = (struct options){.threads = cpu_count()};
     while ((option = getopt_long(argc, argv, "hj:", names, NULL)) != -1) {

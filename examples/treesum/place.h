@@ -11,13 +11,13 @@ struct place_costs {
     atomic_size_t bytes;
 };
 
-/* The descriptor is closed as soon as nobody will open anything in it any more, the memory (the path
- * is needed for printing) goes later. Hence two counts. */
+/* The descriptor is closed as soon as nobody will open anything in it any more, the memory (the
+ * path is needed for printing) goes later. Hence two counts. */
 struct place {
     struct place_costs *costs;
     atomic_uint openers; /* the walker, and each entry not hashed yet: they need fd */
     atomic_uint holders; /* the walker, and each entry not printed yet: they need path */
-    int fd;              /* AT_FDCWD for names given on the command line; -1 if it cannot be opened */
+    int fd; /* AT_FDCWD for names given on the command line; -1 if it cannot be opened */
     size_t length;
     char path[]; /* as printed, without the slash before the entry's name; "" on the command line */
 };

@@ -1,4 +1,4 @@
-/* print.c - formats digests as sha256sum does, and writes without ever ignoring a request to stop. */
+/* print.c - formats digests as sha256sum does, and never blocks where it cannot be stopped. */
 #include "examples/treesum/print.h"
 
 #include <errno.h>
@@ -28,8 +28,8 @@ void printer_init(struct printer *printer, int stop_fd)
     printer->errors = 0;
 }
 
-/* A pipe whose reader is slow would hold this thread for ever if written to carelessly: it is written
- * to when poll() says so, and then not more than surely fits. */
+/* A pipe whose reader is slow would hold this thread for ever if written to carelessly: it is
+ * written to when poll() says so, and then not more than surely fits. */
 static ssize_t write_some(struct output *output, const char *data, size_t length)
 {
     struct pollfd ready[2] = {{.fd = output->fd, .events = POLLOUT},

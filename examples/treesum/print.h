@@ -9,7 +9,7 @@ enum { OUTPUT_BYTES = 64 << 10 };
 /* Where one stream goes. Used by one callback at a time. */
 struct output {
     int fd;
-    int stop_fd; /* readable: give up */
+    int stop_fd;  /* readable: give up */
     bool is_file; /* where a write of any size is fine */
     bool failed;
     int error; /* why it failed; 0 if it was told to stop */

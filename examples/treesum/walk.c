@@ -1,4 +1,4 @@
-/* walk.c - a depth-first walk on a stack of its own, by descriptors, so that no path is too long. */
+/* walk.c - a depth-first walk on its own stack, by descriptors, so that no path is too long. */
 #include "examples/treesum/walk.h"
 
 #include "examples/treesum/listing.h"
@@ -28,8 +28,8 @@ struct frame {
 bool walk_init(struct walk *walk, struct window *window, char **roots, size_t count,
                size_t places_max)
 {
-    *walk = (struct walk){.window = window, .roots = roots, .root_count = count,
-                          .places_max = places_max};
+    *walk = (struct walk){
+        .window = window, .roots = roots, .root_count = count, .places_max = places_max};
     walk->command_line = place_create(AT_FDCWD, "", 0, &window->costs);
     return walk->command_line != NULL;
 }
@@ -92,8 +92,8 @@ static bool append_to_path(struct walk *walk, const char *name)
     return true;
 }
 
-/* Keeps the descriptors within bounds: the outermost open frame gives up its own, and remembers what
- * it was, to be sure when it is found again. */
+/* Keeps the descriptors within bounds: the outermost open frame gives up its own, and remembers
+ * what it was, to be sure when it is found again. */
 static void close_outermost(struct walk *walk)
 {
     struct frame *frame = &walk->frames[walk->closed];
@@ -156,8 +156,9 @@ static bool remember_name(struct frame *frame)
     return true;
 }
 
-/* Keeps the names within bounds: the outermost frames that have names forget them, and remember where
- * they were. Never the innermost, which is about to be read: there is room for one piece beside it. */
+/* Keeps the names within bounds: the outermost frames that have names forget them, and remember
+ * where they were. Never the innermost, which is about to be read: there is room for one piece
+ * beside it. */
 static bool make_room_for_names(struct walk *walk)
 {
     while (walk->names_bytes > NAMES_BYTES_MAX - LISTING_BYTES_MAX &&
@@ -217,9 +218,9 @@ static int find_from_root(struct walk *walk, size_t target)
     return fd;
 }
 
-/* Opens the closed frame `target` again, from its subdirectory that we are about to leave. If either
- * was moved meanwhile, ".." may be elsewhere; then by its path; if that fails too, what is left of its
- * names cannot be hashed and that is said. */
+/* Opens the closed frame `target` again, from its subdirectory that we are about to leave. If
+ * either was moved meanwhile, ".." may be elsewhere; then by its path; if that fails too, what
+ * is left of its names cannot be hashed and that is said. */
 static enum walk_result open_again(struct walk *walk, size_t target)
 {
     struct frame *frame = &walk->frames[target];

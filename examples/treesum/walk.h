@@ -6,9 +6,9 @@
 
 struct frame;
 
-/* Where the walk is. It needs memory for the names of the directories it is in (a fixed budget: beyond
- * it, the outermost forget theirs and are read again) and for the path itself, and a fixed number of
- * descriptors (beyond it, the outermost directories are closed and found again). */
+/* Where the walk is. It needs memory for the names of the directories it is in (a fixed budget:
+ * beyond it, the outermost forget theirs and are read again) and for the path itself, and a
+ * fixed number of descriptors (beyond it, the outermost directories are closed and found again). */
 struct walk {
     struct window *window;
     struct place *command_line; /* where the arguments are opened */
@@ -16,9 +16,9 @@ struct walk {
     size_t root_count, root_next;
     struct frame *frames; /* from the argument inward */
     size_t depth, frames_size;
-    size_t closed;       /* the outermost frames of which this many have no place */
+    size_t closed; /* the outermost frames of which this many have no place */
     size_t places_max;
-    size_t forgotten;    /* the outermost frames of which this many have no names */
+    size_t forgotten; /* the outermost frames of which this many have no names */
     size_t names_bytes;
     char *path; /* of the innermost frame */
     size_t path_length, path_size;

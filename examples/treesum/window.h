@@ -17,8 +17,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Long enough that one file of some hundred megabytes does not hold up the other threads, which go on
- * with what follows it; a slot and its name take about 100 bytes. */
+/* Long enough that one file of some hundred megabytes does not hold up the other threads, which
+ * go on with what follows it; a slot and its name take about 100 bytes. */
 enum { WINDOW_SLOTS = 16384 };
 
 /* In slot.error, beside errno values. */
@@ -28,10 +28,10 @@ enum { DIGEST_BYTES = 32 };
 
 struct slot {
     struct place *place;
-    char *name;      /* owned; NULL if the entry is the place itself */
-    uint64_t bytes;  /* how much was hashed */
-    int error;       /* errno, SLOT_... or 0 */
-    bool follow;     /* a name from the command line, where symbolic links are followed */
+    char *name;     /* owned; NULL if the entry is the place itself */
+    uint64_t bytes; /* how much was hashed */
+    int error;      /* errno, SLOT_... or 0 */
+    bool follow;    /* a name from the command line, where symbolic links are followed */
     atomic_bool done;
     unsigned char digest[DIGEST_BYTES];
 };
@@ -50,7 +50,8 @@ struct window {
 bool window_init(struct window *window, size_t descriptors_max);
 void window_fini(struct window *window); /* also frees what was pushed and never printed */
 
-/* The walker's side. window_full() is never true of an empty window, so the walker always gets on. */
+/* The walker's side. window_full() is never true of an empty window, so the walker always gets
+ * on. */
 bool window_full(struct window *window);
 void window_push(struct window *window, struct place *place, char *name, int error, bool follow);
 uint32_t window_publish(struct window *window); /* how many slots became visible */

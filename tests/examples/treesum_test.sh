@@ -52,8 +52,8 @@ fresh() {
     cd case || exit 1
 }
 
-# expected DIR: the same lines from find and sha256sum, in the order treesum promises: by path, where
-# the slash counts as less than any other byte.
+# expected DIR: the same lines from find and sha256sum, in the order treesum promises: by path,
+# where the slash counts as less than any other byte.
 expected() {
     find "$1" -type f -print0 | tr '/\n' '\001\002' | sort -z | tr '\001\002' '/\n' |
         xargs -0 -r sha256sum
@@ -62,8 +62,8 @@ expected() {
 lines_equal_those_of_sha256sum_in_order() {
     fresh
     mkdir -p tree/a tree/a-b tree/b/c tree/empty
-    for name in tree/a/1 tree/a/10 tree/a/2 tree/a-b/x tree/a.b tree/b/c/y tree/b/z tree/Z tree/ab; do
-        echo "$name" >"$name"
+    for name in a/1 a/10 a/2 a-b/x a.b b/c/y b/z Z ab; do
+        echo "$name" >"tree/$name"
     done
     : >tree/nothing
     head -c 131072 /dev/zero >tree/one_read
@@ -81,7 +81,8 @@ odd_names_are_escaped_as_sha256sum_does() {
     return_=$(printf 'r\rr')
     mkdir -p "tree/dir${newline}name" 'tree/back\slash'
     for name in "n${newline}n" 'b\b' "$return_" ' lead' 'trail ' '*' '-n' "quote'\"" '\' \
-        "$(printf '\001\177\377')" "dir${newline}name/plain" 'back\slash/plain' '\\n' "${newline}"; do
+        "$(printf '\001\177\377')" "dir${newline}name/plain" 'back\slash/plain' '\\n' \
+        "${newline}"; do
         echo "$name" >"tree/$name"
     done
     find tree -type f -exec sha256sum {} + | sort >want
@@ -127,7 +128,7 @@ empty_directories_give_nothing() {
 what_cannot_be_read_is_told_and_nothing_else_lost() {
     fresh
     if [ -n "$as_user" ] && ! $as_user true 2>/dev/null; then
-        skip treesum__what_cannot_be_read_is_told_and_nothing_else_lost "no way to become another user"
+        skip treesum__what_cannot_be_read_is_told_and_nothing_else_lost "no other user"
         return
     fi
     # The unprivileged user may not reach a build tree by its path, so it inherits the program.
@@ -207,8 +208,8 @@ few_descriptors_are_enough() {
     judge treesum__few_descriptors_are_enough $?
 }
 
-# More names than the walker keeps in memory at once, in directories inside each other: they are read
-# piece by piece, and read again on the way back. (A sanitizer needs memory of its own.)
+# More names than the walker keeps in memory at once, in directories inside each other: they are
+# read piece by piece, and read again on the way back. (A sanitizer needs memory of its own.)
 names_beyond_the_memory_budget_come_in_order() {
     fresh
     pad=$(printf '%0190d' 0)
@@ -251,8 +252,9 @@ many_files_and_any_number_of_threads() {
     output_errors_are_told
 }
 
-# The reader takes one line and no more, so treesum is certainly in the middle when the signal comes:
-# 5001 lines do not fit into a pipe. The statistics show that it ended in order and was not killed.
+# The reader takes one line and no more, so treesum is certainly in the middle when the signal
+# comes: 5001 lines do not fit into a pipe. The statistics show that it ended in order and was not
+# killed.
 interruption_is_clean() {
     for signal in INT TERM; do
         for threads in 1 4; do
@@ -263,6 +265,8 @@ interruption_is_clean() {
             env --default-signal=INT,TERM \
                 "$treesum" -j $threads --stats tree >pipe 2>got.err 3>&- &
             read -r line <&3
+            # Time to fill the pipe, so that the printer sleeps. Too short a time fails nothing.
+            sleep 0.3
             kill -$signal $!
             wait $!
             status=$?

@@ -68,8 +68,8 @@ TP_API tp_status_t tp_env_set_priority(tp_env_t *env, tp_priority_t priority);
  *
  *  Mirrors: SetThreadpoolCallbackRunsLong. Differs: can be taken back; MIRROR.md#env-set-runs-long.
  *  env      the environment.
- *  runs_long  true if they do; false is the default. In 0.1 a pool starts threads up to its target
- *           at once for every object, and none beyond it for these.
+ *  runs_long  true if they do; false is the default. A pool grows to its target, the processors,
+ *           on demand; while such a callback runs, by one more.
  *  Returns: TP_OK; TP_ERR_HANDLE if not an environment.
  *  Threads: any; the caller keeps setters and creates of one environment apart.
  *  Blocks:  never; allocates nothing; callable from a callback; not async-signal-safe.
@@ -95,12 +95,12 @@ TP_API tp_status_t tp_env_set_persistent(tp_env_t *env, bool persistent);
 /** Names the shared library that holds the callbacks of the objects to come, so that it stays
  *  loaded while they exist.
  *
- *  In 0.1 the choice is recorded and has no effect; keeping the library loaded comes with the
- *  release that brings thread growth. Until then the caller keeps it loaded until its objects are
- *  gone.
+ *  Each object takes a reference of its own at its creation, which fails with TP_ERR_ARGUMENT if
+ *  the handle is not a loaded library's, and gives it back when it is gone, on a thread whose stack
+ *  holds no callback of it.
  *
- *  Mirrors: SetThreadpoolCallbackLibrary. Differs: no effect yet; later each object takes a
- *  reference of its own, and the caller keeps its own; MIRROR.md#env-set-library.
+ *  Mirrors: SetThreadpoolCallbackLibrary. Differs: the caller keeps its own reference, and closes
+ *  it itself; MIRROR.md#env-set-library.
  *  env      the environment.
  *  dlopen_handle  what dlopen returned; NULL = none.
  *  Returns: TP_OK; TP_ERR_HANDLE if not an environment.

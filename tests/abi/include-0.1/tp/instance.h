@@ -23,10 +23,10 @@ extern "C" {
  *
  *  Mirrors: CallbackMayRunLong. Differs: may be asked again; MIRROR.md#callback-may-run-long.
  *  instance  the running callback.
- *  Returns: TP_OK if another thread is idle or may be started; TP_ERR_TOO_MANY_THREADS if not: the
- *           pool is at its maximum, or in 0.1 at its target; TP_ERR_STATE; TP_ERR_HANDLE.
+ *  Returns: TP_OK if another thread is idle or could be started; TP_ERR_TOO_MANY_THREADS if not:
+ *           the pool is at its maximum, or the system refused; TP_ERR_STATE; TP_ERR_HANDLE.
  *  Threads: the callback's own.
- *  Blocks:  never; may start a thread; allocates nothing; callable from a callback only; not
+ *  Blocks:  never; may start a thread, and allocate for it; callable from a callback only; not
  *           async-signal-safe.
  *  Owns:    borrows `instance` for the call.
  *  Since:   0.1 */
@@ -134,13 +134,14 @@ TP_API tp_status_t tp_callback_cancel_requested(tp_callback_instance_t *instance
 
 /** Tells the pool that the calling thread is about to block, so that it may use another meanwhile.
  *
- *  Pairs nest. Needs no instance: code deep below a callback may call it. In 0.1 the pair is
- *  checked and no thread is added for it; that comes with the release that brings thread growth.
+ *  Pairs nest. Needs no instance: code deep below a callback may call it. If work is queued and no
+ *  thread is idle, one is started, up to the maximum.
  *
  *  Mirrors: nothing on Windows, whose kernel sees threads block.
  *  Returns: TP_OK; TP_ERR_STATE outside callbacks.
  *  Threads: a thread that is running a callback.
- *  Blocks:  never; allocates nothing; callable from a callback only; not async-signal-safe.
+ *  Blocks:  never; may start a thread, and allocate for it; callable from a callback only; not
+ *           async-signal-safe.
  *  Owns:    nothing; a callback that returns inside a pair ends it.
  *  Since:   0.1 */
 TP_API tp_status_t tp_blocking_begin(void);

@@ -84,7 +84,7 @@ TP_API tp_status_t tp_set_allocator(const tp_allocator_t *allocator);
  *
  *  Mirrors: Application Verifier, in spirit.
  *  hook     called on the thread that made the call, with no lock of the library held; NULL removes
- *           the hook. It may call the library; a misuse inside the hook is not told again.
+ *           the hook. It may call the library, and is called for its own misuse too.
  *  context  handed to the hook.
  *  Returns: TP_OK.
  *  Threads: any; the old hook may still be running on another thread when this returns.
