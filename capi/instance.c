@@ -118,7 +118,7 @@ tp_status_t tp_callback_cancel_requested(tp_callback_instance_t *handle, bool *r
 tp_status_t tp_blocking_begin(void)
 {
     struct tpi_thread *thread = tpi_thread_self();
-    if (!thread || !thread->worker)
+    if (!thread || !thread->instance)
         return tpi_gate_result(__func__, NULL, TP_ERR_STATE);
     if (thread->blocking++ == 0)
         tpi_blocking_enter();
@@ -128,7 +128,8 @@ tp_status_t tp_blocking_begin(void)
 tp_status_t tp_blocking_end(void)
 {
     struct tpi_thread *thread = tpi_thread_self();
-    if (!thread || !thread->worker || thread->blocking == 0)
+    const struct tpi_instance *instance = thread ? thread->instance : NULL;
+    if (!instance || thread->blocking == instance->blocking_before)
         return tpi_gate_result(__func__, NULL, TP_ERR_STATE);
     if (--thread->blocking == 0)
         tpi_blocking_leave();

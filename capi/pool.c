@@ -3,6 +3,7 @@
 
 #include "capi/gate.h"
 #include "core/object/default_pool.h"
+#include "core/object/instance.h"
 #include "core/sched/pool.h"
 
 static tp_status_t judge_config(const tp_pool_config_t *config)
@@ -33,7 +34,7 @@ static tp_status_t create(const tp_pool_config_t *given, tp_pool_t **pool_out)
     if (status == TP_OK)
         status = judge_config(&config);
     if (status == TP_OK)
-        status = tpi_pool_create(&config, false, &pool);
+        status = tpi_pool_create(&config, false, tpi_callback_run, &pool);
     if (status == TP_OK)
         *pool_out = tpi_handle_make(TPI_KIND_POOL, &pool->slot);
     return status;
@@ -50,7 +51,7 @@ tp_status_t tp_pool_default(tp_pool_t **pool_out)
     if (!pool_out)
         return tpi_gate_result(__func__, NULL, TP_ERR_ARGUMENT);
     *pool_out = NULL;
-    tp_status_t status = tpi_default_pool(&pool);
+    tp_status_t status = tpi_default_pool(tpi_callback_run, &pool);
     if (status == TP_OK)
         *pool_out = tpi_handle_make(TPI_KIND_POOL, &pool->slot);
     return tpi_gate_result(__func__, NULL, status);

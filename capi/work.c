@@ -4,30 +4,21 @@
 #include "capi/gate.h"
 #include "core/object/object.h"
 
-/* The choices of an environment, which may be NULL. */
-static tp_status_t read_env(const tp_env_t *handle, struct tpi_profile *profile_out)
-{
-    uint32_t generation;
-    *profile_out = tpi_profile_default;
-    if (!handle)
-        return TP_OK;
-    struct tpi_env *env = tpi_gate_slot(TPI_KIND_ENV, handle, &generation);
-    return env ? tpi_env_read(env, generation, profile_out) : TP_ERR_HANDLE;
-}
-
 tp_status_t tp_try_submit(tp_simple_fn callback, void *context, const tp_env_t *env)
 {
-    struct tpi_profile profile;
+    struct tpi_profile room;
     struct tpi_object *object;
-    tp_status_t status = callback ? read_env(env, &profile) : TP_ERR_ARGUMENT;
-    if (status == TP_OK) {
-        struct tpi_spec spec = {.kind = TPI_KIND_SIMPLE,
-                                .submitted = true,
-                                .simple = callback,
-                                .context = context,
-                                .profile = &profile};
-        status = tpi_object_create(&spec, &object);
-    }
+    if (!callback)
+        return tpi_gate_result(__func__, env, TP_ERR_ARGUMENT);
+    const struct tpi_profile *profile = tpi_env_read(env, tpi_thread_ensure(), &room);
+    if (!profile)
+        return tpi_gate_result(__func__, env, TP_ERR_HANDLE);
+    struct tpi_spec spec = {.kind = TPI_KIND_SIMPLE,
+                            .submitted = true,
+                            .function = (void (*)(void))callback,
+                            .context = context,
+                            .profile = profile};
+    tp_status_t status = tpi_object_create(&spec, &object);
     if (status == TP_OK)
         tpi_object_launch(object);
     return tpi_gate_result(__func__, env, status);
@@ -36,21 +27,23 @@ tp_status_t tp_try_submit(tp_simple_fn callback, void *context, const tp_env_t *
 static tp_status_t create(tp_work_fn callback, void *context, const tp_env_t *env,
                           tp_work_t **work_out)
 {
-    struct tpi_profile profile;
+    struct tpi_profile room;
     struct tpi_object *object;
     if (!work_out)
         return TP_ERR_ARGUMENT;
     *work_out = NULL;
     if (!callback)
         return TP_ERR_ARGUMENT;
-    tp_status_t status = read_env(env, &profile);
-    if (status != TP_OK)
-        return status;
-    struct tpi_spec spec = {
-        .kind = TPI_KIND_WORK, .work = callback, .context = context, .profile = &profile};
-    status = tpi_object_create(&spec, &object);
+    const struct tpi_profile *profile = tpi_env_read(env, tpi_thread_self(), &room);
+    if (!profile)
+        return TP_ERR_HANDLE;
+    struct tpi_spec spec = {.kind = TPI_KIND_WORK,
+                            .function = (void (*)(void))callback,
+                            .context = context,
+                            .profile = profile};
+    tp_status_t status = tpi_object_create(&spec, &object);
     if (status == TP_OK)
-        *work_out = object->handle;
+        *work_out = tpi_handle_make(TPI_KIND_WORK, &object->task.slot);
     return status;
 }
 

@@ -11,28 +11,31 @@
 #define BLOCK_BITS 11u
 #define BLOCK_SIZE (1u << BLOCK_BITS)
 #define BLOCKS_MAX (1u << (32u - SLOT_BITS - BLOCK_BITS))
-#define SLOT_ALIGNMENT 128u
-#define HEADER_SIZE SLOT_ALIGNMENT
+#define HEADER_SIZE TPI_SLOT_ALIGNMENT
 
+/* At the beginning of its memory, which is aligned to its size. */
 struct slab {
     enum tpi_kind kind;
+    uint32_t number;
     uint32_t slots;
     size_t slot_size;
-    char *memory;
 };
 
 struct block {
     tpp_ptr slabs[BLOCK_SIZE];
 };
 
+/* Chains of free slots, linked through link.prev of their first slots. */
+struct depot {
+    struct tpi_lock lock;
+    struct tpi_slot *first, *last; /* under lock */
+};
+
 static struct {
     tpp_ptr blocks[BLOCKS_MAX]; /* atomic: [SL1] */
     tpp_u32 count;              /* slabs that can be found, atomic: [SL1] */
     struct tpi_lock grow;       /* one slab is made at a time */
-    struct {
-        struct tpi_lock lock;
-        struct tpi_link free; /* under lock; NULL links until first used */
-    } kinds[TPI_KIND_COUNT];
+    struct depot depots[TPI_KIND_COUNT];
 } registry;
 
 static struct slab *slab_at(uint32_t number)
@@ -47,7 +50,8 @@ static struct slab *slab_at(uint32_t number)
 
 static struct tpi_slot *slot_at(const struct slab *slab, uint32_t number)
 {
-    return (struct tpi_slot *)(void *)(slab->memory + number * slab->slot_size);
+    return (struct tpi_slot *)(void *)((char *)(uintptr_t)slab + HEADER_SIZE +
+                                       number * slab->slot_size);
 }
 
 /* Makes the slab findable; fails without memory for the directory. Under registry.grow. */
@@ -58,14 +62,13 @@ static bool publish(struct slab *slab)
         return false;
     struct block *block = tpp_peek(&registry.blocks[number >> BLOCK_BITS]);
     if (!block) {
-        block = tpp_alloc(sizeof *block, SLOT_ALIGNMENT);
+        block = tpp_alloc(sizeof *block, _Alignof(struct block));
         if (!block)
             return false;
         memset(block, 0, sizeof *block);
         tpp_store_relaxed(&registry.blocks[number >> BLOCK_BITS], block); /* released below */
     }
-    for (uint32_t i = 0; i < slab->slots; i++)
-        slot_at(slab, i)->index = number << SLOT_BITS | i;
+    slab->number = number;
     tpp_store_relaxed(&block->slabs[number & (BLOCK_SIZE - 1)], slab); /* released below */
     /* [SL1] release: the slab is complete before its number can be looked up. */
     tpp_store_release(&registry.count, number + 1);
@@ -74,80 +77,132 @@ static bool publish(struct slab *slab)
 
 static struct slab *make_slab(enum tpi_kind kind, size_t slot_size)
 {
-    char *memory = tpp_alloc(TPP_SLAB_SIZE, SLOT_ALIGNMENT);
-    if (!memory)
+    struct slab *slab = tpp_alloc(TPP_SLAB_SIZE, TPP_SLAB_SIZE);
+    if (!slab)
         return NULL;
-    memset(memory, 0, TPP_SLAB_SIZE);
-    struct slab *slab = (struct slab *)(void *)memory;
+    memset(slab, 0, TPP_SLAB_SIZE);
     slab->kind = kind;
-    slab->slot_size = (slot_size + SLOT_ALIGNMENT - 1) & ~(size_t)(SLOT_ALIGNMENT - 1);
-    slab->memory = memory + HEADER_SIZE;
+    slab->slot_size = (slot_size + TPI_SLOT_ALIGNMENT - 1) & ~(size_t)(TPI_SLOT_ALIGNMENT - 1);
     slab->slots = (uint32_t)((TPP_SLAB_SIZE - HEADER_SIZE) / slab->slot_size);
     tpi_assert(slab->slots > 0 && slab->slots <= SLOTS_MAX);
     if (publish(slab))
         return slab;
-    tpp_free(memory, TPP_SLAB_SIZE);
+    tpp_free(slab, TPP_SLAB_SIZE);
     return NULL;
 }
 
-static struct tpi_link *free_list(enum tpi_kind kind)
+/* ---- free slots ------------------------------------------------------------------------------ */
+
+/* The next slot of a chain, or the next chain of a depot: a link holds a slot there. */
+static struct tpi_slot *as_slot(struct tpi_link *link)
 {
-    struct tpi_link *list = &registry.kinds[kind].free;
-    if (!list->next)
-        tpi_list_init(list);
-    return list;
+    return link ? tpi_container(link, struct tpi_slot, link) : NULL;
 }
 
-/* Adds one slab's slots to the free list. */
-static bool grow(enum tpi_kind kind, size_t slot_size)
+static struct tpi_link *as_link(struct tpi_slot *slot)
+{
+    return slot ? &slot->link : NULL;
+}
+
+/* At the end, where it rests longest, or at the beginning, where it is taken next. */
+static void depot_give(enum tpi_kind kind, struct tpi_slot *chain, bool at_end)
+{
+    struct depot *depot = &registry.depots[kind];
+    tpi_lock_take(&depot->lock);
+    if (!depot->first) {
+        chain->link.prev = NULL;
+        depot->first = depot->last = chain;
+    } else if (at_end) {
+        chain->link.prev = NULL;
+        depot->last->link.prev = as_link(chain);
+        depot->last = chain;
+    } else {
+        chain->link.prev = as_link(depot->first);
+        depot->first = chain;
+    }
+    tpi_lock_drop(&depot->lock);
+}
+
+static struct tpi_slot *depot_take(enum tpi_kind kind)
+{
+    struct depot *depot = &registry.depots[kind];
+    tpi_lock_take(&depot->lock);
+    struct tpi_slot *chain = depot->first;
+    if (chain)
+        depot->first = as_slot(chain->link.prev);
+    tpi_lock_drop(&depot->lock);
+    return chain;
+}
+
+/* Adds one slab's slots to the depot, in chains of `length`. */
+static bool grow(enum tpi_kind kind, size_t slot_size, uint32_t length)
 {
     tpi_lock_take(&registry.grow);
     struct slab *slab = make_slab(kind, slot_size);
     tpi_lock_drop(&registry.grow);
     if (!slab)
         return false;
-    tpi_lock_take(&registry.kinds[kind].lock);
-    for (uint32_t i = 0; i < slab->slots; i++)
-        tpi_list_push_back(free_list(kind), &slot_at(slab, i)->free);
-    tpi_lock_drop(&registry.kinds[kind].lock);
+    for (uint32_t begin = 0; begin < slab->slots; begin += length) {
+        struct tpi_slot *chain = NULL;
+        uint32_t end = begin + length < slab->slots ? begin + length : slab->slots;
+        for (uint32_t i = end; i > begin; i--) {
+            slot_at(slab, i - 1)->link.next = as_link(chain);
+            chain = slot_at(slab, i - 1);
+        }
+        depot_give(kind, chain, true);
+    }
     return true;
 }
 
-/* Takes up to `count` slots off the free list; returns how many. */
-static uint32_t take_free(enum tpi_kind kind, struct tpi_slot **slots, uint32_t count)
+/* A chain from the depot, which grows if it has none. NULL when memory is out. */
+static struct tpi_slot *find_chain(enum tpi_kind kind, size_t size, uint32_t length)
 {
-    uint32_t taken = 0;
-    tpi_lock_take(&registry.kinds[kind].lock);
-    struct tpi_link *list = free_list(kind);
-    while (taken < count && !tpi_list_empty(list)) {
-        slots[taken] = tpi_container(list->next, struct tpi_slot, free);
-        tpi_list_remove(&slots[taken++]->free);
-    }
-    tpi_lock_drop(&registry.kinds[kind].lock);
-    return taken;
+    struct tpi_slot *chain;
+    while (!(chain = depot_take(kind))) /* ends: each turn adds chains, or fails */
+        if (!grow(kind, size, length))
+            return NULL;
+    return chain;
 }
 
-static void give_free(enum tpi_kind kind, struct tpi_slot **slots, uint32_t count)
+static struct tpi_slot *pop(struct tpi_chain *chain)
 {
-    tpi_lock_take(&registry.kinds[kind].lock);
-    for (uint32_t i = 0; i < count; i++)
-        tpi_list_push_back(free_list(kind), &slots[i]->free);
-    tpi_lock_drop(&registry.kinds[kind].lock);
+    struct tpi_slot *slot = chain->first;
+    chain->first = as_slot(slot->link.next);
+    chain->count--;
+    if (chain->first)
+        __builtin_prefetch(chain->first, 1);
+    return slot;
+}
+
+static struct tpi_slot *take_from(struct tpi_magazine *magazine, enum tpi_kind kind, size_t size)
+{
+    if (!magazine->loaded.first) {
+        struct tpi_chain empty = {NULL, 0};
+        magazine->loaded = magazine->spare;
+        magazine->spare = empty;
+    }
+    if (!magazine->loaded.first) {
+        magazine->loaded.first = find_chain(kind, size, TPP_MAGAZINE);
+        magazine->loaded.count = TPP_MAGAZINE;
+    }
+    return magazine->loaded.first ? pop(&magazine->loaded) : NULL;
+}
+
+static struct tpi_slot *take_single(enum tpi_kind kind, size_t size)
+{
+    struct tpi_chain chain = {find_chain(kind, size, 1), TPP_MAGAZINE};
+    struct tpi_slot *slot = chain.first ? pop(&chain) : NULL;
+    if (chain.first) /* of a kind that others use with magazines */
+        depot_give(kind, chain.first, false);
+    return slot;
 }
 
 struct tpi_slot *tpi_slab_new(enum tpi_kind kind, size_t size, struct tpi_magazine *magazine)
 {
-    struct tpi_slot *single;
-    struct tpi_slot **slots = magazine ? magazine->slots : &single;
-    uint32_t count = magazine ? magazine->count : 0;
-    while (count == 0) { /* ends: each turn finds a slot, adds some, or fails */
-        count = take_free(kind, slots, magazine ? (TPP_MAGAZINE + 1) / 2 : 1);
-        if (count == 0 && !grow(kind, size))
-            return NULL;
-    }
-    struct tpi_slot *slot = slots[--count];
-    if (magazine)
-        magazine->count = count;
+    struct tpi_slot *slot = magazine ? take_from(magazine, kind, size) : take_single(kind, size);
+    if (!slot)
+        return NULL;
+    slot->link.next = slot->link.prev = NULL;
     /* [SL2] release: whoever sees the new generation sees the end of the slot's last life. */
     uint32_t generation = tpp_peek(&slot->generation);
     tpi_assert(!tpi_slot_live(generation));
@@ -164,18 +219,20 @@ void tpi_slab_free(enum tpi_kind kind, struct tpi_slot *slot, struct tpi_magazin
      * next life. */
     tpp_store_release(&slot->generation, generation + 1);
     if (!magazine) {
-        give_free(kind, &slot, 1);
+        slot->link.next = NULL;
+        depot_give(kind, slot, true);
         return;
     }
-    if (magazine->count == TPP_MAGAZINE) {
-        /* The older half goes back: the newer is still warm. */
-        uint32_t half = TPP_MAGAZINE / 2;
-        give_free(kind, magazine->slots, half);
-        memmove(magazine->slots, magazine->slots + half,
-                (TPP_MAGAZINE - half) * sizeof magazine->slots[0]);
-        magazine->count -= half;
+    if (magazine->loaded.count >= TPP_MAGAZINE) {
+        struct tpi_chain empty = {NULL, 0};
+        if (magazine->spare.first)
+            depot_give(kind, magazine->spare.first, false);
+        magazine->spare = magazine->loaded;
+        magazine->loaded = empty;
     }
-    magazine->slots[magazine->count++] = slot;
+    slot->link.next = as_link(magazine->loaded.first);
+    magazine->loaded.first = slot;
+    magazine->loaded.count++;
 }
 
 bool tpi_slab_retire(struct tpi_slot *slot, uint32_t generation)
@@ -186,9 +243,20 @@ bool tpi_slab_retire(struct tpi_slot *slot, uint32_t generation)
 
 void tpi_slab_flush(enum tpi_kind kind, struct tpi_magazine *magazine)
 {
-    if (magazine->count > 0)
-        give_free(kind, magazine->slots, magazine->count);
-    magazine->count = 0;
+    struct tpi_magazine empty = {{NULL, 0}, {NULL, 0}};
+    if (magazine->loaded.first)
+        depot_give(kind, magazine->loaded.first, false);
+    if (magazine->spare.first)
+        depot_give(kind, magazine->spare.first, false);
+    *magazine = empty;
+}
+
+uint32_t tpi_slot_index(const struct tpi_slot *slot)
+{
+    const struct slab *slab =
+        (const struct slab *)((uintptr_t)slot & ~(uintptr_t)(TPP_SLAB_SIZE - 1));
+    size_t offset = (size_t)((const char *)slot - (const char *)slab) - HEADER_SIZE;
+    return slab->number << SLOT_BITS | (uint32_t)(offset / slab->slot_size);
 }
 
 struct tpi_slot *tpi_slab_at(enum tpi_kind kind, uint32_t index)

@@ -8,8 +8,9 @@
  *   index     slab number : 22 | slot in the slab : 10     what a ticket and a handle carry
  *   generation  odd while the slot is in use, even while it is free; only grows
  *
- * Free slots wait in first-in-first-out order, so that a slot rests as long as possible. Any thread
- * may call anything here at any time. tpi_slab_new is the only function that allocates. */
+ * Without a magazine, free slots wait in first-in-first-out order, so that a slot rests as long as
+ * possible before a stale handle could meet its next life. Any thread may call anything at any
+ * time; tpi_slab_new is the only function that allocates. */
 #ifndef TPI_MEM_SLAB_H
 #define TPI_MEM_SLAB_H
 
@@ -30,26 +31,39 @@ enum tpi_kind {
     TPI_KIND_SEMAPHORE,
     TPI_KIND_MUTEX,
     TPI_KIND_SIMPLE = 12,
+    TPI_KIND_EXTRA,
     TPI_KIND_WORKER,
     TPI_KIND_THREAD,
     TPI_KIND_COUNT
 };
 
+/* Slots begin at multiples of this. */
+#define TPI_SLOT_ALIGNMENT 128u
+
 struct tpi_slot {
-    tpp_u32 generation;   /* atomic: see [SL2] */
-    uint32_t index;       /* set when the slab is made, then read-only */
-    struct tpi_link free; /* under the kind's lock, or owned by the magazine that holds it */
+    tpp_u32 generation; /* atomic: see [SL2] */
+    tpp_u32 linked;     /* in use, and in somebody's list through `link`; see queue/inject.h */
+    /* Free: under the kind's lock, or owned by the magazine that holds the slot. In use: whoever
+     * uses the slot says who may touch it; NULL at the beginning. */
+    struct tpi_link link;
 };
 
-/* A few free slots that one thread keeps at hand. */
+/* Free slots that one thread keeps at hand, for kinds that come and go quickly: two chains of at
+ * most TPP_MAGAZINE, so that whoever stays near a boundary does not go to the shared depot each
+ * time. All zero: empty. Slots in magazines come back last in, first out: warm, and such kinds have
+ * no handles that could be stale. */
+struct tpi_chain {
+    struct tpi_slot *first; /* linked through link.next, which holds a slot here */
+    uint32_t count;         /* at least as many as there are */
+};
+
 struct tpi_magazine {
-    uint32_t count;
-    struct tpi_slot *slots[TPP_MAGAZINE];
+    struct tpi_chain loaded, spare;
 };
 
 /* A free slot of `size` bytes (the same for a kind every time), its generation already odd;
  * everything behind the header is as its last user left it (zero the first time). NULL when memory
- * is out. */
+ * is out. A kind is used either always with magazines, or never; one who has none passes NULL. */
 struct tpi_slot *tpi_slab_new(enum tpi_kind kind, size_t size,
                               struct tpi_magazine *magazine_or_null);
 void tpi_slab_free(enum tpi_kind kind, struct tpi_slot *slot,
@@ -84,6 +98,9 @@ static inline uint32_t tpi_slot_generation(struct tpi_slot *slot)
     /* [SL2] acquire: pairs with the release when a slot is taken or freed. */
     return tpp_load_acquire(&slot->generation);
 }
+
+/* The number by which tpi_slab_at finds the slot again. */
+uint32_t tpi_slot_index(const struct tpi_slot *slot);
 
 static inline bool tpi_slot_live(uint32_t generation)
 {

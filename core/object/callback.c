@@ -59,32 +59,36 @@ static void begin(struct tpi_instance *instance, struct tpi_object *object,
         .outer = thread->instance,
         .object = object,
         .generation = tpp_peek(&object->task.slot.generation), /* it lives: we are running it */
-        .cancels = tpp_peek(&object->cancels),
-        .handle = (void *)tpi_token_make(TPI_KIND_INSTANCE, count, thread->slot.index),
+        .cancels = tpi_object_cancels(object),
+        .blocking_before = thread->blocking,
+        .handle = (void *)tpi_token_make(TPI_KIND_INSTANCE, count, tpi_slot_index(&thread->slot)),
     };
     thread->instance = instance;
 }
 
 static void call(struct tpi_object *object, struct tpi_instance *instance)
 {
-    tpp_probe(TPP_PROBE_USER_ENTER, &object->task, 0);
-    if (object->task.kind == TPI_KIND_SIMPLE)
-        object->function.simple(instance->handle, object->context);
+    struct tpi_task *task = &object->task;
+    tpp_probe(TPP_PROBE_USER_ENTER, task, 0);
+    if (tpi_task_kind(task) == TPI_KIND_SIMPLE)
+        ((tp_simple_fn)task->function)(instance->handle, task->context);
     else
-        object->function.work(instance->handle, object->context, object->handle);
-    if (object->finalizer)
-        object->finalizer(instance->handle, object->context);
-    tpp_probe(TPP_PROBE_USER_LEAVE, &object->task, 0);
+        ((tp_work_fn)task->function)(instance->handle, task->context,
+                                     tpi_handle_make(TPI_KIND_WORK, &task->slot));
+    struct tpi_extra *extra = tpi_object_extra(object);
+    if (extra && extra->finalizer)
+        extra->finalizer(instance->handle, task->context);
+    tpp_probe(TPP_PROBE_USER_LEAVE, task, 0);
 }
 
 /* Whatever the callback said about blocking ends with it. */
 static void end_blocking(struct tpi_instance *instance, struct tpi_thread *thread,
-                         struct tpi_pool *pool, uint32_t depth_before)
+                         struct tpi_pool *pool)
 {
-    if (thread->blocking != depth_before) {
-        if (depth_before == 0)
+    if (thread->blocking != instance->blocking_before) {
+        if (instance->blocking_before == 0)
             tpp_sub_relaxed(&pool->blocked, 1); /* relaxed: read again by every decision */
-        thread->blocking = depth_before;
+        thread->blocking = instance->blocking_before;
         tpi_misuse("tp_blocking_begin", TP_ERR_STATE,
                    "a callback returned without tp_blocking_end");
     }
@@ -103,21 +107,18 @@ static void finish(struct tpi_object *object, bool disassociated)
     tpi_object_effects(object, &target, &applied);
 }
 
-void tpi_callback_run(struct tpi_task *task, void *worker_pointer)
+void tpi_callback_run(struct tpi_task *task, struct tpi_worker *worker)
 {
-    struct tpi_worker *worker = worker_pointer;
     struct tpi_object *object = tpi_container(task, struct tpi_object, task);
     struct tpi_thread *thread = worker->thread;
-    uint32_t depth = thread->blocking;
     struct tpi_instance instance;
     begin(&instance, object, thread);
-    if (object->limited)
+    if (tpi_task_has(task, TPI_TRAIT_COUNTED))
         tpp_sub_relaxed(&worker->pool->simples, 1); /* relaxed: a count that orders nothing */
-    /* relaxed: constant for a life. */
-    if (tpp_load_relaxed(&task->traits) & TPI_TRAIT_RUNS_LONG)
+    if (tpi_task_has(task, TPI_TRAIT_RUNS_LONG))
         (void)tpi_instance_may_run_long(&instance);
     call(object, &instance);
-    end_blocking(&instance, thread, worker->pool, depth);
+    end_blocking(&instance, thread, worker->pool);
     release_what_was_asked(&instance);
     thread->instance = instance.outer;
     tpi_count(&worker->executed, 1);

@@ -3,14 +3,14 @@
 
 static tpp_ptr default_pool; /* [DP1] */
 
-tp_status_t tpi_default_pool(struct tpi_pool **pool_out)
+tp_status_t tpi_default_pool(tpi_run_fn run, struct tpi_pool **pool_out)
 {
     static const tp_pool_config_t defaults = TP_POOL_CONFIG_INIT;
     /* [DP1] acquire: a pool that is found is complete. */
     void *found = tpp_load_acquire(&default_pool);
     if (!found) {
         struct tpi_pool *made;
-        tp_status_t status = tpi_pool_create(&defaults, true, &made);
+        tp_status_t status = tpi_pool_create(&defaults, true, run, &made);
         if (status != TP_OK)
             return status;
         /* [DP1] release on success: the first wins, the others throw theirs away. */

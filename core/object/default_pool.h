@@ -4,7 +4,7 @@
 
 #include "core/sched/pool.h"
 
-tp_status_t tpi_default_pool(struct tpi_pool **pool_out);
+tp_status_t tpi_default_pool(tpi_run_fn run, struct tpi_pool **pool_out);
 void tpi_default_pool_reset(void); /* as in a process that has just begun; for tests */
 
 #endif

@@ -2,32 +2,17 @@
 #ifndef TPI_OBJECT_ENV_H
 #define TPI_OBJECT_ENV_H
 
+#include "core/base/profile.h"
 #include "core/mem/slab.h"
 #include "core/os/lock.h"
+#include "core/sched/thread.h"
 #include "tp/types.h"
-
-#define TPI_NAME_SIZE 32u
-
-/* What an object takes from its environment. Pool and group are handles: the environment keeps
- * nothing alive, and a handle that has gone stale shows at the next creation. */
-struct tpi_profile {
-    const void *pool;  /* NULL: the default pool */
-    const void *group; /* NULL: none */
-    tp_cancel_fn cancel;
-    tp_simple_fn finalizer;
-    tp_release_fn release;
-    void *library;
-    uint32_t priority;
-    uint32_t concurrency_limit; /* 0: none */
-    bool runs_long;
-    bool persistent;
-    char name[TPI_NAME_SIZE];
-};
 
 struct tpi_env {
     struct tpi_slot slot;
     struct tpi_lock lock;
     struct tpi_profile profile; /* under lock */
+    tpp_u32 version;            /* changes, under lock, with the profile and with the end; [EV1] */
 };
 
 extern const struct tpi_profile tpi_profile_default;
@@ -48,7 +33,10 @@ struct tpi_choice {
 };
 tp_status_t tpi_env_set(struct tpi_env *env, uint32_t generation, const struct tpi_choice *choice);
 
-/* Copies the choices; TP_ERR_HANDLE if the environment is gone. */
-tp_status_t tpi_env_read(struct tpi_env *env, uint32_t generation, struct tpi_profile *profile_out);
+/* The choices of the environment with that handle, NULL being the defaults. They are copied to
+ * `room`, or stand in the thread's own record if it read the same environment before: what is
+ * returned is good until the thread's next call. NULL if the handle is not good. */
+const struct tpi_profile *tpi_env_read(const void *handle, struct tpi_thread *thread_or_null,
+                                       struct tpi_profile *room);
 
 #endif

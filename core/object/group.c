@@ -100,8 +100,9 @@ static bool become_closer(struct tpi_group *group, uint32_t generation)
 /* The last holder of a member tells the application, if it was cancelled, and frees it. */
 static void dispose(struct tpi_object *object, bool cancelled, void *cleanup_context)
 {
-    if (cancelled && object->cancel)
-        object->cancel(object->context, cleanup_context);
+    struct tpi_extra *extra = tpi_object_extra(object);
+    if (cancelled && extra && extra->cancel)
+        extra->cancel(object->task.context, cleanup_context);
     tpi_object_free(object);
 }
 
@@ -127,7 +128,7 @@ static void dispose_orphans(struct tpi_link *orphans, void *cleanup_context)
         struct tpi_object *object = tpi_container(orphans->next, struct tpi_object, member);
         tpi_list_remove(&object->member);
         /* One that was closed on its own gets no cancel callback; a simple one has no handle. */
-        dispose(object, object->task.kind == TPI_KIND_SIMPLE, cleanup_context);
+        dispose(object, tpi_task_kind(&object->task) == TPI_KIND_SIMPLE, cleanup_context);
     }
 }
 

@@ -22,7 +22,7 @@ static inline void *tpi_handle_slot(enum tpi_kind kind, const void *handle,
 static inline void *tpi_handle_make(enum tpi_kind kind, struct tpi_slot *slot)
 {
     /* peek: the caller is the only one who knows the slot in this generation. */
-    return (void *)tpi_token_make(kind, tpp_peek(&slot->generation), slot->index);
+    return (void *)tpi_token_make(kind, tpp_peek(&slot->generation), tpi_slot_index(slot));
 }
 
 #endif

@@ -29,7 +29,7 @@ bool tpi_instance_running(const struct tpi_object *object, uint32_t generation)
 bool tpi_instance_in_group(const struct tpi_group *group)
 {
     for (struct tpi_instance *instance = innermost(); instance; instance = instance->outer)
-        if (instance->object->group == group)
+        if (tpi_object_group(instance->object) == group)
             return true;
     return false;
 }
@@ -59,5 +59,6 @@ void tpi_instance_disassociate(struct tpi_instance *instance)
 bool tpi_instance_cancel_requested(const struct tpi_instance *instance)
 {
     /* relaxed: a wish that is seen sooner or later. */
-    return tpp_load_relaxed(&instance->object->cancels) != instance->cancels;
+    return tpi_object_cancellable(instance->object) &&
+           tpp_load_relaxed(&instance->object->cancels) != instance->cancels;
 }

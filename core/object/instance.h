@@ -15,6 +15,7 @@ struct tpi_instance {
     void *handle;
     bool disassociated;
     bool long_running;
+    uint32_t blocking_before; /* depth of tp_blocking_begin when it began: not its own to end */
     /* what to do once the callback has returned; NULL: nothing */
     void *unlock; /* a pthread_mutex_t */
     void *mutex, *semaphore, *event;
@@ -36,7 +37,7 @@ tp_status_t tpi_instance_may_run_long(struct tpi_instance *instance);
 void tpi_instance_disassociate(struct tpi_instance *instance);
 bool tpi_instance_cancel_requested(const struct tpi_instance *instance);
 
-/* core/object/callback.c: runs one claimed post of the task; the `run` of every callback object. */
-void tpi_callback_run(struct tpi_task *task, void *worker);
+/* core/object/callback.c: runs one claimed post of the task; the `run` of every pool. */
+void tpi_callback_run(struct tpi_task *task, struct tpi_worker *worker);
 
 #endif

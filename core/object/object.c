@@ -16,36 +16,51 @@ static struct tpi_magazine *magazine(enum tpi_kind kind, struct tpi_thread *thre
     return kind == TPI_KIND_SIMPLE && thread ? &thread->simples : NULL;
 }
 
+static void leave_pool(struct tpi_pool *pool)
+{
+    struct tpi_worker *worker = tpi_worker_self();
+    if (worker && worker->pool == pool)
+        tpi_worker_object_gone(worker);
+    else
+        tpi_pool_leave(pool, 1);
+}
+
 /* Joins the pool that the profile names. */
 static tp_status_t join_pool(const struct tpi_profile *profile, struct tpi_pool **pool_out)
 {
     uint32_t generation;
+    struct tpi_worker *worker = tpi_worker_self();
     if (!profile->pool) {
-        tp_status_t status = tpi_default_pool(pool_out);
-        return status == TP_OK ? tpi_pool_join(*pool_out) : status;
+        tp_status_t status = tpi_default_pool(tpi_callback_run, pool_out);
+        return status == TP_OK ? tpi_pool_join(*pool_out, worker) : status;
     }
     struct tpi_pool *pool = tpi_handle_slot(TPI_KIND_POOL, profile->pool, &generation);
     if (!pool)
         return TP_ERR_CLOSED;
-    tp_status_t status = tpi_pool_join(pool);
+    tp_status_t status = tpi_pool_join(pool, worker);
     if (status != TP_OK)
         return status;
     *pool_out = pool;
     /* Once joined, the pool stays; but it may have become another one before. */
     if (tpi_slot_generation(&pool->slot) == generation)
         return TP_OK;
-    tpi_pool_leave(pool);
+    leave_pool(pool);
     return TP_ERR_CLOSED;
 }
 
 static tp_status_t join_group(const struct tpi_profile *profile, struct tpi_object *object)
 {
     uint32_t generation;
-    object->group = NULL;
     if (!profile->group)
         return TP_OK;
     struct tpi_group *group = tpi_handle_slot(TPI_KIND_GROUP, profile->group, &generation);
     return group ? tpi_group_join(group, generation, object) : TP_ERR_CLOSED;
+}
+
+static bool rare(const struct tpi_profile *profile)
+{
+    return profile->cancel || profile->finalizer || profile->release || profile->library ||
+           profile->name[0];
 }
 
 static uint32_t traits(const struct tpi_profile *profile)
@@ -54,75 +69,94 @@ static uint32_t traits(const struct tpi_profile *profile)
     if (limit >= TPI_STATE_ROOM_MAX)
         limit = 0; /* more than can ever run at once is no limit */
     return profile->priority | (profile->runs_long ? TPI_TRAIT_RUNS_LONG : 0) |
+           (profile->group ? TPI_TRAIT_GROUPED : 0) | (rare(profile) ? TPI_TRAIT_EXTRA : 0) |
            limit << TPI_TRAIT_LIMIT_SHIFT;
 }
 
 static void fill(struct tpi_object *object, const struct tpi_spec *spec)
 {
-    const struct tpi_profile *profile = spec->profile;
-    if (spec->kind == TPI_KIND_SIMPLE)
-        object->function.simple = spec->simple;
-    else
-        object->function.work = spec->work;
-    object->context = spec->context;
-    object->handle = spec->submitted ? NULL : tpi_handle_make(spec->kind, &object->task.slot);
-    object->cancel = profile->cancel;
-    object->finalizer = profile->finalizer;
-    object->release = profile->release;
-    object->limited = false;
-    memcpy(object->name, profile->name, sizeof object->name);
+    object->task.function = spec->function;
+    object->task.context = spec->context;
     /* relaxed: nobody knows the object yet. */
-    tpp_store_relaxed(&object->cancels, (uint64_t)tpp_peek(&object->task.slot.generation) << 32);
+    if (spec->kind != TPI_KIND_SIMPLE || spec->profile->group)
+        tpp_store_relaxed(&object->cancels, (uint64_t)tpp_peek(&object->task.slot.generation)
+                                                << 32);
 }
 
 /* One place in the pool's queue of simple callbacks, if it has a limit. */
-static tp_status_t take_place(struct tpi_pool *pool, struct tpi_object *object)
+static tp_status_t take_place(struct tpi_pool *pool, const struct tpi_spec *spec, bool *counted_out)
 {
-    if (object->task.kind != TPI_KIND_SIMPLE || pool->queue_limit == 0)
-        return TP_OK;
+    *counted_out = spec->kind == TPI_KIND_SIMPLE && pool->queue_limit > 0;
     /* relaxed: a count that orders nothing. */
-    if (tpp_add_relaxed(&pool->simples, 1) >= pool->queue_limit) {
-        tpp_sub_relaxed(&pool->simples, 1);
-        return TP_ERR_BUSY;
-    }
-    object->limited = true;
-    return TP_OK;
+    if (!*counted_out || tpp_add_relaxed(&pool->simples, 1) < pool->queue_limit)
+        return TP_OK;
+    tpp_sub_relaxed(&pool->simples, 1);
+    return TP_ERR_BUSY;
 }
 
 static tp_status_t enter_pool_and_group(struct tpi_object *object, const struct tpi_spec *spec,
                                         struct tpi_pool *pool)
 {
-    tp_status_t status = take_place(pool, object);
+    bool counted;
+    tp_status_t status = take_place(pool, spec, &counted);
     if (status != TP_OK)
         return status;
+    uint32_t all_traits = traits(spec->profile) | (uint32_t)spec->kind << TPI_TRAIT_KIND_SHIFT |
+                          (counted ? TPI_TRAIT_COUNTED : 0);
     /* peek: the pool, once joined, does not change its life. */
-    tpi_task_init(&object->task, traits(spec->profile), pool, tpp_peek(&pool->birth),
-                  spec->submitted);
+    tpi_task_init(&object->task, all_traits, pool, tpp_peek(&pool->birth), spec->submitted);
     status = join_group(spec->profile, object);
-    if (status != TP_OK && object->limited)
+    if (status != TP_OK && counted)
         tpp_sub_relaxed(&pool->simples, 1); /* relaxed: as above */
     return status;
 }
 
+/* Gives the rare things back. */
+static void drop_extra(struct tpi_extra *extra)
+{
+    void *library = extra->library;
+    tpi_slab_free(TPI_KIND_EXTRA, &extra->slot, NULL);
+    if (library)
+        tpp_library_close(library);
+}
+
+/* Makes room for the rare things if the profile has any of them. */
+static tp_status_t add_extra(struct tpi_object *object, const struct tpi_profile *profile)
+{
+    if (!rare(profile))
+        return TP_OK;
+    struct tpi_slot *slot = tpi_slab_new(TPI_KIND_EXTRA, sizeof(struct tpi_extra), NULL);
+    if (!slot)
+        return TP_ERR_NO_MEMORY;
+    struct tpi_extra *extra = tpi_container(slot, struct tpi_extra, slot);
+    extra->cancel = profile->cancel;
+    extra->finalizer = profile->finalizer;
+    extra->release = profile->release;
+    extra->library = NULL;
+    memcpy(extra->name, profile->name, sizeof extra->name);
+    object->extra = extra;
+    if (!profile->library || tpp_library_pin(profile->library, &extra->library) == 0)
+        return TP_OK;
+    drop_extra(extra);
+    return TP_ERR_ARGUMENT;
+}
+
 static tp_status_t build(struct tpi_object *object, const struct tpi_spec *spec)
 {
-    const struct tpi_profile *profile = spec->profile;
     struct tpi_pool *pool;
-    object->task.kind = spec->kind;
-    object->task.run = tpi_callback_run;
-    object->library = NULL;
     fill(object, spec);
-    if (profile->library && tpp_library_pin(profile->library, &object->library) != 0)
-        return TP_ERR_ARGUMENT;
-    tp_status_t status = join_pool(profile, &pool);
+    tp_status_t status = add_extra(object, spec->profile);
+    if (status != TP_OK)
+        return status;
+    status = join_pool(spec->profile, &pool);
     if (status == TP_OK) {
         status = enter_pool_and_group(object, spec, pool);
         if (status == TP_OK)
             return TP_OK;
-        tpi_pool_leave(pool);
+        leave_pool(pool);
     }
-    if (object->library)
-        tpp_library_close(object->library);
+    if (rare(spec->profile))
+        drop_extra(object->extra);
     return status;
 }
 
@@ -157,16 +191,17 @@ void tpi_object_launch(struct tpi_object *object)
 void tpi_object_free(struct tpi_object *object)
 {
     struct tpi_pool *pool = tpi_task_target(&object->task).home;
-    enum tpi_kind kind = object->task.kind;
-    void *library = object->library;
-    if (object->release)
-        object->release(object->context);
-    if (object->group)
-        tpi_group_leave(object->group, object);
+    enum tpi_kind kind = tpi_task_kind(&object->task);
+    struct tpi_extra *extra = tpi_object_extra(object);
+    struct tpi_group *group = tpi_object_group(object);
+    if (extra && extra->release)
+        extra->release(object->task.context);
+    if (group)
+        tpi_group_leave(group, object);
     tpi_slab_free(kind, &object->task.slot, magazine(kind, tpi_thread_self()));
-    tpi_pool_leave(pool);
-    if (library)
-        tpp_library_close(library);
+    leave_pool(pool);
+    if (extra)
+        drop_extra(extra);
 }
 
 void tpi_object_effects(struct tpi_object *object, const struct tpi_target *target,
@@ -224,7 +259,7 @@ bool tpi_object_cancel(struct tpi_object *object, uint32_t generation)
     struct tpi_pool *pool = target.home;
     request_cancel(object, generation);
     struct tpi_applied applied =
-        tpi_inject_cancel_handle(&pool->inject[target.priority], &object->task, generation);
+        tpi_inject_cancel(&pool->inject[target.priority], &object->task, generation);
     if (applied.effects & TPI_EFFECT_REFUSED)
         return false;
     uint32_t dropped = tpi_state_pending(applied.before);
@@ -233,7 +268,7 @@ bool tpi_object_cancel(struct tpi_object *object, uint32_t generation)
     if (applied.effects & TPI_EFFECT_WAKE)
         tpi_task_wake(&object->task);
     bool last = applied.effects & TPI_EFFECT_FREE;
-    if (last && object->limited)
+    if (last && tpi_task_has(&object->task, TPI_TRAIT_COUNTED))
         tpp_sub_relaxed(&pool->simples, 1); /* relaxed: a count that orders nothing */
     return last;
 }
@@ -278,7 +313,7 @@ bool tpi_object_help(struct tpi_object *object, uint32_t generation)
         return false;
     tpp_probe(TPP_PROBE_CLAIM, &object->task, tpi_state_running(applied.after));
     tpi_count(&worker->claimed[target.priority], 1);
-    object->task.run(&object->task, worker);
+    pool->run(&object->task, worker);
     return true;
 }
 

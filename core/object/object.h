@@ -13,23 +13,22 @@
 
 struct tpi_group;
 
-struct tpi_object {
-    struct tpi_task task;
-
-    /* set at creation, then read-only */
-    union {
-        tp_simple_fn simple;
-        tp_work_fn work;
-    } function;
-    void *context;
-    void *handle; /* what callbacks are told; stale after a close */
+/* What few objects have: a slot of its own, so that the others fit into two cache lines. */
+struct tpi_extra {
+    struct tpi_slot slot;
     tp_cancel_fn cancel;
     tp_simple_fn finalizer;
     tp_release_fn release;
     void *library; /* our own reference, or NULL */
-    struct tpi_group *group;
-    bool limited; /* counted against the queue limit while pending */
     char name[TPI_NAME_SIZE];
+};
+
+struct tpi_object {
+    struct tpi_task task;
+
+    /* set at creation if the traits say so, then read-only */
+    struct tpi_group *group;
+    struct tpi_extra *extra;
 
     /* under the group's lock */
     struct tpi_link member;
@@ -38,13 +37,37 @@ struct tpi_object {
     tpp_u64 cancels;
 };
 
+_Static_assert(sizeof(void *) != 8 || sizeof(struct tpi_object) <= 128, "two cache lines");
+_Static_assert(sizeof(void *) != 8 || offsetof(struct tpi_task, detached) == 64, "one line");
+
+static inline struct tpi_group *tpi_object_group(struct tpi_object *object)
+{
+    return tpi_task_has(&object->task, TPI_TRAIT_GROUPED) ? object->group : NULL;
+}
+
+static inline struct tpi_extra *tpi_object_extra(struct tpi_object *object)
+{
+    return tpi_task_has(&object->task, TPI_TRAIT_EXTRA) ? object->extra : NULL;
+}
+
+/* Could anybody cancel posts of it? Not of a simple callback outside every group. */
+static inline bool tpi_object_cancellable(struct tpi_object *object)
+{
+    return tpi_task_kind(&object->task) != TPI_KIND_SIMPLE ||
+           tpi_task_has(&object->task, TPI_TRAIT_GROUPED);
+}
+
+static inline uint64_t tpi_object_cancels(struct tpi_object *object)
+{
+    return tpi_object_cancellable(object) ? tpp_peek(&object->cancels) : 0;
+}
+
 /* Makes an object of that kind and lets it join its pool and group. With `submitted`, it is born
  * with one post, which tpi_object_launch then publishes, and without a handle. */
 struct tpi_spec {
     enum tpi_kind kind;
     bool submitted;
-    tp_simple_fn simple;
-    tp_work_fn work;
+    void (*function)(void); /* a tp_simple_fn or tp_work_fn, by the kind */
     void *context;
     const struct tpi_profile *profile;
 };

@@ -1,12 +1,20 @@
 /* inject.h - the shared queue of one priority: any thread puts tasks in, workers take them out.
  *
- * An intrusive list under a small lock, in exact order of publication. Taking a task claims it
- * under the same lock, and a task with more posts goes back to the tail in the same step, so that
- * it never vanishes from sight: that is what makes strict priority strict.
+ * Two intrusive lists: submitters append to `arriving` under `in`, takers work on `leaving` under
+ * `out`, and move all that has arrived over, in one step, when it is empty. So a submitter never
+ * waits for somebody who walks through cold tasks. All of `leaving` is older than all of
+ * `arriving`: together they are one queue in exact order of publication.
+ *
+ * `slot.linked` of a task says that it stands in one of the lists.
+ *
+ * Taking a task claims it under `out`, and a task with more posts goes back to the tail before the
+ * lock is free, so that it never vanishes from sight: that is what makes strict priority strict.
  *
  *   push cancel help disassociate rejoin   any thread
  *   claim                                  workers of the pool
- *   length                                 anybody, without the lock */
+ *   length                                 anybody, without a lock
+ *
+ * Locks: `out` before `in`. Whoever breaks a link out of turn holds both. */
 #ifndef TPI_QUEUE_INJECT_H
 #define TPI_QUEUE_INJECT_H
 
@@ -15,10 +23,14 @@
 #include "core/queue/task.h"
 
 struct tpi_inject {
-    _Alignas(128) struct tpi_lock lock;
-    uint32_t priority;     /* set at creation, then read-only */
-    struct tpi_link tasks; /* under lock */
-    tpp_u32 length;        /* written under lock, read by anybody: [IQ1] */
+    _Alignas(128) struct tpi_lock in;
+    uint32_t priority;        /* set at creation, then read-only */
+    struct tpi_link arriving; /* under in */
+    tpp_u32 pushed;           /* tasks ever appended: under in, read by anybody; [IQ1] */
+
+    _Alignas(128) struct tpi_lock out;
+    tpp_u32 popped;          /* tasks ever taken out: under out, read by anybody; [IQ1] */
+    struct tpi_link leaving; /* under out */
 };
 
 void tpi_inject_init(struct tpi_inject *queue, uint32_t priority);
@@ -36,24 +48,26 @@ void tpi_inject_push_tickets(struct tpi_inject *queue, const uint64_t *tickets, 
 struct tpi_task *tpi_inject_claim(struct tpi_inject *queue, struct tpi_ring *ring_or_null,
                                   uint32_t batch, uint64_t *claimed_word_out);
 
-/* Cancels what is pending of the task, wherever it stands: CANCEL and its unlinking in one step. */
-struct tpi_applied tpi_inject_cancel(struct tpi_inject *queue, struct tpi_task *task);
-struct tpi_applied tpi_inject_cancel_handle(struct tpi_inject *queue, struct tpi_task *task,
-                                            uint32_t generation);
+/* Cancels what is pending of the task, wherever it stands: CANCEL and its unlinking in one step.
+ * REFUSED too if the task is not in that generation any more. */
+struct tpi_applied tpi_inject_cancel(struct tpi_inject *queue, struct tpi_task *task,
+                                     uint32_t generation);
 
 /* Claims one post of the task out of turn: HELP and its unlinking in one step. */
 struct tpi_applied tpi_inject_help(struct tpi_inject *queue, struct tpi_task *task,
                                    uint32_t generation);
 
-/* DISASSOCIATE and REJOIN: the number of detached callbacks changes only under the queue's lock. */
+/* DISASSOCIATE and REJOIN: the number of detached callbacks changes only under `out`. */
 struct tpi_applied tpi_inject_disassociate(struct tpi_inject *queue, struct tpi_task *task);
 struct tpi_applied tpi_inject_rejoin(struct tpi_inject *queue, struct tpi_task *task);
 
+/* Zero only if at some moment during the call the queue was empty. */
 static inline uint32_t tpi_inject_length(struct tpi_inject *queue)
 {
-    /* [IQ1] acquire: a task that has left the queue for a ring is visible there. Pairs with the
-     * release in inject.c. */
-    return tpp_load_acquire(&queue->length);
+    /* [IQ1] acquire: a task that has left the queue for a ring is visible there. `popped` first: a
+     * task that comes and goes meanwhile makes the difference too large, never too small. */
+    uint32_t popped = tpp_load_acquire(&queue->popped);
+    return tpp_load_acquire(&queue->pushed) - popped;
 }
 
 #endif

@@ -4,12 +4,9 @@
 void tpi_task_init(struct tpi_task *task, uint32_t traits, void *home, uint32_t home_generation,
                    bool submitted)
 {
-    tpp_store_relaxed(&task->traits, traits); /* relaxed, all four: released with the word below */
-    tpp_store_relaxed(&task->detached, 0);
+    tpp_store_relaxed(&task->traits, traits); /* relaxed, all: released with the word below */
     tpp_store_relaxed(&task->home, home);
     tpp_store_relaxed(&task->home_generation, home_generation);
-    tpi_list_init(&task->link);
-    task->linked = false;
     uint64_t epoch = tpp_peek(&task->word) & ~((UINT64_C(1) << TPI_STATE_EPOCH_SHIFT) - 1);
     /* [ST1] release: a latecomer that finds this life's word finds its generation and home too. */
     tpp_store_release(&task->word,

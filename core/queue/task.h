@@ -3,7 +3,7 @@
  * A task stands in at most one place: linked into a shared queue (inject.h), or as a ticket in a
  * worker's ring (ring.h). QUEUED in its word says that it holds that place, or is on its way there.
  *
- *   linked implies QUEUED, and a link is only made or broken under the lock of its queue.
+ *   linked implies QUEUED, and a link is only made or broken under the locks of its queue.
  *   a ticket is valid while QUEUED is set and its epoch is the word's; else it is dropped unseen.
  *
  * Latecomers - a stale handle, a stale ticket, a submitter whose object was closed meanwhile - may
@@ -20,25 +20,25 @@
 enum { TPI_PRIORITY_HIGH, TPI_PRIORITY_NORMAL, TPI_PRIORITY_LOW, TPI_PRIORITY_COUNT };
 
 struct tpi_task {
+    /* ---- one cache line: all that a simple callback touches */
+
+    /* link: its place in a shared queue, under the locks of that queue; linked: written under them,
+     * [IQ2] */
     struct tpi_slot slot;
 
     /* atomic */
     tpp_u64 word;            /* state.h; [ST1] */
-    tpp_u32 traits;          /* priority : 2 | runs long : 1 | concurrency limit : 12 << 4 */
-    tpp_u32 detached;        /* disassociated callbacks running; written under the queue's lock */
-    tpp_ptr home;            /* the pool it runs in */
-    tpp_u32 home_generation; /* ... and which life of that pool */
+    tpp_u32 traits;          /* the TPI_TRAIT_ bits below */
+    tpp_u32 home_generation; /* which life of ... */
+    tpp_ptr home;            /* ... the pool it runs in */
 
-    /* under the lock of the shared queue of its priority */
-    bool linked;
-    struct tpi_link link;
+    /* set at creation, then read-only: what object/callback.c calls, by the kind of the task */
+    void (*function)(void);
+    void *context;
 
-    /* set at creation, then read-only */
-    void (*run)(struct tpi_task *task, void *worker); /* upward: object/callback.c */
-    enum tpi_kind kind;
-
-    tpp_u32
-        done_seq; /* grows whenever waiters are woken; never reset: waiters may be late. [ST2] */
+    /* ---- atomic, rarely touched; both as the slot's last life left them */
+    tpp_u32 detached; /* disassociated callbacks running; written under the queue's lock */
+    tpp_u32 done_seq; /* grows when waiters are woken; never reset: waiters may be late. [ST2] */
 };
 
 struct tpi_applied {
@@ -46,12 +46,28 @@ struct tpi_applied {
     uint32_t effects;
 };
 
+/* limit of callbacks at once : 12 | kind : 4 | flags : 4 | priority : 2 */
 #define TPI_TRAIT_RUNS_LONG 4u
-#define TPI_TRAIT_LIMIT_SHIFT 4u
+#define TPI_TRAIT_COUNTED 8u  /* it stands in the count behind the queue limit of its pool */
+#define TPI_TRAIT_GROUPED 16u /* it is a member of a cleanup group */
+#define TPI_TRAIT_EXTRA 32u   /* it has what few objects have: object.h */
+#define TPI_TRAIT_KIND_SHIFT 6u
+#define TPI_TRAIT_LIMIT_SHIFT 10u
 
 static inline uint32_t tpi_traits_priority(uint32_t traits)
 {
     return traits & 3u;
+}
+
+/* Both constant for a life; the caller knows that the task is in one. */
+static inline enum tpi_kind tpi_task_kind(struct tpi_task *task)
+{
+    return (enum tpi_kind)(tpp_peek(&task->traits) >> TPI_TRAIT_KIND_SHIFT & 15u);
+}
+
+static inline bool tpi_task_has(struct tpi_task *task, uint32_t trait)
+{
+    return tpp_peek(&task->traits) & trait;
 }
 
 /* Begins a life: nothing pending, or one post if `submitted`. Before anybody else knows the task.
@@ -78,20 +94,21 @@ struct tpi_target tpi_task_target(struct tpi_task *task);
 /* Wakes all who wait for the task; only its type-stable slot is touched. */
 void tpi_task_wake(struct tpi_task *task);
 
-/* A ticket names the task and the epoch in which it was queued. */
+/* A ticket names the task and the epoch in which it was queued. Slots are aligned and never
+ * unmapped, so that the address serves as the name; it is used only to try a claim. */
 static inline uint64_t tpi_ticket(const struct tpi_task *task, uint32_t epoch)
 {
-    return (uint64_t)epoch << 32 | task->slot.index;
+    return (uint64_t)((uintptr_t)task / TPI_SLOT_ALIGNMENT) << 12 | epoch;
 }
 
 static inline uint32_t tpi_ticket_epoch(uint64_t ticket)
 {
-    return (uint32_t)(ticket >> 32);
+    return (uint32_t)ticket & TPI_STATE_EPOCH_MASK;
 }
 
 static inline struct tpi_task *tpi_ticket_task(uint64_t ticket)
 {
-    return tpi_container(tpi_slab_at(TPI_KIND_NONE, (uint32_t)ticket), struct tpi_task, slot);
+    return (struct tpi_task *)((uintptr_t)(ticket >> 12) * TPI_SLOT_ALIGNMENT);
 }
 
 #endif

@@ -33,7 +33,7 @@ static void wake(struct tpi_pool *pool, struct tpi_worker *worker, uint32_t valu
 /* Nobody was idle: a thread may be missing. After a failure it is tried again only now and then. */
 static bool may_grow(struct tpi_pool *pool)
 {
-    struct tpi_demand demand = tpi_pool_demand(pool);
+    struct tpi_demand demand = tpi_pool_limits(pool);
     if (!tpi_policy_grow(&demand))
         return false;
     uint32_t pause = tpp_load_relaxed(&pool->spawn_pause); /* relaxed: a mere countdown */
@@ -78,8 +78,8 @@ void tpi_park_notify(struct tpi_pool *pool, uint32_t birth)
         appoint(pool, birth);
         return;
     }
-    struct tpi_demand demand = tpi_pool_demand(pool);
-    if (tpi_policy_grow(&demand))
+    struct tpi_demand limits = tpi_pool_limits(pool);
+    if (tpi_policy_grow(&limits))
         appoint(pool, birth);
 }
 
@@ -111,21 +111,65 @@ void tpi_park_found(struct tpi_worker *worker)
 
 void tpi_park_wake_all(struct tpi_pool *pool)
 {
-    uint32_t id;
     tpp_fence_seq_cst(); /* [PK1] with the same look at `life` in must_leave */
-    while ((id = tpi_idle_take_lowest(&pool->idle)) != TPI_IDLE_NONE)
-        wake(pool, tpi_pool_worker(pool, id), PARK_LOOK);
+    /* Each at most once: who falls asleep again meanwhile has looked after its own fence. */
+    uint32_t active = tpp_load_acquire(&pool->active); /* [PL2] */
+    for (uint32_t id = 0; id < active; id++)
+        if (tpi_idle_take(&pool->idle, id))
+            wake(pool, tpi_pool_worker(pool, id), PARK_LOOK);
 }
 
-/* Looks on for a moment before sleeping, unless whoever would bring work needs this processor. */
+/* Becomes the searcher if nobody is. */
+static bool become_searcher(struct tpi_worker *worker)
+{
+    uint32_t nobody = 0;
+    if (!worker->searching)
+        worker->searching = tpp_cas_acq_rel(&worker->pool->searching, &nobody, 1); /* [PK3] */
+    return worker->searching;
+}
+
+/* A number that stays the same as long as the same single ticket waits in the same ring; 0 if
+ * there is no such ticket, PLENTY if there is more than that. */
+#define PLENTY UINT64_MAX
+
+static uint64_t single_ticket(struct tpi_pool *pool)
+{
+    uint64_t single = 0;
+    for (uint32_t priority = 0; priority < TPI_PRIORITY_COUNT; priority++)
+        if (tpi_inject_length(&pool->inject[priority]) > 0)
+            return PLENTY;
+    uint32_t active = tpp_load_acquire(&pool->active); /* [PL2] */
+    for (uint32_t id = 0; id < active; id++) {
+        struct tpi_worker *worker = tpi_pool_worker(pool, id);
+        uint32_t size = worker ? tpi_ring_size(&worker->ring) : 0;
+        if (size > 1)
+            return PLENTY;
+        if (size == 1) /* relaxed: a number to compare, not to act upon */
+            single = (uint64_t)(id + 1) << 32 | tpp_load_relaxed(&worker->ring.head);
+    }
+    return single;
+}
+
+/* The searcher looks on for a moment before it sleeps, unless whoever would bring work needs this
+ * processor. A single ticket it leaves to the ring's owner for a while, who most likely takes it
+ * next: a chain of callbacks must not hop between processors. True if there is something to take. */
 static bool spin(struct tpi_worker *worker)
 {
-    struct tpi_pool *pool = worker->pool;
-    if (!worker->searching || worker->waker == tpp_cpu() + 1)
+    uint64_t last = 0;
+    int patience = TPP_PATIENCE;
+    worker->eager = false;
+    if (worker->waker == tpp_cpu() + 1 || !become_searcher(worker))
         return false;
     for (int turn = 0; turn < TPP_SEARCH_SPINS; turn++) {
-        if (tpi_park_work_visible(pool))
+        uint64_t seen = single_ticket(worker->pool);
+        if (seen == PLENTY)
             return true;
+        patience = seen != 0 && seen == last ? patience - 1 : TPP_PATIENCE;
+        if (patience == 0) {
+            worker->eager = true;
+            return true;
+        }
+        last = seen;
         tpp_cpu_relax();
     }
     return false;
@@ -164,8 +208,15 @@ static bool doze(struct tpi_worker *worker, int64_t deadline)
         tpp_store_release(&pool->searching, 0); /* [PK3] */
     }
     tpp_fence_seq_cst(); /* [PK1] */
-    if ((tpi_park_work_visible(pool) || must_leave(pool)) && tpi_idle_take(&pool->idle, worker->id))
+    if ((tpi_park_work_visible(pool) || must_leave(pool)) &&
+        tpi_idle_take(&pool->idle, worker->id)) {
+        /* Whoever published meanwhile may have trusted in this search: it goes on, unless somebody
+         * else has begun one. */
+        worker->waker = 0;
+        worker->eager = true;
+        become_searcher(worker);
         return true;
+    }
     bool woken = sleep_until(worker, deadline);
     if (woken) {
         uint32_t value = tpp_load_relaxed(&worker->park); /* relaxed: acquired in sleep_until */

@@ -6,20 +6,27 @@
 #include "core/sched/park.h"
 #include "core/sched/worker.h"
 
-struct tpi_demand tpi_pool_demand(struct tpi_pool *pool)
+struct tpi_demand tpi_pool_limits(struct tpi_pool *pool)
 {
     /* relaxed: a decision made on words that change meanwhile is made again under the lock, or by
      * the next publisher, or by the worker before it sleeps. */
-    uint64_t life = tpp_load_relaxed(&pool->life);
     return (struct tpi_demand){
-        .threads = tpi_life_threads(life),
-        .objects = tpi_life_objects(life),
-        .closed = life & TPI_LIFE_CLOSED,
+        .threads = tpp_load_relaxed(&pool->threads),
         .minimum = tpp_load_relaxed(&pool->minimum),
         .maximum = tpp_load_relaxed(&pool->maximum),
         .target = tpp_load_relaxed(&pool->target),
         .blocked = tpp_load_relaxed(&pool->blocked),
     };
+}
+
+struct tpi_demand tpi_pool_demand(struct tpi_pool *pool)
+{
+    struct tpi_demand demand = tpi_pool_limits(pool);
+    uint64_t life = tpp_load_relaxed(&pool->life); /* relaxed: as above */
+    demand.threads = tpi_life_threads(life);
+    demand.objects = tpi_life_objects(life);
+    demand.closed = life & TPI_LIFE_CLOSED;
+    return demand;
 }
 
 /* ---- the end of a pool --------------------------------------------------------------------- */
@@ -43,13 +50,6 @@ void tpi_pool_bury(struct tpi_pool *pool)
     tpi_slab_free(TPI_KIND_POOL, &pool->slot, NULL);
 }
 
-/* Changes `life` by adding `change` (which may be negative); returns the new value. */
-static uint64_t live(struct tpi_pool *pool, uint64_t change)
-{
-    /* [PL1] acq_rel: whoever makes the pool dead sees all that was done in it. */
-    return tpp_add_acq_rel(&pool->life, change) + change;
-}
-
 void tpi_pool_close(struct tpi_pool *pool)
 {
     uint64_t life = tpp_or_acq_rel(&pool->life, TPI_LIFE_CLOSED) | TPI_LIFE_CLOSED; /* [PL1] */
@@ -59,9 +59,10 @@ void tpi_pool_close(struct tpi_pool *pool)
         tpi_park_wake_all(pool);
 }
 
-void tpi_pool_leave(struct tpi_pool *pool)
+void tpi_pool_leave(struct tpi_pool *pool, uint32_t objects)
 {
-    uint64_t life = live(pool, (uint64_t)-1);
+    /* [PL1] acq_rel: whoever makes the pool dead sees all that was done in it. */
+    uint64_t life = tpp_sub_acq_rel(&pool->life, objects) - objects;
     if (tpi_life_dead(life)) {
         tpi_pool_bury(pool);
         return;
@@ -90,21 +91,27 @@ static tp_status_t first_thread(struct tpi_pool *pool)
     return status;
 }
 
-tp_status_t tpi_pool_join(struct tpi_pool *pool)
+tp_status_t tpi_pool_join(struct tpi_pool *pool, struct tpi_worker *worker)
 {
+    /* A worker of the pool counts a batch of objects in at once: it keeps the pool alive anyway. */
+    uint32_t objects = worker && worker->pool == pool ? TPP_BATCH : 1;
     uint64_t life = tpp_load_acquire(&pool->life); /* [PL1] */
     do { /* ends: a failed swap means that somebody else's join or leave took effect */
         if (life & TPI_LIFE_CLOSED)
             return TP_ERR_CLOSED;
-        if (tpi_life_objects(life) == UINT32_MAX)
+        if (objects > 1 && tpi_worker_object_back(worker))
+            return TP_OK;
+        if (tpi_life_objects(life) > UINT32_MAX - objects)
             return TP_ERR_LIMIT;
-    } while (!tpp_cas_acq_rel(&pool->life, &life, life + 1)); /* [PL1] */
+    } while (!tpp_cas_acq_rel(&pool->life, &life, life + objects)); /* [PL1] */
+    if (objects > 1)
+        worker->gone += objects - 1;
     /* Once counted, the object keeps the last thread from retiring: one look is enough. */
     if (tpi_life_threads(life) > 0)
         return TP_OK;
     tp_status_t status = first_thread(pool);
     if (status != TP_OK)
-        tpi_pool_leave(pool);
+        tpi_pool_leave(pool, 1);
     return status;
 }
 
@@ -162,10 +169,11 @@ static void begin_life(struct tpi_pool *pool, const tp_pool_config_t *config)
     tpp_store_relaxed(&pool->maximum, maximum > minimum ? maximum : minimum);
     tpp_store_relaxed(&pool->target, tpp_cpu_count());
     tpp_store_relaxed(&pool->life, 0);
+    tpp_store_relaxed(&pool->threads, 0);
     tpp_store_release(&pool->birth, tpp_peek(&pool->birth) + 1); /* [PL3] */
 }
 
-tp_status_t tpi_pool_create(const tp_pool_config_t *config, bool is_default,
+tp_status_t tpi_pool_create(const tp_pool_config_t *config, bool is_default, tpi_run_fn run,
                             struct tpi_pool **pool_out)
 {
     struct tpi_slot *slot = tpi_slab_new(TPI_KIND_POOL, sizeof(struct tpi_pool), NULL);
@@ -174,6 +182,7 @@ tp_status_t tpi_pool_create(const tp_pool_config_t *config, bool is_default,
     struct tpi_pool *pool = tpi_container(slot, struct tpi_pool, slot);
     begin_life(pool, config);
     pool->is_default = is_default;
+    pool->run = run;
     tp_status_t status = TP_OK;
     if (config->thread_minimum > 0)
         status = tpi_pool_set_minimum(pool, config->thread_minimum);

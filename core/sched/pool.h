@@ -59,15 +59,19 @@ struct tpi_pool {
     void (*on_thread_start)(void *);
     void (*on_thread_stop)(void *);
     void *hook_context;
+    void (*run)(struct tpi_task *task, struct tpi_worker *worker); /* upward: object/callback.c */
 
     struct tpi_inject inject[TPI_PRIORITY_COUNT];
 
-    /* atomic: the words a submit looks at after it has published, [PK1] in park.c */
+    /* atomic: what a publisher looks at after it has published, [PK1] in park.h */
     struct tpi_idle idle;
     _Alignas(128) tpp_u32 searching; /* 1: a worker is looking, or about to be woken to look */
-    tpp_u32 maximum, minimum, target, blocked, spawn_pause;
-    tpp_u64 life;  /* [PL1] */
+
+    /* atomic, rarely written: the limits; `threads` repeats what `life` counts */
+    _Alignas(128) tpp_u32 threads, maximum, minimum, target, blocked, spawn_pause;
     tpp_u32 birth; /* which life of the slot this is; even while it has none; [PL3] */
+
+    _Alignas(128) tpp_u64 life; /* [PL1] */
 
     /* atomic: tickets on the move between queues, seen by a scan that wants to take LOW; [MV1] */
     _Alignas(128) tpp_u32 moves_started;
@@ -89,7 +93,8 @@ struct tpi_pool {
 };
 
 /* One allocation, no thread. The configuration has been judged. */
-tp_status_t tpi_pool_create(const tp_pool_config_t *config, bool is_default,
+typedef void (*tpi_run_fn)(struct tpi_task *task, struct tpi_worker *worker);
+tp_status_t tpi_pool_create(const tp_pool_config_t *config, bool is_default, tpi_run_fn run,
                             struct tpi_pool **pool_out);
 
 /* Makes the handle's end known; the pool goes when nothing is left in it. */
@@ -97,8 +102,8 @@ void tpi_pool_close(struct tpi_pool *pool);
 
 /* An object begins or ends its life in the pool. Joining sees to it that the pool has a thread, so
  * that posting need never fail: TP_ERR_CLOSED, TP_ERR_NO_THREAD, TP_ERR_LIMIT, TP_ERR_NO_MEMORY. */
-tp_status_t tpi_pool_join(struct tpi_pool *pool);
-void tpi_pool_leave(struct tpi_pool *pool);
+tp_status_t tpi_pool_join(struct tpi_pool *pool, struct tpi_worker *worker);
+void tpi_pool_leave(struct tpi_pool *pool, uint32_t objects);
 
 /* Puts a task that has just become QUEUED into a queue and wakes whom it needs. `worker` is the
  * calling thread's, if it is one. Nothing need keep the pool alive. */
@@ -132,7 +137,10 @@ void tpi_pool_stats(struct tpi_pool *pool, tp_pool_stats_t *stats);
 void tpi_pool_count_submitted(struct tpi_pool *pool, struct tpi_worker *worker, uint32_t priority,
                               uint64_t posts);
 
+/* The whole truth for a decision; and the part of it that a publisher or a busy worker may read
+ * without meeting others on the line that counts objects. */
 struct tpi_demand tpi_pool_demand(struct tpi_pool *pool);
+struct tpi_demand tpi_pool_limits(struct tpi_pool *pool);
 struct tpi_worker *tpi_pool_worker(struct tpi_pool *pool, uint32_t id);
 
 static inline bool tpi_pool_exact(struct tpi_pool *pool)

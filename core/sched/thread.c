@@ -1,6 +1,8 @@
 /* thread.c - the per-thread records of thread.h. */
 #include "core/sched/thread.h"
 
+#include <string.h>
+
 #include "core/wait/waitable.h"
 
 char tpi_thread_marker; /* the local value of a thread that is watched but has no record */
@@ -33,7 +35,8 @@ struct tpi_thread *tpi_thread_new(struct tpi_worker *worker)
     thread->instance = NULL;
     thread->blocking = 0;
     thread->last_errno = 0;
-    thread->simples.count = 0;
+    thread->env.handle = NULL;
+    memset(&thread->simples, 0, sizeof thread->simples);
     return thread;
 }
 

@@ -5,18 +5,28 @@
 #ifndef TPI_SCHED_THREAD_H
 #define TPI_SCHED_THREAD_H
 
+#include "core/base/profile.h"
 #include "core/mem/slab.h"
 
 struct tpi_worker;
 
+/* The environment that this thread used last, as it was then: object/env.c. */
+struct tpi_env_copy {
+    const void *handle;
+    void *env;
+    uint32_t version;
+    struct tpi_profile profile;
+};
+
 struct tpi_thread {
     struct tpi_slot slot;
     /* owner thread only */
-    struct tpi_worker *worker;   /* NULL for a thread that is not ours */
-    void *instance;              /* innermost callback running here: object/instance.h */
-    uint32_t blocking;           /* depth of tp_blocking_begin */
-    int last_errno;              /* of the last TP_ERR_SYSTEM */
-    uint64_t instances;          /* callbacks begun here so far */
+    struct tpi_worker *worker; /* NULL for a thread that is not ours */
+    void *instance;            /* innermost callback running here: object/instance.h */
+    uint32_t blocking;         /* depth of tp_blocking_begin */
+    int last_errno;            /* of the last TP_ERR_SYSTEM */
+    uint64_t instances;        /* callbacks begun here so far */
+    struct tpi_env_copy env;
     struct tpi_magazine simples; /* simple objects at hand */
 };
 

@@ -32,7 +32,9 @@ static void reset_worker(struct tpi_worker *worker, struct tpi_pool *pool, uint3
     worker->pool = pool;
     worker->id = id;
     worker->claims = 0;
+    worker->gone = 0;
     worker->waker = 0;
+    worker->eager = false;
     worker->random = id;
     worker->alive = false;
     /* relaxed: released when the worker is put into the directory. */
@@ -123,6 +125,7 @@ static tp_status_t add_thread(struct tpi_pool *pool, bool searching)
     }
     /* [PL1] the count rises only once there is a thread: nobody relies on one that never came. */
     uint32_t count = tpi_life_threads(tpp_add_acq_rel(&pool->life, TPI_LIFE_THREAD)) + 1;
+    tpp_store_relaxed(&pool->threads, count); /* relaxed: see tpi_pool_limits */
     pool->threads_created++;
     if (pool->threads_peak < count)
         pool->threads_peak = count;
@@ -192,6 +195,8 @@ bool tpi_pool_thread_leaves(struct tpi_pool *pool, struct tpi_worker *worker, bo
     if (left) {
         worker->alive = false;
         pool->threads_retired++;
+        /* relaxed: the fence below orders it for publishers. */
+        tpp_store_relaxed(&pool->threads, tpi_life_threads(life));
         tpp_probe(TPP_PROBE_RETIRE, pool, tpi_life_threads(life));
     }
     tpi_lock_drop(&pool->lock);

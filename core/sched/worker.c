@@ -105,7 +105,7 @@ static struct tpi_task *steal(struct tpi_worker *worker)
     uint32_t first = worker->random++;
     for (uint32_t i = 0; i < active; i++) {
         struct tpi_worker *victim = tpi_pool_worker(pool, (first + i) % active);
-        if (!victim || victim == worker || tpi_ring_size(&victim->ring) == 0)
+        if (!victim || victim == worker || tpi_ring_size(&victim->ring) < (worker->eager ? 1u : 2u))
             continue;
         begin_move(pool);
         uint32_t count = tpi_ring_steal(&worker->ring, &victim->ring);
@@ -164,18 +164,42 @@ static struct tpi_task *take(struct tpi_worker *worker)
             return task;
         if (nothing_above_low(pool))
             return take_shared(worker, TPI_PRIORITY_LOW);
+        worker->eager = true;
         tpp_cpu_relax(); /* ends: what is above LOW gets taken, by us or by others */
     }
 }
 
 static bool surplus(struct tpi_pool *pool)
 {
-    struct tpi_demand demand = tpi_pool_demand(pool);
-    return tpi_policy_surplus(&demand);
+    struct tpi_demand limits = tpi_pool_limits(pool);
+    return tpi_policy_surplus(&limits);
+}
+
+void tpi_worker_flush_gone(struct tpi_worker *worker)
+{
+    uint32_t gone = worker->gone;
+    worker->gone = 0;
+    if (gone > 0)
+        tpi_pool_leave(worker->pool, gone);
+}
+
+void tpi_worker_object_gone(struct tpi_worker *worker)
+{
+    if (++worker->gone >= 2 * TPP_BATCH)
+        tpi_worker_flush_gone(worker);
+}
+
+bool tpi_worker_object_back(struct tpi_worker *worker)
+{
+    if (worker->gone == 0)
+        return false;
+    worker->gone--;
+    return true;
 }
 
 void tpi_worker_hand_over(struct tpi_worker *worker)
 {
+    tpi_worker_flush_gone(worker);
     if (tpi_ring_size(&worker->ring) > 0)
         spill(worker, TPP_RING_CAPACITY);
     if (worker->searching) {
@@ -194,9 +218,10 @@ static void work(struct tpi_worker *worker)
             return;
         struct tpi_task *task = take(worker);
         if (task) {
-            task->run(task, worker);
+            pool->run(task, worker);
             continue;
         }
+        tpi_worker_flush_gone(worker);
         int64_t now = tpp_now(TPP_CLOCK_MONOTONIC);
         tpi_count(&worker->busy_ns, (uint64_t)(now - since));
         if (!tpi_park_sleep(worker))

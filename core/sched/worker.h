@@ -19,10 +19,12 @@ struct tpi_worker {
     bool alive; /* a thread runs on it */
 
     /* owner only */
+    bool eager;      /* takes even a single ticket out of another's ring */
     bool searching;  /* this worker owns pool->searching */
     uint32_t waker;  /* one more than the processor of whoever woke us; 0: unknown */
     uint32_t claims; /* since the shared queue was looked at first */
     uint32_t random;
+    uint32_t gone; /* objects freed here that the pool does not know of yet */
 
     /* written by the owner, read by anybody: statistics, relaxed */
     tpp_u64 submitted[TPI_PRIORITY_COUNT];
@@ -40,6 +42,12 @@ void tpi_worker_main(void *argument);
 
 /* Owner only: puts a ticket into its own ring, or half the ring into the shared queue if full. */
 void tpi_worker_push(struct tpi_worker *worker, struct tpi_task *task, uint32_t epoch);
+
+/* Owner only: objects freed by a worker leave its pool in batches, at the latest before it sleeps,
+ * so that workers and creators do not meet on the pool's life word for each of them. */
+void tpi_worker_object_gone(struct tpi_worker *worker);
+bool tpi_worker_object_back(struct tpi_worker *worker); /* one of them is replaced, if any */
+void tpi_worker_flush_gone(struct tpi_worker *worker);
 
 /* Owner only, about to leave: its tickets go to the shared queue, and it searches no more. */
 void tpi_worker_hand_over(struct tpi_worker *worker);

@@ -1,4 +1,4 @@
-/* litmus_test.c - weak memory shows every outcome C11 allows (but for load buffering) and no other. */
+/* litmus_test.c - weak memory shows every outcome C allows (but load buffering) and no other. */
 #include "core/os/sim/sim.h"
 #include "tests/support/tap.h"
 
@@ -82,7 +82,7 @@ static void use(uint32_t count, void (*a)(void *), void (*b)(void *), void (*c)(
     body[3] = d;
 }
 
-/* ---- store buffering ---------------------------------------------------------------------------------- */
+/* ---- store buffering ------------------------------------------------------------------------- */
 
 BODY(sb_0, tpp_store_relaxed(&x, 1); r[0] = tpp_load_relaxed(&y);)
 BODY(sb_1, tpp_store_relaxed(&y, 1); r[1] = tpp_load_relaxed(&x);)
@@ -109,7 +109,7 @@ TAP_TEST(litmus__store_buffering)
     check_eq(outcomes_dfs(true, 3), ALL2 & ~OUTCOME2(0, 0));
 }
 
-/* ---- message passing ---------------------------------------------------------------------------------- */
+/* ---- message passing ------------------------------------------------------------------------- */
 
 BODY(mp_relaxed, tpp_store_relaxed(&x, 1); tpp_store_relaxed(&y, 1);)
 BODY(mp_release, tpp_store_relaxed(&x, 1); tpp_store_release(&y, 1);)
@@ -145,7 +145,7 @@ TAP_TEST(litmus__message_passing)
     }
 }
 
-/* ---- load buffering is not shown ------------------------------------------------------------------------ */
+/* ---- load buffering is not shown ------------------------------------------------------------- */
 
 BODY(lb_0, r[0] = tpp_load_relaxed(&x); tpp_store_relaxed(&y, 1);)
 BODY(lb_1, r[1] = tpp_load_relaxed(&y); tpp_store_relaxed(&x, 1);)
@@ -156,7 +156,7 @@ TAP_TEST(litmus__load_buffering_is_not_shown)
     check_eq(outcomes(weak_build, SCHEDULES), ALL2 & ~OUTCOME2(1, 1));
 }
 
-/* ---- coherence ------------------------------------------------------------------------------------------ */
+/* ---- coherence ------------------------------------------------------------------------------- */
 
 BODY(co_write, tpp_store_relaxed(&x, 1); tpp_store_relaxed(&x, 2);)
 BODY(co_read, r[0] = tpp_load_relaxed(&x); r[1] = tpp_load_relaxed(&x);)
@@ -183,7 +183,7 @@ TAP_TEST(litmus__what_was_read_is_handed_on)
     check_eq(outcomes(weak_build, SCHEDULES), 0x361b & ~wrong);
 }
 
-/* ---- independent reads of independent writes ---------------------------------------------------------- */
+/* ---- independent reads of independent writes ------------------------------------------------- */
 
 BODY(iriw_x, tpp_store_release(&x, 1);)
 BODY(iriw_y, tpp_store_release(&y, 1);)
@@ -202,7 +202,7 @@ TAP_TEST(litmus__two_readers_may_disagree_without_fences)
     check_eq(outcomes(weak_build, SCHEDULES) & disagree, 0);
 }
 
-/* ---- release sequences ---------------------------------------------------------------------------------- */
+/* ---- release sequences ----------------------------------------------------------------------- */
 
 BODY(rs_head, tpp_store_relaxed(&x, 1); tpp_store_release(&y, 1);)
 BODY(rs_rmw, uint32_t e = 1; (void)tpp_cas_relaxed(&y, &e, 2);)
@@ -225,7 +225,7 @@ TAP_TEST(litmus__release_sequences_go_through_read_modify_writes_only)
     check_eq(seen & OUTCOME2(1, 0), 0);
 }
 
-/* ---- read-modify-writes, spawn and join, wait ------------------------------------------------------------ */
+/* ---- read-modify-writes, spawn and join, wait ------------------------------------------------ */
 
 BODY(add_twice, tpp_add_relaxed(&x, 1); tpp_add_relaxed(&x, 1);)
 BODY(join_child, tpp_store_relaxed(&y, 1);)

@@ -19,6 +19,7 @@
  *     --scenario NAME   only this one; may be given more than once
  *     --token TOKEN     repeats one run (with --scenario), prints report and shrunk schedule
  *     --sweep-faults    for each schedule: fails the 1st, 2nd, ... fallible call until none is left
+ *                       (not with dfs)
  *     --weak            weak memory
  *     --list            prints the names
  *
@@ -34,16 +35,16 @@ struct tpps_scenario {
     const char *name;
     void (*entry)(void *arg);
     void *arg;
-    uint32_t cpus;            /* 0: 1 to 4 by seed */
-    uint32_t max_steps;       /* 0: the simulator's default */
-    int64_t settle_ns;        /* 0: the simulator's default */
-    bool leaks_allowed;       /* memory may be alive at the end */
-    bool no_fibers_left;      /* every service thread must have ended at the end */
-    bool no_early;            /* no deadline passes early: the scenario measures time */
-    bool no_faults;           /* left out of --sweep-faults */
-    bool no_weak;             /* left out of --weak */
-    bool must_fail;           /* a seeded bug: ok if some schedule fails (self-tests) */
-    const char *fails_with;   /* must_fail: part of the message */
+    uint32_t cpus;          /* 0: 1 to 4 by seed */
+    uint32_t max_steps;     /* 0: the simulator's default */
+    int64_t settle_ns;      /* 0: the simulator's default */
+    bool leaks_allowed;     /* memory may be alive at the end */
+    bool no_fibers_left;    /* every service thread must have ended at the end */
+    bool no_early;          /* no deadline passes early: the scenario measures time */
+    bool no_faults;         /* left out of --sweep-faults */
+    bool no_weak;           /* left out of --weak */
+    bool must_fail;         /* a seeded bug: ok if some schedule fails (self-tests) */
+    const char *fails_with; /* must_fail: part of the message */
 };
 
 /* `reset` puts all globals back as they were at the start of the program; NULL: there are none. */

@@ -21,6 +21,13 @@ enum { TSAN = 0, SANITIZED = 0 };
 enum { TSAN = 0, SANITIZED = 0 };
 #endif
 
+/* The simulator is to find the waiter on a stack, not AddressSanitizer. */
+const char *__asan_default_options(void);
+const char *__asan_default_options(void)
+{
+    return "detect_stack_use_after_return=0";
+}
+
 static const struct toy *toy;
 static struct tpps_options options;
 static struct tpps_result result;
@@ -73,7 +80,7 @@ static uint32_t find_bug(uint32_t bound)
     return 0;
 }
 
-/* ---- other processes ------------------------------------------------------------------------------- */
+/* ---- other processes ------------------------------------------------------------------------- */
 
 struct child {
     int status;
@@ -132,7 +139,7 @@ static int be_child(const char *name, const char *bug, const char *token)
     return REPLAY_FAILED;
 }
 
-/* ---- the tests --------------------------------------------------------------------------------------- */
+/* ---- the tests ------------------------------------------------------------------------------- */
 
 static void replays_in_a_new_process(void)
 {

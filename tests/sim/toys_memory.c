@@ -4,7 +4,7 @@
 
 #include "tests/sim/toys.h"
 
-/* ---- somebody who wakes touches the waiter's memory after letting it go ---------------------------- */
+/* ---- somebody who wakes touches the waiter's memory after letting it go ---------------------- */
 
 struct waiter {
     tpp_u32 released;
@@ -70,7 +70,7 @@ static void stack_waiter(void *arg)
     tpps_join(a);
 }
 
-/* ---- plain blocks ------------------------------------------------------------------------------------ */
+/* ---- plain blocks ---------------------------------------------------------------------------- */
 
 static void leak(void *arg)
 {
@@ -122,7 +122,7 @@ static void forbidden(void *arg)
         tpps_forbid_alloc(false);
 }
 
-/* ---- calls that fail ----------------------------------------------------------------------------------- */
+/* ---- calls that fail ------------------------------------------------------------------------- */
 
 static tpp_u32 pending;
 
@@ -178,7 +178,7 @@ static void half_built(void *arg)
     tpp_free(object, 64);
 }
 
-/* ---- an event of somebody who left --------------------------------------------------------------------- */
+/* ---- an event of somebody who left ----------------------------------------------------------- */
 
 static void stale_event(void *arg)
 {

@@ -16,7 +16,7 @@ int toy_bug;
 static tpp_u32 queued, done, idle, searching, stopping;
 static tpp_u32 park[WORKERS];
 
-/* With tasks queued and everybody asleep, somebody was not woken; the keep-alive time would hide it. */
+/* With tasks queued and all asleep somebody was not woken; the keep-alive time would hide it. */
 static void oracle(void *context)
 {
     (void)context;
@@ -166,8 +166,8 @@ static void pool(void *arg)
 }
 
 const struct toy toys_pool[] = {
-    {"pool: looks again before it is idle", pool, RECHECK_TOO_EARLY, TOY_PLAIN, "stranded", 5000,
-     0, 0},
+    {"pool: looks again before it is idle", pool, RECHECK_TOO_EARLY, TOY_PLAIN, "stranded", 5000, 0,
+     0},
     {"pool: no fence between bit and look", pool, NO_FENCE, TOY_WEAK, "stranded", 5000, 0, 0},
     {"pool: searcher steps back after its last look", pool, SEARCHING_TOO_LONG, TOY_PLAIN,
      "stranded", 20000, 0, 0},

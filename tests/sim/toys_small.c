@@ -9,7 +9,7 @@ static void clear_words(void)
         tpp_init(&word[i], 0);
 }
 
-/* ---- two fibers add without a read-modify-write --------------------------------------------------- */
+/* ---- two fibers add without a read-modify-write ---------------------------------------------- */
 
 static void add_one(void *arg)
 {
@@ -32,7 +32,7 @@ static void lost_update(void *arg)
     tpps_check(tpp_load_relaxed(&word[0]) == 2);
 }
 
-/* ---- locks ------------------------------------------------------------------------------------------- */
+/* ---- locks ----------------------------------------------------------------------------------- */
 
 static void lock(tpp_u32 *l)
 {
@@ -92,7 +92,7 @@ static void double_unlock(void *arg)
     tpps_join(b);
 }
 
-/* ---- a timed-out waiter keeps the token it was given ------------------------------------------------ */
+/* ---- a timed-out waiter keeps the token it was given ----------------------------------------- */
 
 static struct {
     tpp_u32 granted;
@@ -150,7 +150,7 @@ static void token_eater(void *arg)
     tpps_join(b);
 }
 
-/* ---- a stack of nodes used again at once ------------------------------------------------------------- */
+/* ---- a stack of nodes used again at once ----------------------------------------------------- */
 
 static struct node {
     tpp_ptr next;
@@ -218,7 +218,7 @@ static void aba(void *arg)
     tpps_join(a);
 }
 
-/* ---- orders: only weak memory or ThreadSanitizer can see these ------------------------------------ */
+/* ---- orders: only weak memory or ThreadSanitizer can see these ------------------------------- */
 
 static void cross(void *arg)
 {
@@ -289,7 +289,7 @@ static void plain_publication(void *arg)
     tpps_join(a);
 }
 
-/* ---- waits that mean less than was believed, spins that never end ------------------------------------ */
+/* ---- waits that mean less than was believed, spins that never end ---------------------------- */
 
 static void set_word(void *arg)
 {

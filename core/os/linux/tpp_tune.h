@@ -4,8 +4,9 @@
 
 #define TPP_LOCK_SPINS 60      /* turns before a contended lock sleeps: about 1.5 us */
 #define TPP_SEARCH_SPINS 200   /* turns the one searcher looks before it sleeps: about 5 us */
+#define TPP_PATIENCE 16        /* turns before a single ticket is stolen: about 0.4 us */
 #define TPP_RING_CAPACITY 256u /* tickets in a worker's ring, a power of two */
-#define TPP_BATCH 32u          /* tickets moved from the shared queue at once */
+#define TPP_BATCH 64u          /* tickets moved from the shared queue at once */
 #define TPP_SHARED_EVERY 61u   /* claims between two looks at the shared queue before the ring */
 #define TPP_MAGAZINE 32u       /* objects a thread keeps at hand */
 #define TPP_IDLE_BITS 64u      /* workers in one word of the idle map */

@@ -92,7 +92,7 @@ static int32_t follow_script(enum tpps_kind kind, uint32_t index)
     return -1;
 }
 
-/* ---- choices other than who runs -------------------------------------------------------------- */
+/* ---- choices other than who runs ------------------------------------------------------------- */
 
 uint32_t tpps_choose_(uint32_t n)
 {
@@ -179,7 +179,7 @@ bool tpps_choose_early_(void)
     return true;
 }
 
-/* ---- who runs next ----------------------------------------------------------------------------- */
+/* ---- who runs next --------------------------------------------------------------------------- */
 
 static uint32_t nth(uint64_t mask, uint32_t n)
 {
@@ -286,7 +286,8 @@ uint32_t tpps_choose_fiber_(bool may_stay, bool relax)
     case TPPS_SCRIPT:
     default:
         scripted = follow_script(TPPS_KIND_SCHEDULE, s->current->points);
-        slot = scripted >= 0 && scripted < 64 && (mask >> scripted & 1) ? (uint32_t)scripted : usual;
+        slot =
+            scripted >= 0 && scripted < 64 && (mask >> scripted & 1) ? (uint32_t)scripted : usual;
         break;
     }
     if (slot != usual)
@@ -294,7 +295,7 @@ uint32_t tpps_choose_fiber_(bool may_stay, bool relax)
     return slot;
 }
 
-/* ---- a run begins and ends ---------------------------------------------------------------------- */
+/* ---- a run begins and ends ------------------------------------------------------------------- */
 
 static void sort_changes(void)
 {

@@ -19,7 +19,7 @@ static struct {
     size_t size;
 } harness;
 
-/* ---- what each sanitizer wants to know ------------------------------------------------------ */
+/* ---- what each sanitizer wants to know ------------------------------------------------------- */
 
 #ifdef TPPS_ASAN
 void __sanitizer_start_switch_fiber(void **save, const void *bottom, size_t size);
@@ -65,6 +65,12 @@ void __tsan_destroy_fiber(void *fiber);
 void __tsan_switch_to_fiber(void *fiber, unsigned flags);
 void __tsan_acquire(void *address);
 void __tsan_release(void *address);
+void AnnotateIgnoreReadsBegin(const char *file, int line);
+void AnnotateIgnoreReadsEnd(const char *file, int line);
+void AnnotateIgnoreWritesBegin(const char *file, int line);
+void AnnotateIgnoreWritesEnd(const char *file, int line);
+void AnnotateIgnoreSyncBegin(const char *file, int line);
+void AnnotateIgnoreSyncEnd(const char *file, int line);
 
 static void *tsan_here(void)
 {
@@ -91,6 +97,18 @@ void tpps_tsan_release_(void *token)
 {
     __tsan_release(token);
 }
+void tpps_tsan_ignore_(bool ignore)
+{
+    if (ignore) {
+        AnnotateIgnoreReadsBegin(__FILE__, __LINE__);
+        AnnotateIgnoreWritesBegin(__FILE__, __LINE__);
+        AnnotateIgnoreSyncBegin(__FILE__, __LINE__);
+    } else {
+        AnnotateIgnoreSyncEnd(__FILE__, __LINE__);
+        AnnotateIgnoreWritesEnd(__FILE__, __LINE__);
+        AnnotateIgnoreReadsEnd(__FILE__, __LINE__);
+    }
+}
 #else
 static void *tsan_here(void)
 {
@@ -115,6 +133,10 @@ void tpps_tsan_acquire_(void *token)
 void tpps_tsan_release_(void *token)
 {
     (void)token;
+}
+void tpps_tsan_ignore_(bool ignore)
+{
+    (void)ignore;
 }
 #endif
 
@@ -232,8 +254,8 @@ void tpps_stack_check_(const volatile void *word)
 
 /* ---- backtraces ------------------------------------------------------------------------------ */
 
-__attribute__((no_sanitize("address"))) uint32_t
-tpps_backtrace_(const struct tpps_fiber *fiber, void **pcs, uint32_t capacity)
+__attribute__((no_sanitize("address"))) uint32_t tpps_backtrace_(const struct tpps_fiber *fiber,
+                                                                 void **pcs, uint32_t capacity)
 {
     void *pc, *frame;
     uint32_t count = 0;

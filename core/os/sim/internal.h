@@ -80,6 +80,7 @@ struct tpps_sim {
     uint32_t scenario_alive;
     uint64_t next_id;
     int64_t clock, next_deadline, settle_until, scenario_ran;
+    uint32_t jumps; /* of the clock, since a scenario fiber ran */
     int64_t realtime_offset, boottime_offset;
     /* choices */
     uint64_t rng, rng_core;
@@ -121,8 +122,8 @@ uint64_t tpps_draw_(uint64_t *state);
 void tpps_choice_begin_(void);
 void tpps_choice_end_(void); /* steps DFS on to its next path */
 uint32_t tpps_choose_(uint32_t n);
-bool tpps_rarely_(uint32_t odds);    /* one in `odds`; never if 0 */
-bool tpps_choose_early_(void);       /* does a deadline pass now, with others runnable? */
+bool tpps_rarely_(uint32_t odds); /* one in `odds`; never if 0 */
+bool tpps_choose_early_(void);    /* does a deadline pass now, with others runnable? */
 uint32_t tpps_choose_fiber_(bool may_stay, bool relax);
 uint32_t tpps_choice_record_(const struct tpps_decision **list_out);
 size_t tpps_choice_path_(const uint8_t **picks_out); /* DFS: of the running schedule */
@@ -132,6 +133,8 @@ bool tpps_park_(enum tpps_state state, const volatile void *wait, int64_t deadli
 void tpps_make_runnable_(uint32_t slot, bool timed_out);
 void tpps_fire_due_(void);
 void tpps_clock_add_(int64_t ns);
+bool tpps_hook_begin_(void); /* what the scenario's oracle does is no schedule point */
+void tpps_hook_end_(bool began);
 _Noreturn void tpps_fiber_end_(void);
 _Noreturn void tpps_over_(void);
 void tpps_begin_(void (*entry)(void *), void *arg);
@@ -150,12 +153,14 @@ bool tpps_on_stack_(const struct tpps_fiber *fiber, const void *address);
 uint32_t tpps_backtrace_(const struct tpps_fiber *fiber, void **pcs, uint32_t capacity);
 void tpps_tsan_acquire_(void *token);
 void tpps_tsan_release_(void *token);
+void tpps_tsan_ignore_(bool ignore); /* an oracle's own data is no part of what is tested */
 extern char *tpps_stacks_;
 extern size_t tpps_stacks_size_;
 
 /* switch_x86_64.c or switch_ucontext.c */
 struct tpps_context *tpps_context_new_(void);
-void tpps_context_prepare_(struct tpps_context *context, char *stack, size_t size, void (*run)(void));
+void tpps_context_prepare_(struct tpps_context *context, char *stack, size_t size,
+                           void (*run)(void));
 void tpps_context_switch_(struct tpps_context *from, struct tpps_context *to);
 char *tpps_context_top_(const struct tpps_context *context); /* lowest live byte; NULL: unknown */
 bool tpps_context_frame_(const struct tpps_context *context, void **pc, void **frame);

@@ -36,7 +36,7 @@ static uint32_t table_run[TABLE], run_number;
 static size_t arena_used;
 static struct tpp_memory_hooks hooks;
 
-/* ---- the table of blocks ------------------------------------------------------------------------ */
+/* ---- the table of blocks --------------------------------------------------------------------- */
 
 static uint32_t hash(const void *memory)
 {
@@ -78,7 +78,7 @@ static struct block *add(char *memory, size_t size)
     return block;
 }
 
-/* ---- where the bytes come from ------------------------------------------------------------------- */
+/* ---- where the bytes come from --------------------------------------------------------------- */
 
 static void map_arena(void)
 {
@@ -98,7 +98,7 @@ static char *raw_alloc(size_t size, size_t alignment)
         return hooks.alloc(hooks.context, size, alignment);
     if (TPPS_REAL_MALLOC)
         return posix_memalign(&memory, alignment < GRAIN ? GRAIN : alignment, size) == 0 ? memory
-                                                                                        : NULL;
+                                                                                         : NULL;
     if (tpps_arena_ == 0)
         map_arena();
     alignment = alignment < GRAIN ? GRAIN : alignment;
@@ -109,7 +109,7 @@ static char *raw_alloc(size_t size, size_t alignment)
     return (char *)at;
 }
 
-/* ---- what the core calls -------------------------------------------------------------------------- */
+/* ---- what the core calls --------------------------------------------------------------------- */
 
 void tpp_memory_hooks(const struct tpp_memory_hooks *given)
 {
@@ -188,7 +188,7 @@ size_t tpps_alloc_count(void)
     return alive_count;
 }
 
-/* ---- looking after -------------------------------------------------------------------------------- */
+/* ---- looking after --------------------------------------------------------------------------- */
 
 /* Blocks lie in the arena in the order they were made, so the one around an address is found by
  * halving. Hooked blocks are elsewhere and have no place in that order. */

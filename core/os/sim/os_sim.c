@@ -9,7 +9,7 @@
 
 #define LIBRARIES 16
 
-/* ---- sleeping and waking -------------------------------------------------------------------- */
+/* ---- sleeping and waking --------------------------------------------------------------------- */
 
 bool(tpp_wait)(tpp_u32 *word, uint32_t expected, int64_t deadline_ns)
 {
@@ -50,9 +50,10 @@ void(tpp_wake)(tpp_u32 *word, uint32_t count)
     }
 }
 
-/* ---- threads ---------------------------------------------------------------------------------- */
+/* ---- threads --------------------------------------------------------------------------------- */
 
-int(tpp_thread_start)(void (*body)(void *), void *argument, const struct tpp_thread_options *options)
+int(tpp_thread_start)(void (*body)(void *), void *argument,
+                      const struct tpp_thread_options *options)
 {
     tpps_point_(TPPS_OP_THREAD, NULL, NULL);
     if (tpps_sim_.current == NULL)
@@ -126,7 +127,7 @@ uint64_t tpp_stack_minimum(void)
     return 16384;
 }
 
-/* ---- time -------------------------------------------------------------------------------------- */
+/* ---- time ------------------------------------------------------------------------------------ */
 
 int64_t(tpp_now)(enum tpp_clock clock)
 {
@@ -154,7 +155,7 @@ void tpps_suspend(int64_t ns)
     tpps_step_realtime(ns);
 }
 
-/* ---- foreign things ----------------------------------------------------------------------------- */
+/* ---- foreign things -------------------------------------------------------------------------- */
 
 int tpp_user_mutex_unlock(void *pthread_mutex)
 {
@@ -206,7 +207,7 @@ void tpps_library_set_refs(const void *handle, int references)
     *library(handle) = references;
 }
 
-/* ---- odds and ends -------------------------------------------------------------------------------- */
+/* ---- odds and ends --------------------------------------------------------------------------- */
 
 /* Not one of the choices: it draws from a stream of its own, so that a shrunk schedule keeps it. */
 uint32_t tpp_random(void)
@@ -219,12 +220,12 @@ uint32_t tpp_random(void)
 void tpps_probe_(enum tpp_probe probe, const void *subject, uint64_t value)
 {
     struct tpps_sim *s = &tpps_sim_;
-    bool before = s->hook;
+    bool began;
     if (s->on_probe == NULL || s->current == NULL)
         return;
-    s->hook = true;
+    began = tpps_hook_begin_();
     s->on_probe(probe, subject, value);
-    s->hook = before;
+    tpps_hook_end_(began);
 }
 
 _Noreturn void tpp_abort(const char *message)

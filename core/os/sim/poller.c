@@ -87,7 +87,7 @@ static void point(const struct tpp_poller *poller)
         tpps_fail("use of a closed poller");
 }
 
-/* ---- the contract of os.h -------------------------------------------------------------------------- */
+/* ---- the contract of os.h -------------------------------------------------------------------- */
 
 int tpp_poller_open(struct tpp_poller **poller_out)
 {
@@ -220,7 +220,7 @@ void tpp_poller_kick(struct tpp_poller *poller)
     wake_waiter(poller);
 }
 
-/* ---- the world outside ------------------------------------------------------------------------------ */
+/* ---- the world outside ----------------------------------------------------------------------- */
 
 void tpps_descriptor_set_ready(int number, uint32_t events)
 {

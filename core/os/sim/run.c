@@ -6,7 +6,14 @@
 
 #include "core/os/sim/internal.h"
 
-/* ---- threads -------------------------------------------------------------------------------- */
+/* ThreadSanitizer takes its own reads from memory, so a stale value would contradict it. */
+#ifdef TPPS_TSAN_BUILD
+#define CAN_BE_WEAK false
+#else
+#define CAN_BE_WEAK true
+#endif
+
+/* ---- threads --------------------------------------------------------------------------------- */
 
 /* A fresh slot if there is one: in weak mode a slot used again would know too much. */
 static struct tpps_fiber *free_slot(void)
@@ -109,12 +116,28 @@ uint32_t tpps_choose(uint32_t n)
     return tpps_choose_(n);
 }
 
+uint32_t tpps_fibers_parked(void)
+{
+    uint32_t parked = 0;
+    for (uint32_t i = 0; i < tpps_sim_.high; i++)
+        parked += tpps_fibers_[i].state > TPPS_RUN && tpps_fibers_[i].state < TPPS_DONE;
+    return parked;
+}
+
+uint32_t tpps_service_fibers(void)
+{
+    uint32_t services = 0;
+    for (uint32_t i = 0; i < tpps_sim_.high; i++)
+        services += tpps_fibers_[i].service && tpps_fibers_[i].state != TPPS_DONE;
+    return services;
+}
+
 bool tpps_running(void)
 {
     return tpps_sim_.current != NULL;
 }
 
-/* ---- failing ---------------------------------------------------------------------------------- */
+/* ---- failing --------------------------------------------------------------------------------- */
 
 bool tpps_fault_(void)
 {
@@ -153,7 +176,7 @@ _Noreturn void tpps_fail(const char *format, ...)
     tpps_over_();
 }
 
-/* ---- one run ------------------------------------------------------------------------------------ */
+/* ---- one run --------------------------------------------------------------------------------- */
 
 static void set_defaults(struct tpps_options *o)
 {
@@ -173,9 +196,7 @@ static void set_defaults(struct tpps_options *o)
         o->settle_ns = INT64_C(60000000000);
     if (o->relax_ns == 0)
         o->relax_ns = 40;
-#ifdef TPPS_TSAN_BUILD
-    o->weak = false;
-#endif
+    o->weak = o->weak && CAN_BE_WEAK;
 }
 
 static void begin(const struct tpps_options *options)
@@ -244,7 +265,8 @@ bool tpps_run(const struct tpps_options *options, void (*entry)(void *), void *a
     s->result.clock_ns = s->clock;
     s->result.trace = s->trace;
     if (s->result.failed) {
-        tpps_token_format(&s->options, s->result.token, sizeof s->result.token);
+        if (!tpps_token_format(&s->options, s->result.token, sizeof s->result.token))
+            snprintf(s->result.token, sizeof s->result.token, "(too long for a token)");
         tpps_report_add_("  replay: %s\n", s->result.token);
         if (!s->options.quiet)
             fputs(tpps_report(), stderr);
@@ -264,13 +286,12 @@ bool tpps_run(const struct tpps_options *options, void (*entry)(void *), void *a
 void tpps_print_current(int file)
 {
     static char text[TPPS_TOKEN_SIZE + 16];
-    if (!tpps_sim_.running ||
-        !tpps_token_format(&tpps_sim_.options, text, TPPS_TOKEN_SIZE))
+    if (!tpps_sim_.running || !tpps_token_format(&tpps_sim_.options, text, TPPS_TOKEN_SIZE))
         return;
     dprintf(file, "simulator: died in the run %s\n", text);
 }
 
-/* ---- hooks --------------------------------------------------------------------------------------- */
+/* ---- hooks ----------------------------------------------------------------------------------- */
 
 void tpps_on_quiet(void (*function)(void *context), void *context)
 {

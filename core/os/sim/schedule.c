@@ -1,9 +1,11 @@
 /* schedule.c - schedule points, sleeping fibers, the virtual clock, and when a run is over. */
 #include "core/os/sim/internal.h"
 
-#define SPIN 1000u       /* points without anybody's progress, for each fiber that could run */
+#define SPIN 1000u        /* points without anybody's progress, for each fiber that could run */
 #define HOUSEKEEPING 512u /* the slow way is taken at least so often */
-#define HANG_NS INT64_C(86400000000000) /* a day: scenario fibers wait, services only tick */
+/* A day, in so many steps: scenario fibers wait for ever while services only tick. */
+#define HANG_NS INT64_C(86400000000000)
+#define HANG_JUMPS 1000u
 
 struct tpps_sim tpps_sim_;
 struct tpps_fiber tpps_fibers_[TPPS_FIBERS];
@@ -13,14 +15,32 @@ static uint64_t bit(uint32_t slot)
     return UINT64_C(1) << slot;
 }
 
+bool tpps_hook_begin_(void)
+{
+    bool began = !tpps_sim_.hook;
+    tpps_sim_.hook = true;
+    if (began)
+        tpps_tsan_ignore_(true);
+    return began;
+}
+
+void tpps_hook_end_(bool began)
+{
+    if (!began)
+        return;
+    tpps_sim_.hook = false;
+    tpps_tsan_ignore_(false);
+}
+
 _Noreturn void tpps_over_(void)
 {
+    tpps_hook_end_(tpps_sim_.hook); /* an oracle may have ended the run */
     tpps_sim_.over = true;
     tpps_fiber_go_(NULL);
     __builtin_unreachable();
 }
 
-/* ---- the clock --------------------------------------------------------------------------------- */
+/* ---- the clock ------------------------------------------------------------------------------- */
 
 static void find_next_deadline(void)
 {
@@ -70,16 +90,17 @@ static void jump_to_next_deadline(void)
     tpps_fire_due_();
 }
 
-/* ---- nobody can run ------------------------------------------------------------------------------ */
+/* ---- nobody can run -------------------------------------------------------------------------- */
 
 static void call_on_quiet(void)
 {
     struct tpps_sim *s = &tpps_sim_;
+    bool began;
     if (s->on_quiet == NULL)
         return;
-    s->hook = true;
+    began = tpps_hook_begin_();
     s->on_quiet(s->quiet_context);
-    s->hook = false;
+    tpps_hook_end_(began);
 }
 
 static bool scenario_has_deadline(void)
@@ -105,12 +126,12 @@ static void wait_for_time(void)
     if (s->timed == 0 || (s->scenario_alive == 0 && s->next_deadline > s->settle_until))
         tpps_over_();
     if (s->scenario_alive != 0 && !scenario_has_deadline() &&
-        tpps_add_time_(s->scenario_ran, HANG_NS) < s->next_deadline)
+        tpps_add_time_(s->scenario_ran, HANG_NS) < s->next_deadline && ++s->jumps > HANG_JUMPS)
         tpps_fail("hang: for a day only service threads have run");
     jump_to_next_deadline();
 }
 
-/* ---- who goes on ---------------------------------------------------------------------------------- */
+/* ---- who goes on ----------------------------------------------------------------------------- */
 
 static void go_on(bool may_stay, bool relax)
 {
@@ -119,8 +140,10 @@ static void go_on(bool may_stay, bool relax)
     while (s->runnable == 0)
         wait_for_time();
     next = &tpps_fibers_[tpps_choose_fiber_(may_stay, relax)];
-    if (!next->service)
+    if (!next->service) {
         s->scenario_ran = s->clock;
+        s->jumps = 0;
+    }
     if (next == s->current)
         return;
     s->last_switch = s->steps;
@@ -225,7 +248,7 @@ void tpps_at_(const char *site)
         tpps_sim_.current->site = site;
 }
 
-/* ---- sleeping and ending ---------------------------------------------------------------------------- */
+/* ---- sleeping and ending --------------------------------------------------------------------- */
 
 /* True if the deadline passed first. */
 bool tpps_park_(enum tpps_state state, const volatile void *wait, int64_t deadline)
@@ -253,8 +276,7 @@ bool tpps_park_(enum tpps_state state, const volatile void *wait, int64_t deadli
 static void wake_joiners(uint64_t id)
 {
     for (uint32_t i = 0; i < tpps_sim_.high; i++)
-        if (tpps_fibers_[i].state == TPPS_JOIN &&
-            tpps_fibers_[i].wait == (void *)(uintptr_t)id)
+        if (tpps_fibers_[i].state == TPPS_JOIN && tpps_fibers_[i].wait == (void *)(uintptr_t)id)
             tpps_make_runnable_(i, false);
 }
 

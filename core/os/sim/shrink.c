@@ -84,7 +84,8 @@ static void print(const struct shrink *s, FILE *out)
             fprintf(out, "  fiber %u at its point %u (%s): the next deadline passes\n", d->fiber,
                     d->index, site);
         else
-            fprintf(out, "  fiber %u, its choice %u (%s): %u\n", d->fiber, d->index, site, d->value);
+            fprintf(out, "  fiber %u, its choice %u (%s): %u\n", d->fiber, d->index, site,
+                    d->value);
     }
     fprintf(out, "  replay: %s\n", s->result->token);
 }

@@ -11,20 +11,21 @@
  *  - The same program with the same token makes the same run, in this process or another one.
  *  - Nobody runnable, work still there: the scenario's oracle (tpps_on_quiet) looks before the
  *    virtual clock moves, so a lost wake-up cannot hide behind an idle timeout.
- *  - A deadlock, an endless spin, an access through tpp_ words to freed memory or to a stack frame
- *    that is gone, a block freed twice, with another size or not at all, a block written after it
- *    was freed, and an allocation where none is allowed: each fails the run, with a report.
+ *  - A deadlock (also one behind services that only tick), an endless spin, an access
+ *    through tpp_ words to freed memory or to a stack frame that is gone, a block freed twice, with
+ *    another size or not at all, a block written after it was freed, and an allocation where none
+ *    is allowed: each fails the run, with a report.
  *  - The nth call that may fail fails, for each n one cares to name.
- *  - weak mode: a load may return what C11 allows an older store to show (six stores a word, at most
- *    two stale loads of a word in a row), release sequences and seq_cst fences included. It lets
- *    through nothing that C11 forbids, apart from the simplifications in weak.c, all of them strict.
+ *  - weak mode: a load may return an older store where C++20 lets it (six stores of a word are
+ *    kept, at most two loads of it in a row are stale), with release sequences and seq_cst fences.
+ *    It shows nothing that C++20 forbids, see weak.c.
  *  - With ThreadSanitizer a switch of fibers orders nothing, nor does tpp_wait or tpp_wake: only
- *    declared orders do, so a missing one is a reported race on the first schedule that runs into it.
+ *    declared orders do, so a missing one is a reported race on the first schedule that meets it.
  *
  * What this cannot see
  *  - In plain mode all memory is sequentially consistent: a clean run says nothing about orders.
- *    Weak mode shows wrong values of words, not races on plain data; ThreadSanitizer shows races but
- *    keeps words consistent. Use all three.
+ *    Weak mode shows wrong values of words, not races on plain data; ThreadSanitizer shows races
+ *    but keeps words consistent. Use all three.
  *  - Load buffering and values out of thin air, what a compiler makes of a race, cost, caches,
  *    fairness of the real scheduler, signals, the real futex and epoll, anything that does not pass
  *    through os.h and atomic.h. Plain memory accesses are no schedule points.
@@ -41,9 +42,9 @@
 
 #include "core/os/os.h"
 
-#define TPPS_FIBERS 64         /* alive at once */
-#define TPPS_DEPTH_MAX 16      /* of PCT */
-#define TPPS_TOKEN_SIZE 4096   /* bytes of a token at most, with its end */
+#define TPPS_FIBERS 64       /* alive at once */
+#define TPPS_DEPTH_MAX 16    /* of PCT */
+#define TPPS_TOKEN_SIZE 4096 /* bytes of a token at most, with its end */
 #define TPPS_MESSAGE_SIZE 512
 
 enum tpps_strategy {
@@ -67,23 +68,23 @@ struct tpps_decision {
 struct tpps_options {
     enum tpps_strategy strategy;
     uint64_t seed;
-    uint32_t depth;        /* PCT: 0 means 3; DFS: preemption bound */
-    uint32_t k;            /* PCT: about how many points a run has; 0: 500 */
-    uint32_t max_steps;    /* 0: 200,000 */
-    bool weak;             /* weak memory; ignored under ThreadSanitizer */
-    uint32_t fail_nth;     /* this fallible call fails (the first is 1); 0: none */
-    bool fail_on;          /* with fail_nth: all from there on fail */
-    uint32_t cpus;         /* 0: 2 */
-    int64_t clock0;        /* monotonic clock at the start; 0: 1000 s */
-    uint32_t early;        /* about every so many points a deadline passes early; 0: never */
-    uint32_t spurious;     /* one in so many waits returns for nothing; 0: never */
-    int64_t settle_ns;     /* how long service fibers may go on after the scenario; 0: 60 s */
-    int64_t relax_ns;      /* time one tpp_cpu_relax takes; 0: 40 ns */
-    bool leaks_allowed;    /* memory and pollers alive at the end are no failure */
-    bool no_fibers_left;   /* service fibers still parked at the end are a failure */
-    bool quiet;            /* no report on standard error; tpps_report() has it in any case */
-    bool record;           /* keep the decisions of the run for tpps_shrink */
-    const uint8_t *bytes;  /* BYTES */
+    uint32_t depth;       /* PCT: 0 means 3; DFS: preemption bound */
+    uint32_t k;           /* PCT: about how many points a run has; 0: 500 */
+    uint32_t max_steps;   /* 0: 200,000 */
+    bool weak;            /* weak memory; ignored under ThreadSanitizer */
+    uint32_t fail_nth;    /* this fallible call fails (the first is 1); 0: none */
+    bool fail_on;         /* with fail_nth: all from there on fail */
+    uint32_t cpus;        /* 0: 2 */
+    int64_t clock0;       /* monotonic clock at the start; 0: 1000 s */
+    uint32_t early;       /* about every so many points a deadline passes early; 0: never */
+    uint32_t spurious;    /* one in so many waits returns for nothing; 0: never */
+    int64_t settle_ns;    /* how long service fibers may go on after the scenario; 0: 60 s */
+    int64_t relax_ns;     /* time one tpp_cpu_relax takes; 0: 40 ns */
+    bool leaks_allowed;   /* memory and pollers alive at the end are no failure */
+    bool no_fibers_left;  /* service fibers still parked at the end are a failure */
+    bool quiet;           /* no report on standard error; tpps_report() has it in any case */
+    bool record;          /* keep the decisions of the run for tpps_shrink */
+    const uint8_t *bytes; /* BYTES */
     size_t bytes_size;
     const struct tpps_decision *script; /* SCRIPT */
     size_t script_count;
@@ -91,12 +92,12 @@ struct tpps_options {
 
 struct tpps_result {
     bool failed;
-    bool exhausted;        /* DFS: this was the last schedule within the bound */
+    bool exhausted; /* DFS: this was the last schedule within the bound */
     uint32_t steps, switches, fault_points;
-    uint32_t fibers_left;  /* service fibers still parked at the end */
+    uint32_t fibers_left; /* service fibers still parked at the end */
     uint32_t fibers_made;
-    int64_t clock_ns;      /* virtual time at the end */
-    uint64_t trace;        /* hash of the whole run */
+    int64_t clock_ns; /* virtual time at the end */
+    uint64_t trace;   /* hash of the whole run */
     char message[TPPS_MESSAGE_SIZE];
     char token[TPPS_TOKEN_SIZE]; /* set if the run failed */
 };
@@ -104,11 +105,11 @@ struct tpps_result {
 /* Runs entry(arg) and all it starts, once. Not from within a run. False if the run failed. */
 bool tpps_run(const struct tpps_options *options, void (*entry)(void *), void *arg,
               struct tpps_result *result);
-void tpps_dfs_reset(void);          /* before the first DFS run of a search */
-const char *tpps_report(void);      /* of the last failed run: fibers, stacks, leaks */
-void tpps_print_current(int file);  /* the running token, from a signal handler; nothing if none */
+void tpps_dfs_reset(void);         /* before the first DFS run of a search */
+const char *tpps_report(void);     /* of the last failed run: fibers, stacks, leaks */
+void tpps_print_current(int file); /* the running token, from a signal handler; nothing if none */
 
-/* ---- tokens ------------------------------------------------------------------------------- */
+/* ---- tokens ---------------------------------------------------------------------------------- */
 
 /* False if the text did not fit (a long DFS path). */
 bool tpps_token_format(const struct tpps_options *options, char *text, size_t size);
@@ -121,16 +122,16 @@ bool tpps_token_parse(const char *text, struct tpps_options *options_out);
 int tpps_shrink(const struct tpps_options *options, void (*entry)(void *), void *arg,
                 void (*reset)(void), uint32_t runs, FILE *out, struct tpps_result *result);
 
-/* ---- for scenarios, inside a run ----------------------------------------------------------- */
+/* ---- for scenarios, inside a run ------------------------------------------------------------- */
 
 typedef uint64_t tpps_thread; /* the same number as tpp_thread_id there */
 tpps_thread tpps_spawn(void (*body)(void *), void *arg); /* a foreign thread; never fails */
 void tpps_join(tpps_thread thread);
 void tpps_sleep(int64_t ns);
-void tpps_point(void);              /* others may go first here */
-int64_t tpps_now(void);             /* monotonic, no schedule point */
-uint32_t tpps_choose(uint32_t n);   /* 0 .. n-1 */
-bool tpps_running(void);            /* inside a run, on a fiber */
+void tpps_point(void);                        /* others may go first here */
+int64_t tpps_now(void);                       /* monotonic, no schedule point */
+uint32_t tpps_choose(uint32_t n);             /* 0 .. n-1 */
+bool tpps_running(void);                      /* inside a run, on a fiber */
 const char *tpps_site_name(const char *site); /* a __FILE__:__LINE__ without leading ../ */
 _Noreturn void tpps_fail(const char *format, ...) __attribute__((format(printf, 1, 2)));
 #define tpps_check(condition) \
@@ -140,10 +141,11 @@ _Noreturn void tpps_fail(const char *format, ...) __attribute__((format(printf, 
  * something happen (set a descriptor ready, wake); its platform calls are no schedule points. */
 void tpps_on_quiet(void (*function)(void *context), void *context);
 /* Called at each probe, at once, on the fiber that passes it. Both end with the run; they may be
- * set before it or within. */
+ * set before it or within. ThreadSanitizer does not look at what they do, so an oracle may keep
+ * plain data of its own. */
 void tpps_on_probe(void (*function)(enum tpp_probe probe, const void *subject, uint64_t value));
 
-/* ---- the world around the core ------------------------------------------------------------- */
+/* ---- the world around the core --------------------------------------------------------------- */
 
 void tpps_step_realtime(int64_t ns);    /* somebody sets the wall clock */
 void tpps_suspend(int64_t ns);          /* the machine sleeps: only BOOTTIME and REALTIME go on */

@@ -15,7 +15,8 @@ struct tpps_context *tpps_context_new_(void)
     return &contexts[used++];
 }
 
-void tpps_context_prepare_(struct tpps_context *context, char *stack, size_t size, void (*run)(void))
+void tpps_context_prepare_(struct tpps_context *context, char *stack, size_t size,
+                           void (*run)(void))
 {
     getcontext(&context->machine);
     context->machine.uc_stack.ss_sp = stack;

@@ -39,7 +39,8 @@ struct tpps_context *tpps_context_new_(void)
 }
 
 /* A zero frame pointer and a zero return address end every backtrace at the root. */
-void tpps_context_prepare_(struct tpps_context *context, char *stack, size_t size, void (*run)(void))
+void tpps_context_prepare_(struct tpps_context *context, char *stack, size_t size,
+                           void (*run)(void))
 {
     void **sp = (void **)(void *)(stack + size);
     *--sp = NULL;

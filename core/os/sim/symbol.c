@@ -11,7 +11,7 @@
 
 #include "core/os/sim/internal.h"
 
-static const ElfW(Sym) *symbols;
+static const ElfW(Sym) * symbols;
 static size_t symbol_count;
 static const char *names;
 static uintptr_t base;

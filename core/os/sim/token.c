@@ -33,7 +33,7 @@ __attribute__((format(printf, 2, 3))) static void put(struct writer *w, const ch
         w->used += (size_t)length;
 }
 
-/* ---- writing ------------------------------------------------------------------------------------ */
+/* ---- writing --------------------------------------------------------------------------------- */
 
 static void put_path(struct writer *w, const uint8_t *picks, size_t count)
 {
@@ -86,8 +86,7 @@ bool tpps_token_format(const struct tpps_options *o, char *text, size_t size)
         strategy_names[named], (unsigned long long)o->seed, o->depth, o->k, o->weak, o->fail_nth,
         o->fail_on, o->cpus, (long long)o->clock0, o->max_steps);
     put(&w, ":early=%u:spur=%u:settle=%lld:relax=%lld:leaks=%u:none_left=%u", o->early, o->spurious,
-        (long long)o->settle_ns, (long long)o->relax_ns, o->leaks_allowed,
-        o->no_fibers_left);
+        (long long)o->settle_ns, (long long)o->relax_ns, o->leaks_allowed, o->no_fibers_left);
     if (o->strategy >= TPPS_DFS) {
         put(&w, ":x=");
         put_payload(&w, o);
@@ -95,7 +94,7 @@ bool tpps_token_format(const struct tpps_options *o, char *text, size_t size)
     return !w.full;
 }
 
-/* ---- reading ------------------------------------------------------------------------------------ */
+/* ---- reading --------------------------------------------------------------------------------- */
 
 static bool read_path(const char *p, struct tpps_options *o)
 {
@@ -107,6 +106,8 @@ static bool read_path(const char *p, struct tpps_options *o)
             return false;
         if (*end == 'x')
             times = strtoul(end + 1, &end, 10);
+        if (times == 0)
+            return false;
         for (; times > 0; times--) {
             if (count == BYTES_MAX)
                 return false;
@@ -192,12 +193,18 @@ static bool set_field(struct tpps_options *o, const char *name, const char *valu
         int64_t *i64;
         bool *flag;
     } fields[] = {
-        {"d", &o->depth, NULL, NULL},          {"k", &o->k, NULL, NULL},
-        {"weak", NULL, NULL, &o->weak},        {"fail", &o->fail_nth, NULL, NULL},
-        {"on", NULL, NULL, &o->fail_on},       {"cpus", &o->cpus, NULL, NULL},
-        {"clock0", NULL, &o->clock0, NULL},    {"max", &o->max_steps, NULL, NULL},
-        {"early", &o->early, NULL, NULL},      {"spur", &o->spurious, NULL, NULL},
-        {"settle", NULL, &o->settle_ns, NULL}, {"relax", NULL, &o->relax_ns, NULL},
+        {"d", &o->depth, NULL, NULL},
+        {"k", &o->k, NULL, NULL},
+        {"weak", NULL, NULL, &o->weak},
+        {"fail", &o->fail_nth, NULL, NULL},
+        {"on", NULL, NULL, &o->fail_on},
+        {"cpus", &o->cpus, NULL, NULL},
+        {"clock0", NULL, &o->clock0, NULL},
+        {"max", &o->max_steps, NULL, NULL},
+        {"early", &o->early, NULL, NULL},
+        {"spur", &o->spurious, NULL, NULL},
+        {"settle", NULL, &o->settle_ns, NULL},
+        {"relax", NULL, &o->relax_ns, NULL},
         {"leaks", NULL, NULL, &o->leaks_allowed},
         {"none_left", NULL, NULL, &o->no_fibers_left},
     };

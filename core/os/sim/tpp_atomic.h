@@ -3,8 +3,8 @@
  * The operation itself is done here, in the code that uses it, and not in the simulator: in a build
  * with ThreadSanitizer the simulator is not instrumented but this code is, so the sanitizer sees a
  * real atomic access with the declared order and judges by that order alone. In any other build
- * there is one thread, a relaxed access is enough, and weak mode may replace what a load found by an
- * older value that the declared orders allow. */
+ * there is one thread, a relaxed access is enough, and weak mode may replace what a load found by
+ * an older value that the declared orders allow. */
 #ifndef TPI_OS_SIM_ATOMIC_H
 #define TPI_OS_SIM_ATOMIC_H
 
@@ -138,7 +138,7 @@ void tpps_weak_init_(const volatile void *word, uint64_t value);
     TPPS_DEFINE_FETCH(T, word_t, value_t, or, old | v)                                             \
     TPPS_DEFINE_FETCH(T, word_t, value_t, and, old & v)
 
-/* A failed compare-and-swap reads the newest value: the strong form must not fail on a stale one. */
+/* A failed compare-and-swap reads the newest value: the strong form never fails on a stale one. */
 #define TPPS_NEWEST 0x100
 
 TPPS_DEFINE_NUMBER(u32, tpp_u32, uint32_t)

@@ -1,16 +1,20 @@
-/* weak.c - a memory that may show a load an older store, as far as C11 lets it.
+/* weak.c - a memory that may show a load an older store, as far as C++20 lets it.
  *
  * Each word keeps its last six stores. A store knows the clock of its author, the clock a reader
- * that synchronises with it takes over (release stores, release sequences through read-modify-writes,
- * seq_cst fences before relaxed stores), and who has seen it since when. A load may take any store
- * that is not older than one that happens before the load or that was seen by something that happens
- * before the load: that is coherence and happens-before, nothing else. Load buffering is not shown.
+ * that synchronises with it takes over (release stores, release sequences through read-modify-
+ * writes, seq_cst fences before relaxed stores), and who has seen it since when. A load may take
+ * any store that is not older than one that happens before the load, or that was seen by something
+ * that happens before the load: that is coherence and happens-before, nothing else. Load buffering
+ * is not shown, and the stores to one word are ordered as they were made.
  *
- * Where this is stricter than C11, always in the direction of fewer alarms: seq_cst fences order like
- * a lock taken by turns (a total order in which each also synchronises with the ones before),
- * spawn and join synchronise, and a word beyond the table of words is sequentially consistent. A word
- * that plain code has changed since its last store (memset, a new object in the same place) begins a
- * new history. A release sequence is that of C++20: a later relaxed store ends it, its author's too. */
+ * Where this is stricter than the language, always in the direction of fewer alarms: seq_cst fences
+ * order like a lock taken by turns (a total order in which each also synchronises with the ones
+ * before), spawn and join synchronise, and a word beyond the table of words is sequentially
+ * consistent. A word that plain code has changed since its last store (memset, a new object in the
+ * same place) begins a new history.
+ *
+ * In one place it is looser than the C of 2011: a release sequence is that of C++20, where a later
+ * relaxed store ends it, its author's too. Nobody should lean on the older rule. */
 #include <string.h>
 
 #include "core/os/sim/internal.h"
@@ -63,7 +67,7 @@ static bool releases(memory_order order)
            order == memory_order_seq_cst;
 }
 
-/* ---- words ------------------------------------------------------------------------------------------- */
+/* ---- words ----------------------------------------------------------------------------------- */
 
 static uint32_t self(void)
 {
@@ -112,7 +116,8 @@ static struct word *word_of(const volatile void *address, uint64_t newest)
     return word;
 }
 
-static void push(struct word *word, uint64_t value, memory_order order, const struct clock *sequence)
+static void push(struct word *word, uint64_t value, memory_order order,
+                 const struct clock *sequence)
 {
     uint32_t me = self();
     struct store *store = &word->history[word == &spilled ? 0 : word->count % HISTORY];
@@ -136,7 +141,7 @@ static void learn(const struct store *store, memory_order order)
     merge(acquires(order) ? &now[me] : &acquired[me], &store->sync);
 }
 
-/* ---- the accesses ------------------------------------------------------------------------------------- */
+/* ---- the accesses ---------------------------------------------------------------------------- */
 
 static bool happened_before(const struct store *store, uint32_t me)
 {
@@ -179,7 +184,8 @@ uint64_t tpps_weak_load_(const volatile void *address, uint64_t newest, memory_o
     return store->value;
 }
 
-void tpps_weak_store_(const volatile void *address, uint64_t old, uint64_t value, memory_order order)
+void tpps_weak_store_(const volatile void *address, uint64_t old, uint64_t value,
+                      memory_order order)
 {
     struct word *word;
     struct clock sequence;
@@ -222,7 +228,7 @@ void tpps_weak_fence_(uint32_t me)
     released[me] = now[me];
 }
 
-/* ---- threads and runs ----------------------------------------------------------------------------------- */
+/* ---- threads and runs ------------------------------------------------------------------------ */
 
 void tpps_weak_start_(uint32_t parent, uint32_t child)
 {

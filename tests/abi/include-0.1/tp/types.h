@@ -195,9 +195,9 @@ typedef struct tp_pool_stats {
     uint64_t timers_armed;           /**< 0 in 0.1 */
     uint64_t waits_armed;            /**< 0 in 0.1 */
     uint64_t io_in_flight;           /**< 0 in 0.1 */
-    uint64_t oldest_pending_ns;      /**< age of the oldest post queued; 0 = none or not measured */
-    uint64_t queue_wait_ns_total;    /**< sum of times between post and start; 0 if not measured */
-    uint64_t run_ns_total;           /**< sum of times callbacks ran; 0 if not measured */
+    uint64_t oldest_pending_ns;      /**< age of the oldest post queued; 0 in 0.1 */
+    uint64_t queue_wait_ns_total;    /**< sum of times between post and start; 0 in 0.1 */
+    uint64_t run_ns_total;           /**< time threads were awake, up to each one's last sleep */
 } tp_pool_stats_t;
 
 /** Something to wait for. Built only by the functions tp_waitable_*(); the fields are private. */
