@@ -115,23 +115,29 @@ tp_status_t tp_callback_cancel_requested(tp_callback_instance_t *handle, bool *r
     return tpi_gate_result(__func__, handle, status);
 }
 
-tp_status_t tp_blocking_begin(void)
+/* The innermost callback on this thread, or NULL. */
+static struct tpi_instance *innermost(void)
 {
     struct tpi_thread *thread = tpi_thread_self();
-    if (!thread || !thread->instance)
+    return thread ? thread->instance : NULL;
+}
+
+tp_status_t tp_blocking_begin(void)
+{
+    struct tpi_instance *instance = innermost();
+    if (!instance)
         return tpi_gate_result(__func__, NULL, TP_ERR_STATE);
-    if (thread->blocking++ == 0)
+    if (instance->blocking++ == 0)
         tpi_blocking_enter();
     return TP_OK;
 }
 
 tp_status_t tp_blocking_end(void)
 {
-    struct tpi_thread *thread = tpi_thread_self();
-    const struct tpi_instance *instance = thread ? thread->instance : NULL;
-    if (!instance || thread->blocking == instance->blocking_before)
+    struct tpi_instance *instance = innermost();
+    if (!instance || instance->blocking == 0)
         return tpi_gate_result(__func__, NULL, TP_ERR_STATE);
-    if (--thread->blocking == 0)
+    if (--instance->blocking == 0)
         tpi_blocking_leave();
     return TP_OK;
 }

@@ -14,13 +14,10 @@ tp_status_t tp_try_submit(tp_simple_fn callback, void *context, const tp_env_t *
     if (!profile)
         return tpi_gate_result(__func__, env, TP_ERR_HANDLE);
     struct tpi_spec spec = {.kind = TPI_KIND_SIMPLE,
-                            .submitted = true,
                             .function = (void (*)(void))callback,
                             .context = context,
                             .profile = profile};
     tp_status_t status = tpi_object_create(&spec, &object);
-    if (status == TP_OK)
-        tpi_object_launch(object);
     return tpi_gate_result(__func__, env, status);
 }
 

@@ -11,7 +11,7 @@
 #define BLOCK_BITS 11u
 #define BLOCK_SIZE (1u << BLOCK_BITS)
 #define BLOCKS_MAX (1u << (32u - SLOT_BITS - BLOCK_BITS))
-#define HEADER_SIZE TPI_SLOT_ALIGNMENT
+#define HEADER_SIZE 128u
 
 /* At the beginning of its memory, which is aligned to its size. */
 struct slab {

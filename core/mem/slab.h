@@ -31,6 +31,7 @@ enum tpi_kind {
     TPI_KIND_SEMAPHORE,
     TPI_KIND_MUTEX,
     TPI_KIND_SIMPLE = 12,
+    TPI_KIND_BRIEF, /* a simple callback that nobody can cancel or wait for: half an object */
     TPI_KIND_EXTRA,
     TPI_KIND_WORKER,
     TPI_KIND_THREAD,
@@ -38,7 +39,7 @@ enum tpi_kind {
 };
 
 /* Slots begin at multiples of this. */
-#define TPI_SLOT_ALIGNMENT 128u
+#define TPI_SLOT_ALIGNMENT 64u
 
 struct tpi_slot {
     tpp_u32 generation; /* atomic: see [SL2] */

@@ -59,8 +59,7 @@ static void begin(struct tpi_instance *instance, struct tpi_object *object,
         .outer = thread->instance,
         .object = object,
         .generation = tpp_peek(&object->task.slot.generation), /* it lives: we are running it */
-        .cancels = tpi_object_cancels(object),
-        .blocking_before = thread->blocking,
+        .cancels = thread->worker->cancels,
         .handle = (void *)tpi_token_make(TPI_KIND_INSTANCE, count, tpi_slot_index(&thread->slot)),
     };
     thread->instance = instance;
@@ -70,7 +69,7 @@ static void call(struct tpi_object *object, struct tpi_instance *instance)
 {
     struct tpi_task *task = &object->task;
     tpp_probe(TPP_PROBE_USER_ENTER, task, 0);
-    if (tpi_task_kind(task) == TPI_KIND_SIMPLE)
+    if (tpi_object_simple(object))
         ((tp_simple_fn)task->function)(instance->handle, task->context);
     else
         ((tp_work_fn)task->function)(instance->handle, task->context,
@@ -82,18 +81,15 @@ static void call(struct tpi_object *object, struct tpi_instance *instance)
 }
 
 /* Whatever the callback said about blocking ends with it. */
-static void end_blocking(struct tpi_instance *instance, struct tpi_thread *thread,
-                         struct tpi_pool *pool)
+static void end_blocking(struct tpi_instance *instance, struct tpi_pool *pool)
 {
-    if (thread->blocking != instance->blocking_before) {
-        if (instance->blocking_before == 0)
-            tpp_sub_relaxed(&pool->blocked, 1); /* relaxed: read again by every decision */
-        thread->blocking = instance->blocking_before;
+    if (instance->blocking > 0) {
+        tpi_blocking_leave();
         tpi_misuse("tp_blocking_begin", TP_ERR_STATE,
                    "a callback returned without tp_blocking_end");
     }
     if (instance->long_running)
-        tpp_sub_relaxed(&pool->blocked, 1); /* relaxed: as above */
+        tpp_sub_relaxed(&pool->blocked, 1); /* relaxed: read again by every decision */
 }
 
 static void finish(struct tpi_object *object, bool disassociated)
@@ -118,7 +114,7 @@ void tpi_callback_run(struct tpi_task *task, struct tpi_worker *worker)
     if (tpi_task_has(task, TPI_TRAIT_RUNS_LONG))
         (void)tpi_instance_may_run_long(&instance);
     call(object, &instance);
-    end_blocking(&instance, thread, worker->pool);
+    end_blocking(&instance, worker->pool);
     release_what_was_asked(&instance);
     thread->instance = instance.outer;
     tpi_count(&worker->executed, 1);

@@ -84,11 +84,29 @@ static void wait_change(struct tpi_group *group)
     tpp_store_relaxed(&group->waiters, tpp_peek(&group->waiters) - 1); /* relaxed: under lock */
 }
 
+/* Runs a pending post of some member that is being closed, if this thread may. Lock held, dropped
+ * meanwhile. */
+static bool help_closing(struct tpi_group *group)
+{
+    for (struct tpi_link *link = group->closing.next; link != &group->closing; link = link->next) {
+        struct tpi_object *object = tpi_container(link, struct tpi_object, member);
+        uint32_t generation = tpp_peek(&object->task.slot.generation);
+        if (tpi_state_pending(tpp_peek(&object->task.word)) == 0)
+            continue;
+        tpi_lock_drop(&group->lock);
+        bool helped = tpi_object_help(object, generation);
+        tpi_lock_take(&group->lock);
+        return helped;
+    }
+    return false;
+}
+
 /* Becomes the one closer, waiting for the one before. Lock held; false if the group has gone. */
 static bool become_closer(struct tpi_group *group, uint32_t generation)
 {
     while (group->closer != 0) {
-        wait_change(group);
+        if (!help_closing(group))
+            wait_change(group);
         if (tpi_slot_generation(&group->slot) != generation)
             return false;
     }
@@ -128,7 +146,7 @@ static void dispose_orphans(struct tpi_link *orphans, void *cleanup_context)
         struct tpi_object *object = tpi_container(orphans->next, struct tpi_object, member);
         tpi_list_remove(&object->member);
         /* One that was closed on its own gets no cancel callback; a simple one has no handle. */
-        dispose(object, tpi_task_kind(&object->task) == TPI_KIND_SIMPLE, cleanup_context);
+        dispose(object, tpi_object_simple(object), cleanup_context);
     }
 }
 

@@ -60,5 +60,5 @@ bool tpi_instance_cancel_requested(const struct tpi_instance *instance)
 {
     /* relaxed: a wish that is seen sooner or later. */
     return tpi_object_cancellable(instance->object) &&
-           tpp_load_relaxed(&instance->object->cancels) != instance->cancels;
+           tpp_load_relaxed(&instance->object->task.cancels) != instance->cancels;
 }

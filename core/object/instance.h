@@ -11,11 +11,11 @@ struct tpi_instance {
     struct tpi_instance *outer; /* the callback that waits, and helps, below this one */
     struct tpi_object *object;
     uint32_t generation;
-    uint64_t cancels; /* the object's word when this run began */
+    uint64_t cancels; /* the task's count before this run was claimed */
     void *handle;
     bool disassociated;
     bool long_running;
-    uint32_t blocking_before; /* depth of tp_blocking_begin when it began: not its own to end */
+    uint32_t blocking; /* depth of tp_blocking_begin */
     /* what to do once the callback has returned; NULL: nothing */
     void *unlock; /* a pthread_mutex_t */
     void *mutex, *semaphore, *event;

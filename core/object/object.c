@@ -13,7 +13,9 @@
 
 static struct tpi_magazine *magazine(enum tpi_kind kind, struct tpi_thread *thread)
 {
-    return kind == TPI_KIND_SIMPLE && thread ? &thread->simples : NULL;
+    if (!thread || (kind != TPI_KIND_SIMPLE && kind != TPI_KIND_BRIEF))
+        return NULL;
+    return kind == TPI_KIND_SIMPLE ? &thread->simples : &thread->briefs;
 }
 
 static void leave_pool(struct tpi_pool *pool)
@@ -63,24 +65,36 @@ static bool rare(const struct tpi_profile *profile)
            profile->name[0];
 }
 
-static uint32_t traits(const struct tpi_profile *profile)
+static uint32_t limit_of(const struct tpi_profile *profile)
 {
     uint32_t limit = profile->concurrency_limit;
-    if (limit >= TPI_STATE_ROOM_MAX)
-        limit = 0; /* more than can ever run at once is no limit */
-    return profile->priority | (profile->runs_long ? TPI_TRAIT_RUNS_LONG : 0) |
-           (profile->group ? TPI_TRAIT_GROUPED : 0) | (rare(profile) ? TPI_TRAIT_EXTRA : 0) |
-           limit << TPI_TRAIT_LIMIT_SHIFT;
+    return limit < TPI_STATE_ROOM_MAX ? limit : 0; /* more than can ever run at once is none */
 }
 
-static void fill(struct tpi_object *object, const struct tpi_spec *spec)
+/* The kind of slot that will do. */
+static enum tpi_kind kind_of(const struct tpi_spec *spec)
+{
+    const struct tpi_profile *profile = spec->profile;
+    bool brief = spec->kind == TPI_KIND_SIMPLE && !profile->group && !rare(profile) &&
+                 limit_of(profile) == 0;
+    return brief ? TPI_KIND_BRIEF : spec->kind;
+}
+
+static uint32_t traits(const struct tpi_profile *profile)
+{
+    return profile->priority | (profile->runs_long ? TPI_TRAIT_RUNS_LONG : 0) |
+           (profile->group ? TPI_TRAIT_GROUPED : 0) | (rare(profile) ? TPI_TRAIT_EXTRA : 0) |
+           limit_of(profile) << TPI_TRAIT_LIMIT_SHIFT;
+}
+
+static void fill(struct tpi_object *object, const struct tpi_spec *spec, enum tpi_kind kind)
 {
     object->task.function = spec->function;
     object->task.context = spec->context;
     /* relaxed: nobody knows the object yet. */
-    if (spec->kind != TPI_KIND_SIMPLE || spec->profile->group)
-        tpp_store_relaxed(&object->cancels, (uint64_t)tpp_peek(&object->task.slot.generation)
-                                                << 32);
+    if (kind != TPI_KIND_BRIEF)
+        tpp_store_relaxed(&object->task.cancels, (uint64_t)tpp_peek(&object->task.slot.generation)
+                                                     << 32);
 }
 
 /* One place in the pool's queue of simple callbacks, if it has a limit. */
@@ -94,19 +108,35 @@ static tp_status_t take_place(struct tpi_pool *pool, const struct tpi_spec *spec
     return TP_ERR_BUSY;
 }
 
+/* What it takes to publish a simple callback's post. Taken down before others can know the object:
+ * a group that is being cancelled may free it at any moment after it has joined. */
+struct launch {
+    struct tpi_target target;
+    uint32_t epoch;
+};
+
 static tp_status_t enter_pool_and_group(struct tpi_object *object, const struct tpi_spec *spec,
-                                        struct tpi_pool *pool)
+                                        enum tpi_kind kind, struct tpi_pool *pool,
+                                        struct launch *launch)
 {
     bool counted;
+    uint32_t posts = spec->kind == TPI_KIND_SIMPLE;
+    struct tpi_worker *worker = tpi_worker_self();
     tp_status_t status = take_place(pool, spec, &counted);
     if (status != TP_OK)
         return status;
-    uint32_t all_traits = traits(spec->profile) | (uint32_t)spec->kind << TPI_TRAIT_KIND_SHIFT |
+    uint32_t all_traits = traits(spec->profile) | (uint32_t)kind << TPI_TRAIT_KIND_SHIFT |
                           (counted ? TPI_TRAIT_COUNTED : 0);
     /* peek: the pool, once joined, does not change its life. */
-    tpi_task_init(&object->task, all_traits, pool, tpp_peek(&pool->birth), spec->submitted);
+    tpi_task_init(&object->task, all_traits, pool, tpp_peek(&pool->birth), posts > 0);
+    launch->target = tpi_task_target(&object->task);
+    launch->epoch = tpi_state_epoch(tpp_peek(&object->task.word));
+    tpi_pool_count_submitted(pool, worker, launch->target.priority, posts);
     status = join_group(spec->profile, object);
-    if (status != TP_OK && counted)
+    if (status == TP_OK)
+        return TP_OK;
+    tpi_pool_count_submitted(pool, worker, launch->target.priority, -(uint64_t)posts);
+    if (counted)
         tpp_sub_relaxed(&pool->simples, 1); /* relaxed: as above */
     return status;
 }
@@ -141,16 +171,17 @@ static tp_status_t add_extra(struct tpi_object *object, const struct tpi_profile
     return TP_ERR_ARGUMENT;
 }
 
-static tp_status_t build(struct tpi_object *object, const struct tpi_spec *spec)
+static tp_status_t build(struct tpi_object *object, const struct tpi_spec *spec, enum tpi_kind kind,
+                         struct launch *launch)
 {
     struct tpi_pool *pool;
-    fill(object, spec);
+    fill(object, spec, kind);
     tp_status_t status = add_extra(object, spec->profile);
     if (status != TP_OK)
         return status;
     status = join_pool(spec->profile, &pool);
     if (status == TP_OK) {
-        status = enter_pool_and_group(object, spec, pool);
+        status = enter_pool_and_group(object, spec, kind, pool, launch);
         if (status == TP_OK)
             return TP_OK;
         leave_pool(pool);
@@ -162,28 +193,24 @@ static tp_status_t build(struct tpi_object *object, const struct tpi_spec *spec)
 
 tp_status_t tpi_object_create(const struct tpi_spec *spec, struct tpi_object **object_out)
 {
-    struct tpi_thread *thread =
-        spec->kind == TPI_KIND_SIMPLE ? tpi_thread_ensure() : tpi_thread_self();
-    struct tpi_slot *slot =
-        tpi_slab_new(spec->kind, sizeof(struct tpi_object), magazine(spec->kind, thread));
+    enum tpi_kind kind = kind_of(spec);
+    size_t size = kind == TPI_KIND_BRIEF ? offsetof(struct tpi_object, task.cancels)
+                                         : sizeof(struct tpi_object);
+    struct tpi_magazine *at_hand = magazine(kind, tpi_thread_self());
+    struct tpi_slot *slot = tpi_slab_new(kind, size, at_hand);
     if (!slot)
         return TP_ERR_NO_MEMORY;
     struct tpi_object *object = tpi_container(slot, struct tpi_object, task.slot);
-    tp_status_t status = build(object, spec);
-    if (status == TP_OK)
-        *object_out = object;
-    else
-        tpi_slab_free(spec->kind, slot, magazine(spec->kind, thread));
-    return status;
-}
-
-void tpi_object_launch(struct tpi_object *object)
-{
-    struct tpi_target target = tpi_task_target(&object->task);
-    struct tpi_worker *worker = tpi_worker_self();
-    uint32_t epoch = tpi_state_epoch(tpp_peek(&object->task.word));
-    tpi_pool_count_submitted(target.home, worker, target.priority, 1);
-    tpi_pool_publish(&target, &object->task, epoch, worker);
+    struct launch launch;
+    tp_status_t status = build(object, spec, kind, &launch);
+    if (status != TP_OK) {
+        tpi_slab_free(kind, slot, at_hand);
+        return status;
+    }
+    *object_out = object;
+    if (spec->kind == TPI_KIND_SIMPLE)
+        tpi_pool_publish(&launch.target, &object->task, launch.epoch, tpi_worker_self());
+    return TP_OK;
 }
 
 /* ---- effects and the end --------------------------------------------------------------------- */
@@ -245,11 +272,14 @@ tp_status_t tpi_object_close(struct tpi_object *object, uint32_t generation)
     return TP_OK;
 }
 
-/* Callbacks of that generation that run now find the count changed, sooner or later. */
+/* Callbacks of that generation whose claim the cancel has met find the count changed, sooner or
+ * later: it changes after the event that met them, and they know the count from before their claim.
+ * [CN1] The generation guards a slot that has begun another life meanwhile. */
 static void request_cancel(struct tpi_object *object, uint32_t generation)
 {
-    uint64_t seen = tpp_load_relaxed(&object->cancels); /* relaxed: a wish, it orders nothing */
-    while (seen >> 32 == generation && !tpp_cas_relaxed(&object->cancels, &seen, seen + 1))
+    uint64_t seen =
+        tpp_load_relaxed(&object->task.cancels); /* relaxed: a wish, it orders nothing */
+    while (seen >> 32 == generation && !tpp_cas_relaxed(&object->task.cancels, &seen, seen + 1))
         ; /* ends: a failed swap is somebody else's request, or the object's end */
 }
 
@@ -257,9 +287,9 @@ bool tpi_object_cancel(struct tpi_object *object, uint32_t generation)
 {
     struct tpi_target target = tpi_task_target(&object->task);
     struct tpi_pool *pool = target.home;
-    request_cancel(object, generation);
     struct tpi_applied applied =
         tpi_inject_cancel(&pool->inject[target.priority], &object->task, generation);
+    request_cancel(object, generation);
     if (applied.effects & TPI_EFFECT_REFUSED)
         return false;
     uint32_t dropped = tpi_state_pending(applied.before);
@@ -288,7 +318,10 @@ void tpi_blocking_enter(void)
     struct tpi_worker *worker = tpi_worker_self();
     if (!worker)
         return;
-    tpp_add_relaxed(&worker->pool->blocked, 1); /* relaxed: read again by every decision */
+    tpp_add_relaxed(&worker->pool->blocked, 1); /* relaxed: ordered by the fence */
+    /* [PK1] Whoever publishes after this sees that a thread is missing; what was published before
+     * is seen here. */
+    tpp_fence_seq_cst();
     if (tpi_park_work_visible(worker->pool))
         tpi_park_spare(worker->pool);
 }
@@ -313,6 +346,7 @@ bool tpi_object_help(struct tpi_object *object, uint32_t generation)
         return false;
     tpp_probe(TPP_PROBE_CLAIM, &object->task, tpi_state_running(applied.after));
     tpi_count(&worker->claimed[target.priority], 1);
+    worker->cancels = applied.cancels;
     pool->run(&object->task, worker);
     return true;
 }

@@ -32,13 +32,10 @@ struct tpi_object {
 
     /* under the group's lock */
     struct tpi_link member;
-
-    /* generation : 32 | how often pending posts were cancelled : 32; atomic */
-    tpp_u64 cancels;
 };
 
 _Static_assert(sizeof(void *) != 8 || sizeof(struct tpi_object) <= 128, "two cache lines");
-_Static_assert(sizeof(void *) != 8 || offsetof(struct tpi_task, detached) == 64, "one line");
+_Static_assert(sizeof(void *) != 8 || offsetof(struct tpi_task, cancels) == 64, "one line");
 
 static inline struct tpi_group *tpi_object_group(struct tpi_object *object)
 {
@@ -50,29 +47,28 @@ static inline struct tpi_extra *tpi_object_extra(struct tpi_object *object)
     return tpi_task_has(&object->task, TPI_TRAIT_EXTRA) ? object->extra : NULL;
 }
 
-/* Could anybody cancel posts of it? Not of a simple callback outside every group. */
+/* Could anybody cancel posts of it? */
 static inline bool tpi_object_cancellable(struct tpi_object *object)
 {
-    return tpi_task_kind(&object->task) != TPI_KIND_SIMPLE ||
-           tpi_task_has(&object->task, TPI_TRAIT_GROUPED);
+    return tpi_task_kind(&object->task) != TPI_KIND_BRIEF;
 }
 
-static inline uint64_t tpi_object_cancels(struct tpi_object *object)
+/* A simple callback: born with its one post, without a handle. */
+static inline bool tpi_object_simple(struct tpi_object *object)
 {
-    return tpi_object_cancellable(object) ? tpp_peek(&object->cancels) : 0;
+    enum tpi_kind kind = tpi_task_kind(&object->task);
+    return kind == TPI_KIND_SIMPLE || kind == TPI_KIND_BRIEF;
 }
 
-/* Makes an object of that kind and lets it join its pool and group. With `submitted`, it is born
- * with one post, which tpi_object_launch then publishes, and without a handle. */
+/* Makes an object of that kind and lets it join its pool and group. A simple callback is born with
+ * one post, which is published at once: it may be over, and the object gone, before this returns. */
 struct tpi_spec {
-    enum tpi_kind kind;
-    bool submitted;
+    enum tpi_kind kind;     /* TPI_KIND_SIMPLE becomes TPI_KIND_BRIEF where that will do */
     void (*function)(void); /* a tp_simple_fn or tp_work_fn, by the kind */
     void *context;
     const struct tpi_profile *profile;
 };
 tp_status_t tpi_object_create(const struct tpi_spec *spec, struct tpi_object **object_out);
-void tpi_object_launch(struct tpi_object *object);
 
 /* The functions behind a handle. TP_ERR_HANDLE if it went stale meanwhile. */
 tp_status_t tpi_object_submit(struct tpi_object *object, uint32_t generation, uint32_t posts);

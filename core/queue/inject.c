@@ -95,7 +95,7 @@ static void put_back(struct tpi_inject *queue, struct tpi_task *task)
 }
 
 /* Claims one post of the first task; NULL if it turned out that no more of it may run now. */
-static struct tpi_task *claim_first(struct tpi_inject *queue, uint64_t *claimed_word_out)
+static struct tpi_task *claim_first(struct tpi_inject *queue, struct tpi_applied *claimed_out)
 {
     struct tpi_task *task = task_of(queue->leaving.next);
     /* peek: while the task is linked its epoch changes only under the lock held here. */
@@ -105,7 +105,7 @@ static struct tpi_task *claim_first(struct tpi_inject *queue, uint64_t *claimed_
     struct tpi_applied claimed = tpi_task_apply(task, TPI_EVENT_CLAIM, epoch);
     bool refused = claimed.effects & TPI_EFFECT_REFUSED;
     tpi_assert(!refused || claimed.effects & TPI_EFFECT_UNQUEUED);
-    *claimed_word_out = claimed.after;
+    *claimed_out = claimed;
     if (refused)
         claimed = tpi_task_apply(task, TPI_EVENT_RETRY, 0);
     if (claimed.effects & (TPI_EFFECT_REQUEUE | TPI_EFFECT_ENQUEUE))
@@ -129,7 +129,7 @@ static void move_some(struct tpi_inject *queue, struct tpi_ring *ring, uint32_t 
 }
 
 struct tpi_task *tpi_inject_claim(struct tpi_inject *queue, struct tpi_ring *ring, uint32_t batch,
-                                  uint64_t *claimed_word_out)
+                                  struct tpi_applied *claimed_out)
 {
     if (tpi_inject_length(queue) == 0)
         return NULL;
@@ -137,7 +137,7 @@ struct tpi_task *tpi_inject_claim(struct tpi_inject *queue, struct tpi_ring *rin
     tpi_lock_take(&queue->out);
     /* Ends: a task that is refused leaves the queue or, having room again, is claimed later. */
     while (!task && refill(queue))
-        task = claim_first(queue, claimed_word_out);
+        task = claim_first(queue, claimed_out);
     if (ring)
         move_some(queue, ring, batch);
     tpi_lock_drop(&queue->out);

@@ -43,10 +43,10 @@ void tpi_inject_push(struct tpi_inject *queue, struct tpi_task *task, uint32_t e
 void tpi_inject_push_tickets(struct tpi_inject *queue, const uint64_t *tickets, uint32_t count);
 
 /* Takes the first task and claims one post of it; NULL if the queue is empty. With a ring, which
- * the caller owns, up to `batch` further tasks move into it. The word as the claim left it goes to
- * `claimed_word_out`. */
+ * the caller owns, up to `batch` further tasks move into it. What the claim did goes to
+ * `claimed_out`. */
 struct tpi_task *tpi_inject_claim(struct tpi_inject *queue, struct tpi_ring *ring_or_null,
-                                  uint32_t batch, uint64_t *claimed_word_out);
+                                  uint32_t batch, struct tpi_applied *claimed_out);
 
 /* Cancels what is pending of the task, wherever it stands: CANCEL and its unlinking in one step.
  * REFUSED too if the task is not in that generation any more. */

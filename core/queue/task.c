@@ -33,6 +33,12 @@ static bool try_event(struct tpi_task *task, enum tpi_event event, uint32_t coun
     struct tpi_step step = tpi_state_step(word, event, count, room(task));
     applied->after = step.next;
     applied->effects = step.effects;
+    applied->cancels = 0;
+    /* [CN1] relaxed, but before the swap, whose release keeps it there: a cancel that finds the
+     * claim counts afterwards, so the callback that was claimed sees a change. */
+    if ((event == TPI_EVENT_CLAIM || event == TPI_EVENT_HELP) &&
+        tpi_task_kind(task) != TPI_KIND_BRIEF)
+        applied->cancels = tpp_load_relaxed(&task->cancels);
     if (step.next == word)
         return true;
     /* [ST1] acq_rel: each transition sees everything that led to the word it found and hands it on:

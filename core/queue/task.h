@@ -36,13 +36,16 @@ struct tpi_task {
     void (*function)(void);
     void *context;
 
-    /* ---- atomic, rarely touched; both as the slot's last life left them */
+    /* ---- atomic, rarely touched; a brief task has none of it */
+    /* generation : 32 | how often a cancel met this life : 32 */
+    tpp_u64 cancels;
     tpp_u32 detached; /* disassociated callbacks running; written under the queue's lock */
     tpp_u32 done_seq; /* grows when waiters are woken; never reset: waiters may be late. [ST2] */
 };
 
 struct tpi_applied {
     uint64_t before, after;
+    uint64_t cancels; /* CLAIM, HELP: the task's count before the event took effect; [CN1] */
     uint32_t effects;
 };
 

@@ -156,7 +156,6 @@ static uint64_t single_ticket(struct tpi_pool *pool)
 static bool spin(struct tpi_worker *worker)
 {
     uint64_t last = 0;
-    int patience = TPP_PATIENCE;
     worker->eager = false;
     if (worker->waker == tpp_cpu() + 1 || !become_searcher(worker))
         return false;
@@ -164,13 +163,13 @@ static bool spin(struct tpi_worker *worker)
         uint64_t seen = single_ticket(worker->pool);
         if (seen == PLENTY)
             return true;
-        patience = seen != 0 && seen == last ? patience - 1 : TPP_PATIENCE;
-        if (patience == 0) {
-            worker->eager = true;
+        worker->eager = seen != 0 && seen == last;
+        if (worker->eager)
             return true;
-        }
         last = seen;
-        tpp_cpu_relax();
+        /* Looking costs the owner a cache miss: not too often while it gets on with its chain. */
+        for (int pause = seen ? TPP_PATIENCE : 1; pause > 0; pause--)
+            tpp_cpu_relax();
     }
     return false;
 }
@@ -179,6 +178,14 @@ static bool must_leave(struct tpi_pool *pool)
 {
     struct tpi_demand demand = tpi_pool_demand(pool);
     return tpi_policy_surplus(&demand) || (demand.closed && demand.objects == 0);
+}
+
+/* Is there a reason not to sleep, or not without a deadline? */
+static bool must_stay_up(struct tpi_pool *pool, bool forever)
+{
+    struct tpi_demand demand = tpi_pool_demand(pool);
+    return tpi_park_work_visible(pool) || must_leave(pool) ||
+           (forever && tpi_policy_retire(&demand));
 }
 
 /* Sleeps on the park word, the idle bit being set. True: woken. False: the deadline passed, and the
@@ -197,7 +204,7 @@ static bool sleep_until(struct tpi_worker *worker, int64_t deadline)
 }
 
 /* Falls asleep. True: woken. False: the idle time is over, and the bit is ours again. */
-static bool doze(struct tpi_worker *worker, int64_t deadline)
+static bool doze(struct tpi_worker *worker, int64_t deadline, bool forever)
 {
     struct tpi_pool *pool = worker->pool;
     tpp_store_relaxed(&worker->park, PARK_ASLEEP); /* relaxed: released with the idle bit */
@@ -208,8 +215,7 @@ static bool doze(struct tpi_worker *worker, int64_t deadline)
         tpp_store_release(&pool->searching, 0); /* [PK3] */
     }
     tpp_fence_seq_cst(); /* [PK1] */
-    if ((tpi_park_work_visible(pool) || must_leave(pool)) &&
-        tpi_idle_take(&pool->idle, worker->id)) {
+    if (must_stay_up(pool, forever) && tpi_idle_take(&pool->idle, worker->id)) {
         /* Whoever published meanwhile may have trusted in this search: it goes on, unless somebody
          * else has begun one. */
         worker->waker = 0;
@@ -228,16 +234,14 @@ static bool doze(struct tpi_worker *worker, int64_t deadline)
 
 /* A worker that may not leave sleeps without a deadline, so that an idle process is truly idle.
  * Whoever makes leaving possible looks at `forever` and wakes it: tpi_pool_leave. */
-static bool doze_forever(struct tpi_worker *worker)
+static void doze_forever(struct tpi_worker *worker)
 {
     struct tpi_pool *pool = worker->pool;
-    tpp_add_acq_rel(&pool->forever, 1); /* [PK4] */
-    tpp_fence_seq_cst();                /* [PK4] then look whether leaving became possible */
-    struct tpi_demand demand = tpi_pool_demand(pool);
-    if (!tpi_policy_retire(&demand))
-        doze(worker, TPP_FOREVER);
+    /* [PK4] before the idle bit, the fence and the last look in doze: either that look finds that
+     * leaving became possible, or whoever made it so finds the bit. */
+    tpp_add_acq_rel(&pool->forever, 1);
+    doze(worker, TPP_FOREVER, true);
     tpp_sub_acq_rel(&pool->forever, 1); /* [PK4] */
-    return true;
 }
 
 bool tpi_park_sleep(struct tpi_worker *worker)
@@ -250,9 +254,10 @@ bool tpi_park_sleep(struct tpi_worker *worker)
     int64_t now = tpp_now(TPP_CLOCK_MONOTONIC);
     int64_t idle_timeout = pool->idle_timeout;
     int64_t deadline = idle_timeout > TPP_FOREVER - now ? TPP_FOREVER : now + idle_timeout;
-    if (doze(worker, deadline))
+    if (doze(worker, deadline, false))
         return true;
     if (tpi_pool_thread_leaves(pool, worker, true))
         return false;
-    return doze_forever(worker);
+    doze_forever(worker);
+    return true;
 }

@@ -14,6 +14,7 @@ static void thread_ends(void *local)
         return;
     struct tpi_thread *thread = local;
     tpi_slab_flush(TPI_KIND_SIMPLE, &thread->simples);
+    tpi_slab_flush(TPI_KIND_BRIEF, &thread->briefs);
     tpi_slab_free(TPI_KIND_THREAD, &thread->slot, NULL);
 }
 
@@ -33,10 +34,10 @@ struct tpi_thread *tpi_thread_new(struct tpi_worker *worker)
     struct tpi_thread *thread = tpi_container(slot, struct tpi_thread, slot);
     thread->worker = worker;
     thread->instance = NULL;
-    thread->blocking = 0;
     thread->last_errno = 0;
     thread->env.handle = NULL;
     memset(&thread->simples, 0, sizeof thread->simples);
+    memset(&thread->briefs, 0, sizeof thread->briefs);
     return thread;
 }
 

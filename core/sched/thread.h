@@ -23,11 +23,10 @@ struct tpi_thread {
     /* owner thread only */
     struct tpi_worker *worker; /* NULL for a thread that is not ours */
     void *instance;            /* innermost callback running here: object/instance.h */
-    uint32_t blocking;         /* depth of tp_blocking_begin */
     int last_errno;            /* of the last TP_ERR_SYSTEM */
     uint64_t instances;        /* callbacks begun here so far */
     struct tpi_env_copy env;
-    struct tpi_magazine simples; /* simple objects at hand */
+    struct tpi_magazine simples, briefs; /* objects at hand */
 };
 
 /* The calling thread's record, or NULL if it has none. */

@@ -47,39 +47,41 @@ void tpi_worker_push(struct tpi_worker *worker, struct tpi_task *task, uint32_t 
     tpp_probe(TPP_PROBE_PUBLISH, task, TPI_PRIORITY_NORMAL);
 }
 
-/* A claim of one post succeeded; `word` is the state it left. */
-static struct tpi_task *claimed(struct tpi_worker *worker, struct tpi_task *task, uint64_t word,
-                                uint32_t priority)
+/* A claim of one post succeeded. */
+static struct tpi_task *claimed(struct tpi_worker *worker, struct tpi_task *task,
+                                const struct tpi_applied *claim, uint32_t priority)
 {
     struct tpi_pool *pool = worker->pool;
-    tpp_probe(TPP_PROBE_CLAIM, task, tpi_state_running(word));
+    tpp_probe(TPP_PROBE_CLAIM, task, tpi_state_running(claim->after));
+    worker->cancels = claim->cancels;
     tpi_count(&worker->claimed[priority], 1);
     tpi_park_found(worker);
-    if (word & TPI_STATE_QUEUED) /* more of it waits in the queue: somebody else may run that */
+    if (claim->after &
+        TPI_STATE_QUEUED) /* more of it waits in the queue: somebody else may run that */
         tpi_park_notify(pool, tpp_peek(&pool->birth));
     return task;
 }
 
 static struct tpi_task *take_shared(struct tpi_worker *worker, uint32_t priority)
 {
-    uint64_t word;
+    struct tpi_applied claim;
     bool with_ring = priority == TPI_PRIORITY_NORMAL && !tpi_pool_exact(worker->pool);
     uint32_t active = tpp_peek(&worker->pool->active);
     uint32_t batch = tpi_inject_length(shared(worker, priority)) / (active ? active : 1);
     struct tpi_task *task =
         tpi_inject_claim(shared(worker, priority), with_ring ? &worker->ring : NULL,
-                         batch < TPP_BATCH ? batch : TPP_BATCH, &word);
-    return task ? claimed(worker, task, word, priority) : NULL;
+                         batch < TPP_BATCH ? batch : TPP_BATCH, &claim);
+    return task ? claimed(worker, task, &claim, priority) : NULL;
 }
 
 /* Claims one post of the ticket's task; false if the ticket is stale or no more of it may run. */
-static bool claim_ticket(struct tpi_worker *worker, uint64_t ticket, uint64_t *word_out)
+static bool claim_ticket(struct tpi_worker *worker, uint64_t ticket, struct tpi_applied *claim_out)
 {
     struct tpi_task *task = tpi_ticket_task(ticket);
     tpp_probe(TPP_PROBE_DEQUEUE, task, TPI_PRIORITY_NORMAL);
     struct tpi_applied applied = tpi_task_apply(task, TPI_EVENT_CLAIM, tpi_ticket_epoch(ticket));
     bool is_claimed = !(applied.effects & TPI_EFFECT_REFUSED);
-    *word_out = applied.after;
+    *claim_out = applied;
     if (applied.effects & TPI_EFFECT_UNQUEUED)
         applied = tpi_task_apply(task, TPI_EVENT_RETRY, 0);
     if (applied.effects & (TPI_EFFECT_REQUEUE | TPI_EFFECT_ENQUEUE))
@@ -89,12 +91,13 @@ static bool claim_ticket(struct tpi_worker *worker, uint64_t ticket, uint64_t *w
 
 static struct tpi_task *take_ring(struct tpi_worker *worker)
 {
-    uint64_t ticket, word;
+    struct tpi_applied claim;
+    uint64_t ticket;
     /* Ends: only the owner, which is here, puts tickets in, and a task that was refused goes back
      * only if it has room to run. */
     while (tpi_ring_pop(&worker->ring, &ticket))
-        if (claim_ticket(worker, ticket, &word))
-            return claimed(worker, tpi_ticket_task(ticket), word, TPI_PRIORITY_NORMAL);
+        if (claim_ticket(worker, ticket, &claim))
+            return claimed(worker, tpi_ticket_task(ticket), &claim, TPI_PRIORITY_NORMAL);
     return NULL;
 }
 

@@ -24,7 +24,8 @@ struct tpi_worker {
     uint32_t waker;  /* one more than the processor of whoever woke us; 0: unknown */
     uint32_t claims; /* since the shared queue was looked at first */
     uint32_t random;
-    uint32_t gone; /* objects freed here that the pool does not know of yet */
+    uint64_t cancels; /* of the task claimed last, see tpi_applied */
+    uint32_t gone;    /* objects freed here that the pool does not know of yet */
 
     /* written by the owner, read by anybody: statistics, relaxed */
     tpp_u64 submitted[TPI_PRIORITY_COUNT];

@@ -107,8 +107,8 @@ TP_API tp_status_t tp_semaphore_close(tp_semaphore_t *semaphore);
 /* ---- Mutex ----------------------------------------------------------------------------------- */
 
 /** Makes a mutex. A satisfied wait makes the waiting thread its owner; the owner may take it again
- *  and must release it as often. A mutex whose owner ends, or returns from the callback that took
- *  it, without releasing it is abandoned: its next owner is told TP_WAIT_ABANDONED.
+ *  and must release it as often. A mutex whose owner thread ends without releasing it is
+ *  abandoned: its next owner is told TP_WAIT_ABANDONED.
  *
  *  Mirrors: CreateMutex. Differs: no name, no security; MIRROR.md#mutex-create.
  *  owned    true: the calling thread owns it at once.
