@@ -45,7 +45,7 @@ uint64_t tpp_thread_id(void);
 /* One pointer that belongs to the calling thread; NULL in a new thread. If it is not NULL when the
  * thread ends, the function given to tpp_local_at_exit runs with it, on that thread. The function
  * is one for the whole process: every call names the same. */
-void *tpp_local(void);
+#include "tpp_local.h" /* void *tpp_local(void) */
 void tpp_local_set(void *value);
 void tpp_local_at_exit(void (*function)(void *value));
 

@@ -159,7 +159,7 @@ static bool spin(struct tpi_worker *worker)
     worker->eager = false;
     if (worker->waker == tpp_cpu() + 1 || !become_searcher(worker))
         return false;
-    for (int turn = 0; turn < TPP_SEARCH_SPINS; turn++) {
+    for (int turn = 0, looks = 0; turn < TPP_SEARCH_SPINS && looks < TPP_PATIENCE; turn++) {
         uint64_t seen = single_ticket(worker->pool);
         if (seen == PLENTY)
             return true;
@@ -168,6 +168,7 @@ static bool spin(struct tpi_worker *worker)
             return true;
         last = seen;
         /* Looking costs the owner a cache miss: not too often while it gets on with its chain. */
+        looks += seen != 0;
         for (int pause = seen ? TPP_PATIENCE : 1; pause > 0; pause--)
             tpp_cpu_relax();
     }

@@ -176,7 +176,7 @@ uint64_t tpp_thread_id(void)
 
 /* The pointer itself is plain thread-local storage, because it is read on every submit; the key
  * exists only for its destructor. */
-static _Thread_local void *local_value FAST_TLS;
+_Thread_local void *tpp_local_value FAST_TLS;
 static pthread_once_t local_once = PTHREAD_ONCE_INIT;
 static pthread_key_t local_key;
 static tpp_ptr exit_function;
@@ -194,7 +194,7 @@ static void local_destroy(void *value)
     /* [LX1] acquire: sees what the caller of tpp_local_at_exit prepared. Pairs with its release. */
     union exit_pointer at_exit = {.raw = tpp_load_acquire(&exit_function)};
 
-    local_value = NULL;
+    tpp_local_value = NULL;
     if (at_exit.function != NULL)
         at_exit.function(value);
 }
@@ -205,11 +205,6 @@ static void local_create_key(void)
         tpp_abort("tp: no thread-specific data key is left in this process (PTHREAD_KEYS_MAX)");
 }
 
-void *tpp_local(void)
-{
-    return local_value;
-}
-
 /* pthread_setspecific can want memory (a key beyond the 32nd); without it the pointer still works
  * and only the call at the end of the thread is lost. */
 void tpp_local_set(void *value)
@@ -217,7 +212,7 @@ void tpp_local_set(void *value)
     int saved = errno;
 
     (void)pthread_once(&local_once, local_create_key);
-    local_value = value;
+    tpp_local_value = value;
     (void)pthread_setspecific(local_key, value);
     errno = saved;
 }

@@ -4,7 +4,7 @@
 
 #define TPP_LOCK_SPINS 1
 #define TPP_SEARCH_SPINS 1
-#define TPP_PATIENCE 1
+#define TPP_PATIENCE 2
 #define TPP_RING_CAPACITY 4u
 #define TPP_BATCH 2u
 #define TPP_SHARED_EVERY 3u
