@@ -71,10 +71,10 @@ void tpi_group_leave(struct tpi_group *group, struct tpi_object *object)
     announce(group);
 }
 
-/* Sleeps until a member has left or a closer is done. The lock is dropped meanwhile. */
-static void wait_change(struct tpi_group *group)
+/* Sleeps until a member has left or a closer is done since `seen` was read under the lock. The lock
+ * is dropped meanwhile. */
+static void wait_change(struct tpi_group *group, uint32_t seen)
 {
-    uint32_t seen = tpp_peek(&group->changes);
     tpp_store_relaxed(&group->waiters, tpp_peek(&group->waiters) + 1); /* relaxed: under lock */
     tpi_lock_drop(&group->lock);
     tpi_blocking_enter();
@@ -88,10 +88,12 @@ static void wait_change(struct tpi_group *group)
  * meanwhile. */
 static bool help_closing(struct tpi_group *group)
 {
+    struct tpi_worker *worker = tpi_worker_self();
     for (struct tpi_link *link = group->closing.next; link != &group->closing; link = link->next) {
         struct tpi_object *object = tpi_container(link, struct tpi_object, member);
         uint32_t generation = tpp_peek(&object->task.slot.generation);
-        if (tpi_state_pending(tpp_peek(&object->task.word)) == 0)
+        if (!worker || tpi_task_target(&object->task).home != worker->pool ||
+            tpi_state_pending(tpp_peek(&object->task.word)) == 0)
             continue;
         tpi_lock_drop(&group->lock);
         bool helped = tpi_object_help(object, generation);
@@ -105,8 +107,9 @@ static bool help_closing(struct tpi_group *group)
 static bool become_closer(struct tpi_group *group, uint32_t generation)
 {
     while (group->closer != 0) {
+        uint32_t seen = tpp_peek(&group->changes); /* before the lock is dropped */
         if (!help_closing(group))
-            wait_change(group);
+            wait_change(group, seen);
         if (tpi_slot_generation(&group->slot) != generation)
             return false;
     }
@@ -177,7 +180,8 @@ static void close_all(struct tpi_group *group, bool cancel, void *cleanup_contex
             dispose(object, cancel, cleanup_context);
             tpi_lock_take(&group->lock);
         } else if (tpi_state_idle(applied.before)) {
-            wait_change(group); /* it was closed on its own, and whoever frees it is on the way */
+            /* It was closed on its own, and whoever frees it is on the way. */
+            wait_change(group, tpp_peek(&group->changes));
         } else {
             wait_member(group, object, seen);
         }

@@ -43,6 +43,14 @@ static bool may_grow(struct tpi_pool *pool)
     return false;
 }
 
+/* Would a thread be added if somebody asked now? */
+static bool lacks_thread(struct tpi_pool *pool)
+{
+    struct tpi_demand limits = tpi_pool_limits(pool);
+    return limits.threads > 0 && tpi_policy_grow(&limits) &&
+           tpp_load_relaxed(&pool->spawn_pause) == 0; /* relaxed: a mere countdown */
+}
+
 /* Appoints a searcher: the lowest idle worker, else a new one. */
 static void appoint(struct tpi_pool *pool, uint32_t birth)
 {
@@ -58,13 +66,14 @@ static void appoint(struct tpi_pool *pool, uint32_t birth)
         }
         if (may_grow(pool) && tpi_pool_grow(pool, birth, false))
             return;
-        /* [PK3] release, then the fence of [PK1]: whoever fell asleep, or published and trusted in
-         * the searcher that did not come to be, is seen now. Ends: each turn, another worker has
-         * fallen asleep meanwhile. */
+        /* [PK3] release, then the fence of [PK1]: whoever published, fell asleep, left or raised a
+         * limit meanwhile, and trusted in the searcher that did not come to be, is seen now. Ends:
+         * each turn, one of these has happened. */
         tpp_store_release(&pool->searching, 0);
         tpp_fence_seq_cst();
-        if (!tpi_idle_any(&pool->idle) || !tpi_park_work_visible(pool))
+        if (!tpi_park_work_visible(pool) || (!tpi_idle_any(&pool->idle) && !lacks_thread(pool)))
             return;
+        birth = tpp_load_acquire(&pool->birth); /* [PL3] they may be of the slot's next life */
     }
 }
 
@@ -83,14 +92,26 @@ void tpi_park_notify(struct tpi_pool *pool, uint32_t birth)
         appoint(pool, birth);
 }
 
+/* Takes the role of searcher. False if somebody keeps it for so long that he must be a worker awake,
+ * or if a worker has fallen asleep meanwhile. */
+static bool take_role(struct tpi_pool *pool)
+{
+    for (int turn = 0; turn < TPP_SEARCH_SPINS; turn++) {
+        uint32_t nobody = 0;
+        if (tpi_idle_any(&pool->idle))
+            return false;
+        if (tpp_cas_acq_rel(&pool->searching, &nobody, 1)) /* [PK3] */
+            return true;
+        tpp_cpu_relax();
+    }
+    return false;
+}
+
 bool tpi_park_spare(struct tpi_pool *pool)
 {
     uint32_t birth = tpp_peek(&pool->birth);
-    uint32_t nobody = 0;
     tpi_park_notify(pool, birth);
-    if (tpi_idle_any(&pool->idle) || !tpp_cas_acq_rel(&pool->searching, &nobody, 1)) /* [PK3] */
-        return true; /* a searcher is a spare thread as well */
-    if (tpi_pool_grow(pool, birth, true))
+    if (!take_role(pool) || tpi_pool_grow(pool, birth, true))
         return true;
     tpp_store_release(&pool->searching, 0); /* [PK3] */
     tpi_park_notify(pool, birth);
