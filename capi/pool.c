@@ -13,6 +13,8 @@ static tp_status_t judge_config(const tp_pool_config_t *config)
     if (config->thread_minimum > TPI_THREADS_MAXIMUM ||
         config->thread_maximum > TPI_THREADS_MAXIMUM)
         return TP_ERR_ARGUMENT;
+    if (config->stack_reserve > TPI_STACK_MAXIMUM || config->stack_commit > TPI_STACK_MAXIMUM)
+        return TP_ERR_ARGUMENT;
     if (config->idle_timeout < 0 || config->stall_threshold < 0 ||
         config->io_backend > TP_IO_BACKEND_URING)
         return TP_ERR_ARGUMENT;
@@ -93,6 +95,8 @@ tp_status_t tp_pool_set_stack(tp_pool_t *handle, uint64_t reserve, uint64_t comm
 {
     struct tpi_pool *pool;
     tp_status_t status = find(handle, true, &pool);
+    if (status == TP_OK && (reserve > TPI_STACK_MAXIMUM || commit > TPI_STACK_MAXIMUM))
+        status = TP_ERR_ARGUMENT;
     if (status == TP_OK)
         tpi_pool_set_stack(pool, reserve, commit);
     return tpi_gate_result(__func__, handle, status);

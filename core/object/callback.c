@@ -94,6 +94,12 @@ static void end_blocking(struct tpi_instance *instance, struct tpi_pool *pool)
 
 static void finish(struct tpi_object *object, bool disassociated)
 {
+    if (tpi_task_kind(&object->task) == TPI_KIND_BRIEF) {
+        tpi_task_finish_alone(&object->task);
+        tpp_probe(TPP_PROBE_FINISH, &object->task, 0);
+        tpi_object_free(object);
+        return;
+    }
     struct tpi_target target = tpi_task_target(&object->task);
     struct tpi_pool *pool = target.home;
     struct tpi_applied applied =

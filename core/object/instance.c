@@ -46,13 +46,14 @@ tp_status_t tpi_instance_may_run_long(struct tpi_instance *instance)
 
 void tpi_instance_disassociate(struct tpi_instance *instance)
 {
-    if (instance->disassociated)
-        return;
+    bool already = instance->disassociated;
+    instance->disassociated = true;
+    if (already || tpi_task_kind(&instance->object->task) == TPI_KIND_BRIEF)
+        return; /* nobody can wait for a brief one */
     struct tpi_target target = tpi_task_target(&instance->object->task);
     struct tpi_pool *pool = target.home;
     struct tpi_applied applied =
         tpi_inject_disassociate(&pool->inject[target.priority], &instance->object->task);
-    instance->disassociated = true;
     tpi_object_effects(instance->object, &target, &applied);
 }
 

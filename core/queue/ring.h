@@ -28,9 +28,9 @@
 #include "tpp_tune.h"
 
 struct tpi_ring {
-  _Alignas(128) tpp_u32 head; /* atomic: [RG1] */
-  _Alignas(128) tpp_u32 tail; /* atomic: [RG2], written by the owner only */
-  _Alignas(128) tpp_u64 tickets[TPP_RING_CAPACITY];
+    _Alignas(128) tpp_u32 head; /* atomic: [RG1] */
+    _Alignas(128) tpp_u32 tail; /* atomic: [RG2], written by the owner only */
+    _Alignas(128) tpp_u64 tickets[TPP_RING_CAPACITY];
 };
 
 /* Owner only. False if the ring is full. */
@@ -40,8 +40,7 @@ bool tpi_ring_push(struct tpi_ring *ring, uint64_t ticket);
 bool tpi_ring_pop(struct tpi_ring *ring, uint64_t *ticket_out);
 
 /* Owner only: takes up to `count` of the oldest tickets; returns how many. */
-uint32_t tpi_ring_take(struct tpi_ring *ring, uint64_t *tickets,
-                       uint32_t count);
+uint32_t tpi_ring_take(struct tpi_ring *ring, uint64_t *tickets, uint32_t count);
 
 /* Any other worker: moves the older half of `victim` to `ring`, which the
  * caller owns and which is empty. Returns how many were moved. */

@@ -52,44 +52,41 @@ static bool lacks_thread(struct tpi_pool *pool)
 }
 
 /* Appoints a searcher: the lowest idle worker, else a new one. */
-static void appoint(struct tpi_pool *pool, uint32_t birth)
+static bool appoint(struct tpi_pool *pool, uint32_t birth)
 {
     for (;;) {
         uint32_t nobody = 0;
         /* [PK3] acquire and release: the role is handed from one searcher to the next. */
         if (!tpp_cas_acq_rel(&pool->searching, &nobody, 1))
-            return;
+            return false;
         uint32_t id = tpi_idle_take_lowest(&pool->idle);
         if (id != TPI_IDLE_NONE) {
             wake(pool, tpi_pool_worker(pool, id), PARK_SEARCH + tpp_cpu());
-            return;
+            return true;
         }
         if (may_grow(pool) && tpi_pool_grow(pool, birth, false))
-            return;
+            return true;
         /* [PK3] release, then the fence of [PK1]: whoever published, fell asleep, left or raised a
          * limit meanwhile, and trusted in the searcher that did not come to be, is seen now. Ends:
          * each turn, one of these has happened. */
         tpp_store_release(&pool->searching, 0);
         tpp_fence_seq_cst();
         if (!tpi_park_work_visible(pool) || (!tpi_idle_any(&pool->idle) && !lacks_thread(pool)))
-            return;
+            return false;
         birth = tpp_load_acquire(&pool->birth); /* [PL3] they may be of the slot's next life */
     }
 }
 
-void tpi_park_notify(struct tpi_pool *pool, uint32_t birth)
+bool tpi_park_notify(struct tpi_pool *pool, uint32_t birth)
 {
     tpp_fence_seq_cst(); /* [PK1] */
     /* relaxed: ordered by the fence. */
     if (tpp_load_relaxed(&pool->searching))
-        return;
-    if (tpi_idle_any(&pool->idle)) {
-        appoint(pool, birth);
-        return;
-    }
+        return false;
     struct tpi_demand limits = tpi_pool_limits(pool);
-    if (tpi_policy_grow(&limits))
-        appoint(pool, birth);
+    if (tpi_idle_any(&pool->idle) || tpi_policy_grow(&limits))
+        return appoint(pool, birth);
+    return false;
 }
 
 /* Takes the role of searcher. False if somebody keeps it for so long that he must be a worker awake,
@@ -110,8 +107,7 @@ static bool take_role(struct tpi_pool *pool)
 bool tpi_park_spare(struct tpi_pool *pool)
 {
     uint32_t birth = tpp_peek(&pool->birth);
-    tpi_park_notify(pool, birth);
-    if (!take_role(pool) || tpi_pool_grow(pool, birth, true))
+    if (tpi_park_notify(pool, birth) || !take_role(pool) || tpi_pool_grow(pool, birth, true))
         return true;
     tpp_store_release(&pool->searching, 0); /* [PK3] */
     tpi_park_notify(pool, birth);
@@ -225,8 +221,20 @@ static bool sleep_until(struct tpi_worker *worker, int64_t deadline)
     }
 }
 
+/* The same for at most the idle time, or for ever; the time awake is counted. */
+static bool sleep_idle(struct tpi_worker *worker, bool forever)
+{
+    int64_t now = tpp_now(TPP_CLOCK_MONOTONIC);
+    int64_t idle_timeout = worker->pool->idle_timeout;
+    bool endless = forever || idle_timeout > TPP_FOREVER - now;
+    tpi_count(&worker->busy_ns, (uint64_t)(now - worker->awake_since));
+    bool woken = sleep_until(worker, endless ? TPP_FOREVER : now + idle_timeout);
+    worker->awake_since = tpp_now(TPP_CLOCK_MONOTONIC);
+    return woken;
+}
+
 /* Falls asleep. True: woken. False: the idle time is over, and the bit is ours again. */
-static bool doze(struct tpi_worker *worker, int64_t deadline, bool forever)
+static bool doze(struct tpi_worker *worker, bool forever)
 {
     struct tpi_pool *pool = worker->pool;
     tpp_store_relaxed(&worker->park, PARK_ASLEEP); /* relaxed: released with the idle bit */
@@ -245,13 +253,12 @@ static bool doze(struct tpi_worker *worker, int64_t deadline, bool forever)
         become_searcher(worker);
         return true;
     }
-    bool woken = sleep_until(worker, deadline);
-    if (woken) {
-        uint32_t value = tpp_load_relaxed(&worker->park); /* relaxed: acquired in sleep_until */
-        worker->searching = value >= PARK_SEARCH;
-        worker->waker = worker->searching ? value - PARK_SEARCH + 1 : 0;
-    }
-    return woken;
+    if (!sleep_idle(worker, forever))
+        return false;
+    uint32_t value = tpp_load_relaxed(&worker->park); /* relaxed: acquired in sleep_until */
+    worker->searching = value >= PARK_SEARCH;
+    worker->waker = worker->searching ? value - PARK_SEARCH + 1 : 0;
+    return true;
 }
 
 /* A worker that may not leave sleeps without a deadline, so that an idle process is truly idle.
@@ -262,7 +269,7 @@ static void doze_forever(struct tpi_worker *worker)
     /* [PK4] before the idle bit, the fence and the last look in doze: either that look finds that
      * leaving became possible, or whoever made it so finds the bit. */
     tpp_add_acq_rel(&pool->forever, 1);
-    doze(worker, TPP_FOREVER, true);
+    doze(worker, true);
     tpp_sub_acq_rel(&pool->forever, 1); /* [PK4] */
 }
 
@@ -273,10 +280,7 @@ bool tpi_park_sleep(struct tpi_worker *worker)
         return true;
     if (must_leave(pool) && tpi_pool_thread_leaves(pool, worker, false))
         return false;
-    int64_t now = tpp_now(TPP_CLOCK_MONOTONIC);
-    int64_t idle_timeout = pool->idle_timeout;
-    int64_t deadline = idle_timeout > TPP_FOREVER - now ? TPP_FOREVER : now + idle_timeout;
-    if (doze(worker, deadline, false))
+    if (doze(worker, false))
         return true;
     if (tpi_pool_thread_leaves(pool, worker, true))
         return false;

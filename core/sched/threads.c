@@ -35,6 +35,7 @@ static void reset_worker(struct tpi_worker *worker, struct tpi_pool *pool, uint3
     worker->gone = 0;
     worker->waker = 0;
     worker->eager = false;
+    worker->overflow = false;
     worker->random = id;
     worker->alive = false;
     /* relaxed: released when the worker is put into the directory. */

@@ -39,26 +39,25 @@ static void spill(struct tpi_worker *worker, uint32_t count)
 
 void tpi_worker_push(struct tpi_worker *worker, struct tpi_task *task, uint32_t epoch)
 {
-    if (!tpi_ring_push(&worker->ring, tpi_ticket(task, epoch))) {
-        spill(worker, TPP_RING_CAPACITY / 2);
-        tpi_inject_push(shared(worker, TPI_PRIORITY_NORMAL), task, epoch);
+    /* Full once, the ring is left to run empty: what it cannot hold goes where it will be taken
+     * from next, in order, instead of moving to and fro. */
+    if (!worker->overflow && tpi_ring_push(&worker->ring, tpi_ticket(task, epoch))) {
+        tpp_probe(TPP_PROBE_PUBLISH, task, TPI_PRIORITY_NORMAL);
         return;
     }
-    tpp_probe(TPP_PROBE_PUBLISH, task, TPI_PRIORITY_NORMAL);
+    worker->overflow = true;
+    tpi_inject_push(shared(worker, TPI_PRIORITY_NORMAL), task, epoch);
 }
 
-/* A claim of one post succeeded. */
+/* A claim of one post succeeded. If more of the task waits in a shared queue, it was to be seen
+ * there all the time: whoever is asleep has somebody on the way to wake him. */
 static struct tpi_task *claimed(struct tpi_worker *worker, struct tpi_task *task,
                                 const struct tpi_applied *claim, uint32_t priority)
 {
-    struct tpi_pool *pool = worker->pool;
     tpp_probe(TPP_PROBE_CLAIM, task, tpi_state_running(claim->after));
     worker->cancels = claim->cancels;
     tpi_count(&worker->claimed[priority], 1);
     tpi_park_found(worker);
-    if (claim->after &
-        TPI_STATE_QUEUED) /* more of it waits in the queue: somebody else may run that */
-        tpi_park_notify(pool, tpp_peek(&pool->birth));
     return task;
 }
 
@@ -84,8 +83,11 @@ static bool claim_ticket(struct tpi_worker *worker, uint64_t ticket, struct tpi_
     *claim_out = applied;
     if (applied.effects & TPI_EFFECT_UNQUEUED)
         applied = tpi_task_apply(task, TPI_EVENT_RETRY, 0);
-    if (applied.effects & (TPI_EFFECT_REQUEUE | TPI_EFFECT_ENQUEUE))
+    if (applied.effects & (TPI_EFFECT_REQUEUE | TPI_EFFECT_ENQUEUE)) {
+        /* It was out of sight for a moment: as new. */
         tpi_worker_push(worker, task, tpi_state_epoch(applied.after));
+        tpi_park_notify(worker->pool, tpp_peek(&worker->pool->birth));
+    }
     return is_claimed;
 }
 
@@ -98,6 +100,7 @@ static struct tpi_task *take_ring(struct tpi_worker *worker)
     while (tpi_ring_pop(&worker->ring, &ticket))
         if (claim_ticket(worker, ticket, &claim))
             return claimed(worker, tpi_ticket_task(ticket), &claim, TPI_PRIORITY_NORMAL);
+    worker->overflow = false;
     return NULL;
 }
 
@@ -215,7 +218,7 @@ void tpi_worker_hand_over(struct tpi_worker *worker)
 static void work(struct tpi_worker *worker)
 {
     struct tpi_pool *pool = worker->pool;
-    int64_t since = tpp_now(TPP_CLOCK_MONOTONIC);
+    worker->awake_since = tpp_now(TPP_CLOCK_MONOTONIC);
     for (;;) {
         if (surplus(pool) && tpi_pool_thread_leaves(pool, worker, false))
             return;
@@ -225,11 +228,8 @@ static void work(struct tpi_worker *worker)
             continue;
         }
         tpi_worker_flush_gone(worker);
-        int64_t now = tpp_now(TPP_CLOCK_MONOTONIC);
-        tpi_count(&worker->busy_ns, (uint64_t)(now - since));
         if (!tpi_park_sleep(worker))
             return;
-        since = tpp_now(TPP_CLOCK_MONOTONIC);
     }
 }
 

@@ -24,6 +24,8 @@ struct tpi_worker {
     uint32_t waker;  /* one more than the processor of whoever woke us; 0: unknown */
     uint32_t claims; /* since the shared queue was looked at first */
     uint32_t random;
+    bool overflow; /* the ring was full: pushes go to the shared queue until it is empty */
+    int64_t awake_since;
     uint64_t cancels; /* of the task claimed last, see tpi_applied */
     uint32_t gone;    /* objects freed here that the pool does not know of yet */
 
@@ -41,7 +43,7 @@ struct tpi_worker {
 /* The body of a worker's thread; `argument` is the worker. */
 void tpi_worker_main(void *argument);
 
-/* Owner only: puts a ticket into its own ring, or half the ring into the shared queue if full. */
+/* Owner only: queues a task in its own ring, or in the shared queue once that is full. */
 void tpi_worker_push(struct tpi_worker *worker, struct tpi_task *task, uint32_t epoch);
 
 /* Owner only: objects freed by a worker leave its pool in batches, at the latest before it sleeps,
