@@ -8,13 +8,11 @@
 
 tp_status_t tp_env_create(tp_env_t **env_out)
 {
-    struct tpi_env *env;
+    void *handle = NULL;
     if (!env_out)
         return tpi_gate_result(__func__, NULL, TP_ERR_ARGUMENT);
-    *env_out = NULL;
-    tp_status_t status = tpi_env_create(&env);
-    if (status == TP_OK)
-        *env_out = tpi_handle_make(TPI_KIND_ENV, &env->slot);
+    tp_status_t status = tpi_env_create(&handle);
+    *env_out = handle;
     return status;
 }
 

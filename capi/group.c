@@ -6,13 +6,11 @@
 
 tp_status_t tp_cleanup_group_create(tp_cleanup_group_t **group_out)
 {
-    struct tpi_group *group;
+    void *handle = NULL;
     if (!group_out)
         return tpi_gate_result(__func__, NULL, TP_ERR_ARGUMENT);
-    *group_out = NULL;
-    tp_status_t status = tpi_group_create(&group);
-    if (status == TP_OK)
-        *group_out = tpi_handle_make(TPI_KIND_GROUP, &group->slot);
+    tp_status_t status = tpi_group_create(&handle);
+    *group_out = handle;
     return status;
 }
 

@@ -27,6 +27,7 @@ static tp_status_t create(const tp_pool_config_t *given, tp_pool_t **pool_out)
 {
     tp_pool_config_t config = TP_POOL_CONFIG_INIT;
     struct tpi_pool *pool;
+    void *handle;
     tp_status_t status = TP_OK;
     if (!pool_out)
         return TP_ERR_ARGUMENT;
@@ -36,9 +37,9 @@ static tp_status_t create(const tp_pool_config_t *given, tp_pool_t **pool_out)
     if (status == TP_OK)
         status = judge_config(&config);
     if (status == TP_OK)
-        status = tpi_pool_create(&config, false, tpi_callback_run, &pool);
+        status = tpi_pool_create(&config, false, tpi_callback_run, &pool, &handle);
     if (status == TP_OK)
-        *pool_out = tpi_handle_make(TPI_KIND_POOL, &pool->slot);
+        *pool_out = handle;
     return status;
 }
 

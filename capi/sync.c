@@ -8,16 +8,6 @@
 /* What a tp_waitable_t is of; its value is the handle. */
 enum { SOURCE_INVALID, SOURCE_NEVER, SOURCE_OBJECT };
 
-static tp_status_t create(enum tpi_kind kind, uint32_t count, uint32_t maximum, bool manual_reset,
-                          void **handle_out)
-{
-    struct tpi_waitable *waitable;
-    tp_status_t status = tpi_waitable_create(kind, count, maximum, manual_reset, &waitable);
-    if (status == TP_OK)
-        *handle_out = tpi_handle_make(kind, &waitable->slot);
-    return status;
-}
-
 static tp_status_t close_object(const char *function, enum tpi_kind kind, const void *handle)
 {
     uint32_t generation;
@@ -43,7 +33,7 @@ tp_status_t tp_event_create(bool manual_reset, bool signaled, tp_event_t **event
     void *handle = NULL;
     tp_status_t status = TP_ERR_ARGUMENT;
     if (event_out) {
-        status = create(TPI_KIND_EVENT, signaled, 1, manual_reset, &handle);
+        status = tpi_waitable_create(TPI_KIND_EVENT, signaled, 1, manual_reset, &handle);
         *event_out = handle;
     }
     return tpi_gate_result(__func__, NULL, status);
@@ -78,7 +68,7 @@ tp_status_t tp_semaphore_create(uint32_t initial, uint32_t maximum, tp_semaphore
     tp_status_t status = TP_ERR_ARGUMENT;
     if (semaphore_out) {
         if (maximum > 0 && initial <= maximum)
-            status = create(TPI_KIND_SEMAPHORE, initial, maximum, false, &handle);
+            status = tpi_waitable_create(TPI_KIND_SEMAPHORE, initial, maximum, false, &handle);
         *semaphore_out = handle;
     }
     return tpi_gate_result(__func__, NULL, status);
@@ -112,7 +102,7 @@ tp_status_t tp_mutex_create(bool owned, tp_mutex_t **mutex_out)
     if (mutex_out) {
         if (owned)
             tpi_thread_watch(); /* its end abandons the mutex */
-        status = create(TPI_KIND_MUTEX, !owned, 1, false, &handle);
+        status = tpi_waitable_create(TPI_KIND_MUTEX, !owned, 1, false, &handle);
         *mutex_out = handle;
     }
     return tpi_gate_result(__func__, NULL, status);

@@ -7,7 +7,6 @@
 tp_status_t tp_try_submit(tp_simple_fn callback, void *context, const tp_env_t *env)
 {
     struct tpi_profile room;
-    struct tpi_object *object;
     if (!callback)
         return tpi_gate_result(__func__, env, TP_ERR_ARGUMENT);
     const struct tpi_profile *profile = tpi_env_read(env, tpi_thread_ensure(), &room);
@@ -17,7 +16,7 @@ tp_status_t tp_try_submit(tp_simple_fn callback, void *context, const tp_env_t *
                             .function = (void (*)(void))callback,
                             .context = context,
                             .profile = profile};
-    tp_status_t status = tpi_object_create(&spec, &object);
+    tp_status_t status = tpi_object_create(&spec, NULL);
     return tpi_gate_result(__func__, env, status);
 }
 
@@ -25,7 +24,7 @@ static tp_status_t create(tp_work_fn callback, void *context, const tp_env_t *en
                           tp_work_t **work_out)
 {
     struct tpi_profile room;
-    struct tpi_object *object;
+    void *handle;
     if (!work_out)
         return TP_ERR_ARGUMENT;
     *work_out = NULL;
@@ -38,9 +37,9 @@ static tp_status_t create(tp_work_fn callback, void *context, const tp_env_t *en
                             .function = (void (*)(void))callback,
                             .context = context,
                             .profile = profile};
-    tp_status_t status = tpi_object_create(&spec, &object);
+    tp_status_t status = tpi_object_create(&spec, &handle);
     if (status == TP_OK)
-        *work_out = tpi_handle_make(TPI_KIND_WORK, &object->task.slot);
+        *work_out = handle;
     return status;
 }
 

@@ -1,49 +1,53 @@
-/* state.h - the life of a callback object as one 64-bit word and a pure
- * transition function.
+/* state.h - the life of a callback object as one 64-bit word and a pure transition function.
  *
  *   63      52 51   44 43      32 31                    0
  *   [ epoch   | flags | running  | pending               ]
  *
  *   pending   posts that no worker has taken yet
- *   running   callbacks being run that still count for a wait (disassociated
- * ones do not) epoch     bumped whenever a ticket or a compare-and-swap of
- * somebody else must go stale
+ *   running   callbacks being run that still count for a wait (disassociated ones do not)
+ *   epoch     bumped whenever a ticket or a compare-and-swap of somebody else must go stale
  *
- *   flag      meaning                                          set by cleared
- * by QUEUED    the object holds its one queue slot              SUBMIT FINISH
- * CLAIM HELP CANCEL WAITED    somebody sleeps until the object is quiet WAIT
- * settle CLOSED    the handle is gone; posts already made still run CLOSE
- * create DETACHED  at least one disassociated callback is running DISASSOCIATE
- * REJOIN, the last
+ *   flag      meaning                                          set by            cleared by
+ *   QUEUED    the object holds its one queue slot              SUBMIT FINISH     CLAIM HELP CANCEL
+ *   WAITED    somebody sleeps until the object is quiet        WAIT              settle
+ *   CLOSED    the handle is gone; posts already made still run CLOSE             create
+ *   DETACHED  at least one disassociated callback is running   DISASSOCIATE      REJOIN, the last
  *
- *   event         guard                     next word effects SUBMIT n CLOSED
- * unchanged                              REFUSED pending + n > 2^32-1 unchanged
- * REFUSED LIMIT QUEUED or no room         pending+n otherwise pending+n, QUEUED
- * ENQUEUE CLAIM epoch   not QUEUED, other epoch   unchanged REFUSED no room
- * QUEUED off                             REFUSED UNQUEUED more pending and room
- * pending-1, running+1                   REQUEUE otherwise pending-1,
- * running+1, QUEUED off HELP          pending 0 or no room      unchanged
- * REFUSED last pending, QUEUED      pending-1, running+1, QUEUED off, epoch+1
- * UNLINK otherwise                 pending-1, running+1 FINISH        -
- * running-1, then SETTLE DISASSOCIATE  -                         running-1,
- * DETACHED, then SETTLE REJOIN n      n detached remain         DETACHED off if
- * n = 0, epoch+1 unless QUEUED, then SETTLE RETRY         pending 0 unchanged
- * REFUSED otherwise                 SETTLE (after a claim that found no room:
- * the room may have come back between its look and its swap) CANCEL pending 0
- * unchanged                              REFUSED otherwise pending 0, QUEUED
- * off, epoch+1, then SETTLE WAIT          quiet                     unchanged
- * QUIET otherwise                 WAITED CLOSE         CLOSED unchanged REFUSED
+ *   event         guard                     next word                              effects
+ *   SUBMIT n      CLOSED                    unchanged                              REFUSED
+ *                 pending + n > 2^32-1      unchanged                              REFUSED LIMIT
+ *                 QUEUED or no room         pending+n
+ *                 otherwise                 pending+n, QUEUED                      ENQUEUE
+ *   CLAIM epoch   not QUEUED, other epoch   unchanged                              REFUSED
+ *                 no room                   QUEUED off                             REFUSED UNQUEUED
+ *                 more pending and room     pending-1, running+1                   REQUEUE
+ *                 otherwise                 pending-1, running+1, QUEUED off
+ *   HELP          pending 0 or no room      unchanged                              REFUSED
+ *                 last pending, QUEUED      pending-1, running+1, QUEUED off, epoch+1    UNLINK
+ *                 otherwise                 pending-1, running+1
+ *   FINISH        -                         running-1, then SETTLE
+ *   DISASSOCIATE  -                         running-1, DETACHED, then SETTLE
+ *   REJOIN n      n detached remain         DETACHED off if n = 0, epoch+1 unless QUEUED,
+ *                                           then SETTLE
+ *   RETRY         pending 0                 unchanged                              REFUSED
+ *                 otherwise                 SETTLE (after a claim that found no room: the room
+ *                                           may have come back between its look and its swap)
+ *   CANCEL        pending 0                 unchanged                              REFUSED
+ *                 otherwise                 pending 0, QUEUED off, epoch+1, then SETTLE
+ *   WAIT          quiet                     unchanged                              QUIET
+ *                 otherwise                 WAITED
+ *   CLOSE         CLOSED                    unchanged                              REFUSED
  *                 otherwise                 CLOSED, then SETTLE
- *   RELEASE       CLOSED                    WAITED unless idle REFUSED idle
- * CLOSED, epoch+1                        FREE otherwise                 WAITED
+ *   RELEASE       CLOSED                    WAITED unless idle                     REFUSED
+ *                 idle                      CLOSED, epoch+1                        FREE
+ *                 otherwise                 WAITED
  *
  *   quiet   pending = running = 0                 what tp_work_wait waits for
- *   idle    quiet and not DETACHED                what a cleanup group waits
- * for room    running < the argument `room` (the concurrency limit less the
- * detached callbacks) SETTLE  pending, room, not QUEUED   QUEUED on ENQUEUE
+ *   idle    quiet and not DETACHED                what a cleanup group waits for
+ *   room    running < the argument `room` (the concurrency limit less the detached callbacks)
+ *   SETTLE  pending, room, not QUEUED   QUEUED on             ENQUEUE
  *           quiet and WAITED            WAITED off            WAKE
- *           idle and CLOSED             epoch+1               FREE, exactly
- * once in a life
+ *           idle and CLOSED             epoch+1               FREE, exactly once in a life
  *
  * pending = 0 implies not QUEUED, in every word reachable from an idle one. */
 #ifndef TPI_BASE_STATE_H
@@ -55,8 +59,7 @@
 #define TPI_STATE_PENDING_MAX UINT32_MAX
 #define TPI_STATE_RUNNING_SHIFT 32
 #define TPI_STATE_RUNNING_MAX 4095u
-#define TPI_STATE_ROOM_MAX                                                     \
-  4094u /* the counter can never overflow: more posts stay pending */
+#define TPI_STATE_ROOM_MAX 4094u /* the counter can never overflow: more posts stay pending */
 #define TPI_STATE_QUEUED (UINT64_C(1) << 44)
 #define TPI_STATE_WAITED (UINT64_C(1) << 45)
 #define TPI_STATE_CLOSED (UINT64_C(1) << 46)
@@ -65,188 +68,186 @@
 #define TPI_STATE_EPOCH_MASK 0xfffu
 
 enum tpi_event {
-  TPI_EVENT_SUBMIT, /* count: posts */
-  TPI_EVENT_CLAIM,  /* count: the epoch on the ticket */
-  TPI_EVENT_HELP,
-  TPI_EVENT_FINISH,
-  TPI_EVENT_DISASSOCIATE,
-  TPI_EVENT_REJOIN, /* count: detached callbacks that remain */
-  TPI_EVENT_RETRY,
-  TPI_EVENT_CANCEL,
-  TPI_EVENT_WAIT,
-  TPI_EVENT_CLOSE,
-  TPI_EVENT_RELEASE,
+    TPI_EVENT_SUBMIT, /* count: posts */
+    TPI_EVENT_CLAIM,  /* count: the epoch on the ticket */
+    TPI_EVENT_HELP,
+    TPI_EVENT_FINISH,
+    TPI_EVENT_DISASSOCIATE,
+    TPI_EVENT_REJOIN, /* count: detached callbacks that remain */
+    TPI_EVENT_RETRY,
+    TPI_EVENT_CANCEL,
+    TPI_EVENT_WAIT,
+    TPI_EVENT_CLOSE,
+    TPI_EVENT_RELEASE,
 };
 
 enum tpi_effect {
-  TPI_EFFECT_REFUSED = 1, /* nothing happened */
-  TPI_EFFECT_LIMIT = 2,   /* ... because the post counter is full */
-  TPI_EFFECT_ENQUEUE = 4, /* put the task into a queue */
-  TPI_EFFECT_REQUEUE = 8, /* put it back at the tail: it still holds its slot */
-  TPI_EFFECT_UNQUEUED =
-      16, /* it lost its slot; the next finish queues it again */
-  TPI_EFFECT_UNLINK = 32, /* take it out of the queue it may stand in */
-  TPI_EFFECT_WAKE = 64,   /* wake everybody who waits for it */
-  TPI_EFFECT_FREE = 128,  /* the caller is the last one out and frees it */
-  TPI_EFFECT_QUIET = 256, /* there is nothing to wait for */
+    TPI_EFFECT_REFUSED = 1,   /* nothing happened */
+    TPI_EFFECT_LIMIT = 2,     /* ... because the post counter is full */
+    TPI_EFFECT_ENQUEUE = 4,   /* put the task into a queue */
+    TPI_EFFECT_REQUEUE = 8,   /* put it back at the tail: it still holds its slot */
+    TPI_EFFECT_UNQUEUED = 16, /* it lost its slot; the next finish queues it again */
+    TPI_EFFECT_UNLINK = 32,   /* take it out of the queue it may stand in */
+    TPI_EFFECT_WAKE = 64,     /* wake everybody who waits for it */
+    TPI_EFFECT_FREE = 128,    /* the caller is the last one out and frees it */
+    TPI_EFFECT_QUIET = 256,   /* there is nothing to wait for */
 };
 
 struct tpi_step {
-  uint64_t next;
-  uint32_t effects;
+    uint64_t next;
+    uint32_t effects;
 };
 
-static inline uint32_t tpi_state_pending(uint64_t word) {
-  return (uint32_t)word;
+static inline uint32_t tpi_state_pending(uint64_t word)
+{
+    return (uint32_t)word;
 }
 
-static inline uint32_t tpi_state_running(uint64_t word) {
-  return (uint32_t)(word >> TPI_STATE_RUNNING_SHIFT) & TPI_STATE_RUNNING_MAX;
+static inline uint32_t tpi_state_running(uint64_t word)
+{
+    return (uint32_t)(word >> TPI_STATE_RUNNING_SHIFT) & TPI_STATE_RUNNING_MAX;
 }
 
-static inline uint32_t tpi_state_epoch(uint64_t word) {
-  return (uint32_t)(word >> TPI_STATE_EPOCH_SHIFT);
+static inline uint32_t tpi_state_epoch(uint64_t word)
+{
+    return (uint32_t)(word >> TPI_STATE_EPOCH_SHIFT);
 }
 
-static inline bool tpi_state_quiet(uint64_t word) {
-  return tpi_state_pending(word) == 0 && tpi_state_running(word) == 0;
+static inline bool tpi_state_quiet(uint64_t word)
+{
+    return tpi_state_pending(word) == 0 && tpi_state_running(word) == 0;
 }
 
-static inline bool tpi_state_idle(uint64_t word) {
-  return tpi_state_quiet(word) && !(word & TPI_STATE_DETACHED);
+static inline bool tpi_state_idle(uint64_t word)
+{
+    return tpi_state_quiet(word) && !(word & TPI_STATE_DETACHED);
 }
 
 #define TPI_STATE_RUNNING_ONE (UINT64_C(1) << TPI_STATE_RUNNING_SHIFT)
 #define TPI_STATE_EPOCH_ONE (UINT64_C(1) << TPI_STATE_EPOCH_SHIFT)
 
-static inline struct tpi_step tpi_state_refuse_(uint64_t word,
-                                                uint32_t effects) {
-  return (struct tpi_step){word, TPI_EFFECT_REFUSED | effects};
+static inline struct tpi_step tpi_state_refuse_(uint64_t word, uint32_t effects)
+{
+    return (struct tpi_step){word, TPI_EFFECT_REFUSED | effects};
 }
 
-/* The end of every event that may have made the object quiet, idle or runnable
- * again. */
-static inline struct tpi_step tpi_state_settle_(uint64_t word, uint32_t room) {
-  struct tpi_step step = {word, 0};
-  if (tpi_state_pending(word) > 0) {
-    if (!(word & TPI_STATE_QUEUED) && tpi_state_running(word) < room) {
-      step.next |= TPI_STATE_QUEUED;
-      step.effects |= TPI_EFFECT_ENQUEUE;
+/* The end of every event that may have made the object quiet, idle or runnable again. */
+static inline struct tpi_step tpi_state_settle_(uint64_t word, uint32_t room)
+{
+    struct tpi_step step = {word, 0};
+    if (tpi_state_pending(word) > 0) {
+        if (!(word & TPI_STATE_QUEUED) && tpi_state_running(word) < room) {
+            step.next |= TPI_STATE_QUEUED;
+            step.effects |= TPI_EFFECT_ENQUEUE;
+        }
+        return step;
+    }
+    if (!tpi_state_quiet(word))
+        return step;
+    if (word & TPI_STATE_WAITED) {
+        step.next &= ~TPI_STATE_WAITED;
+        step.effects |= TPI_EFFECT_WAKE;
+    }
+    if ((word & TPI_STATE_CLOSED) && tpi_state_idle(word)) {
+        step.next += TPI_STATE_EPOCH_ONE;
+        step.effects |= TPI_EFFECT_FREE;
     }
     return step;
-  }
-  if (!tpi_state_quiet(word))
-    return step;
-  if (word & TPI_STATE_WAITED) {
-    step.next &= ~TPI_STATE_WAITED;
-    step.effects |= TPI_EFFECT_WAKE;
-  }
-  if ((word & TPI_STATE_CLOSED) && tpi_state_idle(word)) {
-    step.next += TPI_STATE_EPOCH_ONE;
-    step.effects |= TPI_EFFECT_FREE;
-  }
-  return step;
 }
 
-static inline struct tpi_step tpi_state_submit_(uint64_t word, uint32_t posts,
-                                                uint32_t room) {
-  if (word & TPI_STATE_CLOSED)
-    return tpi_state_refuse_(word, 0);
-  if (posts > TPI_STATE_PENDING_MAX - tpi_state_pending(word))
-    return tpi_state_refuse_(word, TPI_EFFECT_LIMIT);
-  word += posts;
-  if (posts == 0 || (word & TPI_STATE_QUEUED) ||
-      tpi_state_running(word) >= room)
-    return (struct tpi_step){word, 0};
-  return (struct tpi_step){word | TPI_STATE_QUEUED, TPI_EFFECT_ENQUEUE};
-}
-
-static inline struct tpi_step tpi_state_claim_(uint64_t word, uint32_t epoch,
-                                               uint32_t room) {
-  if (!(word & TPI_STATE_QUEUED) || tpi_state_epoch(word) != epoch)
-    return tpi_state_refuse_(word, 0);
-  if (tpi_state_running(word) >= room)
-    return tpi_state_refuse_(word & ~TPI_STATE_QUEUED, TPI_EFFECT_UNQUEUED);
-  word += TPI_STATE_RUNNING_ONE - 1;
-  if (tpi_state_pending(word) > 0 && tpi_state_running(word) < room)
-    return (struct tpi_step){word, TPI_EFFECT_REQUEUE};
-  return (struct tpi_step){word & ~TPI_STATE_QUEUED, 0};
-}
-
-static inline struct tpi_step tpi_state_help_(uint64_t word, uint32_t room) {
-  if (tpi_state_pending(word) == 0 || tpi_state_running(word) >= room)
-    return tpi_state_refuse_(word, 0);
-  word += TPI_STATE_RUNNING_ONE - 1;
-  if (tpi_state_pending(word) > 0 || !(word & TPI_STATE_QUEUED))
-    return (struct tpi_step){word, 0};
-  return (struct tpi_step){(word & ~TPI_STATE_QUEUED) + TPI_STATE_EPOCH_ONE,
-                           TPI_EFFECT_UNLINK};
-}
-
-static inline struct tpi_step
-tpi_state_rejoin_(uint64_t word, uint32_t remaining, uint32_t room) {
-  if (remaining == 0)
-    word &= ~TPI_STATE_DETACHED;
-  /* A submit that read the old number of detached callbacks must not succeed
-   * with it: it would leave its post without a queue slot. While QUEUED is set
-   * the number does not matter. */
-  if (!(word & TPI_STATE_QUEUED))
-    word += TPI_STATE_EPOCH_ONE;
-  return tpi_state_settle_(word, room);
-}
-
-static inline struct tpi_step tpi_state_release_(uint64_t word) {
-  if (word & TPI_STATE_CLOSED)
-    return tpi_state_refuse_(
-        tpi_state_idle(word) ? word : word | TPI_STATE_WAITED, 0);
-  if (!tpi_state_idle(word))
-    return (struct tpi_step){word | TPI_STATE_WAITED, 0};
-  return (struct tpi_step){(word | TPI_STATE_CLOSED) + TPI_STATE_EPOCH_ONE,
-                           TPI_EFFECT_FREE};
-}
-
-/* What `event` makes of `word`. Pure: the table above is its specification.
- * Inline, because callers name the event: only its own branch is left of the
- * switch. */
-static inline struct tpi_step tpi_state_step(uint64_t word,
-                                             enum tpi_event event,
-                                             uint32_t count, uint32_t room) {
-  switch (event) {
-  case TPI_EVENT_SUBMIT:
-    return tpi_state_submit_(word, count, room);
-  case TPI_EVENT_CLAIM:
-    return tpi_state_claim_(word, count, room);
-  case TPI_EVENT_HELP:
-    return tpi_state_help_(word, room);
-  case TPI_EVENT_FINISH:
-    return tpi_state_settle_(word - TPI_STATE_RUNNING_ONE, room);
-  case TPI_EVENT_DISASSOCIATE:
-    return tpi_state_settle_(
-        (word - TPI_STATE_RUNNING_ONE) | TPI_STATE_DETACHED, room);
-  case TPI_EVENT_REJOIN:
-    return tpi_state_rejoin_(word, count, room);
-  case TPI_EVENT_RETRY:
-    if (tpi_state_pending(word) == 0)
-      return tpi_state_refuse_(word, 0);
-    return tpi_state_settle_(word, room);
-  case TPI_EVENT_CANCEL:
-    if (tpi_state_pending(word) == 0)
-      return tpi_state_refuse_(word, 0);
-    word = (word & ~(TPI_STATE_QUEUED | (uint64_t)TPI_STATE_PENDING_MAX)) +
-           TPI_STATE_EPOCH_ONE;
-    return tpi_state_settle_(word, room);
-  case TPI_EVENT_WAIT:
-    if (tpi_state_quiet(word))
-      return (struct tpi_step){word, TPI_EFFECT_QUIET};
-    return (struct tpi_step){word | TPI_STATE_WAITED, 0};
-  case TPI_EVENT_CLOSE:
+static inline struct tpi_step tpi_state_submit_(uint64_t word, uint32_t posts, uint32_t room)
+{
     if (word & TPI_STATE_CLOSED)
-      return tpi_state_refuse_(word, 0);
-    return tpi_state_settle_(word | TPI_STATE_CLOSED, room);
-  case TPI_EVENT_RELEASE:
-    return tpi_state_release_(word);
-  }
-  return tpi_state_refuse_(word, 0);
+        return tpi_state_refuse_(word, 0);
+    if (posts > TPI_STATE_PENDING_MAX - tpi_state_pending(word))
+        return tpi_state_refuse_(word, TPI_EFFECT_LIMIT);
+    word += posts;
+    if (posts == 0 || (word & TPI_STATE_QUEUED) || tpi_state_running(word) >= room)
+        return (struct tpi_step){word, 0};
+    return (struct tpi_step){word | TPI_STATE_QUEUED, TPI_EFFECT_ENQUEUE};
+}
+
+static inline struct tpi_step tpi_state_claim_(uint64_t word, uint32_t epoch, uint32_t room)
+{
+    if (!(word & TPI_STATE_QUEUED) || tpi_state_epoch(word) != epoch)
+        return tpi_state_refuse_(word, 0);
+    if (tpi_state_running(word) >= room)
+        return tpi_state_refuse_(word & ~TPI_STATE_QUEUED, TPI_EFFECT_UNQUEUED);
+    word += TPI_STATE_RUNNING_ONE - 1;
+    if (tpi_state_pending(word) > 0 && tpi_state_running(word) < room)
+        return (struct tpi_step){word, TPI_EFFECT_REQUEUE};
+    return (struct tpi_step){word & ~TPI_STATE_QUEUED, 0};
+}
+
+static inline struct tpi_step tpi_state_help_(uint64_t word, uint32_t room)
+{
+    if (tpi_state_pending(word) == 0 || tpi_state_running(word) >= room)
+        return tpi_state_refuse_(word, 0);
+    word += TPI_STATE_RUNNING_ONE - 1;
+    if (tpi_state_pending(word) > 0 || !(word & TPI_STATE_QUEUED))
+        return (struct tpi_step){word, 0};
+    return (struct tpi_step){(word & ~TPI_STATE_QUEUED) + TPI_STATE_EPOCH_ONE, TPI_EFFECT_UNLINK};
+}
+
+static inline struct tpi_step tpi_state_rejoin_(uint64_t word, uint32_t remaining, uint32_t room)
+{
+    if (remaining == 0)
+        word &= ~TPI_STATE_DETACHED;
+    /* A submit that read the old number of detached callbacks must not succeed with it: it would
+     * leave its post without a queue slot. While QUEUED is set the number does not matter. */
+    if (!(word & TPI_STATE_QUEUED))
+        word += TPI_STATE_EPOCH_ONE;
+    return tpi_state_settle_(word, room);
+}
+
+static inline struct tpi_step tpi_state_release_(uint64_t word)
+{
+    if (word & TPI_STATE_CLOSED)
+        return tpi_state_refuse_(tpi_state_idle(word) ? word : word | TPI_STATE_WAITED, 0);
+    if (!tpi_state_idle(word))
+        return (struct tpi_step){word | TPI_STATE_WAITED, 0};
+    return (struct tpi_step){(word | TPI_STATE_CLOSED) + TPI_STATE_EPOCH_ONE, TPI_EFFECT_FREE};
+}
+
+/* What `event` makes of `word`. Pure: the table above is its specification. Inline, because callers
+ * name the event: only its own branch is left of the switch. */
+static inline struct tpi_step tpi_state_step(uint64_t word, enum tpi_event event, uint32_t count,
+                                             uint32_t room)
+{
+    switch (event) {
+    case TPI_EVENT_SUBMIT:
+        return tpi_state_submit_(word, count, room);
+    case TPI_EVENT_CLAIM:
+        return tpi_state_claim_(word, count, room);
+    case TPI_EVENT_HELP:
+        return tpi_state_help_(word, room);
+    case TPI_EVENT_FINISH:
+        return tpi_state_settle_(word - TPI_STATE_RUNNING_ONE, room);
+    case TPI_EVENT_DISASSOCIATE:
+        return tpi_state_settle_((word - TPI_STATE_RUNNING_ONE) | TPI_STATE_DETACHED, room);
+    case TPI_EVENT_REJOIN:
+        return tpi_state_rejoin_(word, count, room);
+    case TPI_EVENT_RETRY:
+        if (tpi_state_pending(word) == 0)
+            return tpi_state_refuse_(word, 0);
+        return tpi_state_settle_(word, room);
+    case TPI_EVENT_CANCEL:
+        if (tpi_state_pending(word) == 0)
+            return tpi_state_refuse_(word, 0);
+        word = (word & ~(TPI_STATE_QUEUED | (uint64_t)TPI_STATE_PENDING_MAX)) + TPI_STATE_EPOCH_ONE;
+        return tpi_state_settle_(word, room);
+    case TPI_EVENT_WAIT:
+        if (tpi_state_quiet(word))
+            return (struct tpi_step){word, TPI_EFFECT_QUIET};
+        return (struct tpi_step){word | TPI_STATE_WAITED, 0};
+    case TPI_EVENT_CLOSE:
+        if (word & TPI_STATE_CLOSED)
+            return tpi_state_refuse_(word, 0);
+        return tpi_state_settle_(word | TPI_STATE_CLOSED, room);
+    case TPI_EVENT_RELEASE:
+        return tpi_state_release_(word);
+    }
+    return tpi_state_refuse_(word, 0);
 }
 
 #endif

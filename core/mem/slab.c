@@ -197,27 +197,44 @@ static struct tpi_slot *take_single(enum tpi_kind kind, size_t size)
     return slot;
 }
 
-struct tpi_slot *tpi_slab_new(enum tpi_kind kind, size_t size, struct tpi_magazine *magazine)
+struct tpi_slot *tpi_slab_reserve(enum tpi_kind kind, size_t size, struct tpi_magazine *magazine)
 {
     struct tpi_slot *slot = magazine ? take_from(magazine, kind, size) : take_single(kind, size);
+    if (slot)
+        slot->link.next = slot->link.prev = NULL;
+    return slot;
+}
+
+bool tpi_slab_publish(struct tpi_slot *slot, uint32_t generation)
+{
+    uint32_t seen = generation - 1;
+    tpi_assert(tpi_slot_live(generation));
+    /* [SL2] release: whoever sees the new generation sees what was made of the slot. */
+    return tpp_cas_acq_rel(&slot->generation, &seen, generation);
+}
+
+struct tpi_slot *tpi_slab_new(enum tpi_kind kind, size_t size, struct tpi_magazine *magazine)
+{
+    struct tpi_slot *slot = tpi_slab_reserve(kind, size, magazine);
     if (!slot)
         return NULL;
-    slot->link.next = slot->link.prev = NULL;
-    /* [SL2] release: whoever sees the new generation sees the end of the slot's last life. */
+    /* peek: nobody else knows it. */
     uint32_t generation = tpp_peek(&slot->generation);
     tpi_assert(!tpi_slot_live(generation));
-    tpp_store_release(&slot->generation, generation + 1);
+    tpp_store_release(&slot->generation, generation + 1); /* [SL2] */
     return slot;
 }
 
 void tpi_slab_free(enum tpi_kind kind, struct tpi_slot *slot, struct tpi_magazine *magazine)
 {
     tpp_probe(TPP_PROBE_FREE, slot, kind);
-    uint32_t generation = tpp_peek(&slot->generation);
-    tpi_assert(tpi_slot_live(generation));
     /* [SL2] release: a latecomer that still finds the old generation has not missed a write of the
-     * next life. */
-    tpp_store_release(&slot->generation, generation + 1);
+     * next life. A slot that was only reserved moves on too: whoever wants to publish it is late. */
+    uint32_t generation = tpp_load_relaxed(&slot->generation); /* relaxed: written below */
+    if (tpi_slot_live(generation))
+        tpp_store_release(&slot->generation, generation + 1);
+    else if (!tpp_cas_acq_rel(&slot->generation, &generation, generation + 2))
+        tpp_store_release(&slot->generation, generation + 1); /* published just before */
     if (!magazine) {
         slot->link.next = NULL;
         depot_give(kind, slot, true);

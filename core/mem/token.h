@@ -36,6 +36,20 @@ static inline uint32_t tpi_token_index(uintptr_t token)
     return (uint32_t)(token & (((uintptr_t)1 << TPI_TOKEN_INDEX_BITS) - 1));
 }
 
+/* The handle of a reserved slot, once it will be published; and publishing it as it is. */
+static inline void *tpi_token_future(enum tpi_kind kind, struct tpi_slot *slot)
+{
+    /* peek: nobody but the creator changes the generation of a reserved slot. */
+    return (void *)tpi_token_make(kind, tpp_peek(&slot->generation) + 1, tpi_slot_index(slot));
+}
+
+static inline void *tpi_token_publish(enum tpi_kind kind, struct tpi_slot *slot)
+{
+    void *handle = tpi_token_future(kind, slot);
+    tpi_slab_publish(slot, tpp_peek(&slot->generation) + 1);
+    return handle;
+}
+
 /* True if the token was made from this generation of its slot. */
 static inline int tpi_token_matches(uintptr_t token, uint32_t generation)
 {

@@ -10,7 +10,8 @@ tp_status_t tpi_default_pool(tpi_run_fn run, struct tpi_pool **pool_out)
     void *found = tpp_load_acquire(&default_pool);
     if (!found) {
         struct tpi_pool *made;
-        tp_status_t status = tpi_pool_create(&defaults, true, run, &made);
+        void *handle;
+        tp_status_t status = tpi_pool_create(&defaults, true, run, &made, &handle);
         if (status != TP_OK)
             return status;
         /* [DP1] release on success: the first wins, the others throw theirs away. */

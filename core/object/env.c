@@ -22,9 +22,9 @@ static void new_version(struct tpi_env *env)
     tpp_store_release(&env->version, tpp_peek(&env->version) + 1);
 }
 
-tp_status_t tpi_env_create(struct tpi_env **env_out)
+tp_status_t tpi_env_create(void **handle_out)
 {
-    struct tpi_slot *slot = tpi_slab_new(TPI_KIND_ENV, sizeof(struct tpi_env), NULL);
+    struct tpi_slot *slot = tpi_slab_reserve(TPI_KIND_ENV, sizeof(struct tpi_env), NULL);
     if (!slot)
         return TP_ERR_NO_MEMORY;
     struct tpi_env *env = tpi_container(slot, struct tpi_env, slot);
@@ -32,7 +32,7 @@ tp_status_t tpi_env_create(struct tpi_env **env_out)
     env->profile = tpi_profile_default;
     new_version(env);
     tpi_lock_drop(&env->lock);
-    *env_out = env;
+    *handle_out = tpi_token_publish(TPI_KIND_ENV, slot);
     return TP_OK;
 }
 

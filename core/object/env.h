@@ -17,7 +17,7 @@ struct tpi_env {
 
 extern const struct tpi_profile tpi_profile_default;
 
-tp_status_t tpi_env_create(struct tpi_env **env_out);
+tp_status_t tpi_env_create(void **handle_out);
 tp_status_t tpi_env_destroy(struct tpi_env *env, uint32_t generation);
 
 /* Changes one choice under the lock. */

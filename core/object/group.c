@@ -1,6 +1,7 @@
 /* group.c - cleanup groups: joining, leaving, and closing all members at once. */
 #include "core/object/group.h"
 
+#include "core/mem/token.h"
 #include "core/object/instance.h"
 
 static bool enter(struct tpi_group *group, uint32_t generation)
@@ -12,9 +13,9 @@ static bool enter(struct tpi_group *group, uint32_t generation)
     return false;
 }
 
-tp_status_t tpi_group_create(struct tpi_group **group_out)
+tp_status_t tpi_group_create(void **handle_out)
 {
-    struct tpi_slot *slot = tpi_slab_new(TPI_KIND_GROUP, sizeof(struct tpi_group), NULL);
+    struct tpi_slot *slot = tpi_slab_reserve(TPI_KIND_GROUP, sizeof(struct tpi_group), NULL);
     if (!slot)
         return TP_ERR_NO_MEMORY;
     struct tpi_group *group = tpi_container(slot, struct tpi_group, slot);
@@ -23,7 +24,7 @@ tp_status_t tpi_group_create(struct tpi_group **group_out)
     tpi_list_init(&group->closing);
     group->closer = 0;
     tpi_lock_drop(&group->lock);
-    *group_out = group;
+    *handle_out = tpi_token_publish(TPI_KIND_GROUP, slot);
     return TP_OK;
 }
 

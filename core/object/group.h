@@ -19,7 +19,7 @@ struct tpi_group {
     tpp_u32 waiters; /* threads asleep on `changes`; [GR1] */
 };
 
-tp_status_t tpi_group_create(struct tpi_group **group_out);
+tp_status_t tpi_group_create(void **handle_out);
 tp_status_t tpi_group_close(struct tpi_group *group, uint32_t generation);
 tp_status_t tpi_group_close_members(struct tpi_group *group, uint32_t generation,
                                     bool cancel_pending, void *cleanup_context);

@@ -87,14 +87,14 @@ static uint32_t traits(const struct tpi_profile *profile)
            limit_of(profile) << TPI_TRAIT_LIMIT_SHIFT;
 }
 
-static void fill(struct tpi_object *object, const struct tpi_spec *spec, enum tpi_kind kind)
+static void fill(struct tpi_object *object, const struct tpi_spec *spec, enum tpi_kind kind,
+                 uint32_t generation)
 {
     object->task.function = spec->function;
     object->task.context = spec->context;
     /* relaxed: nobody knows the object yet. */
     if (kind != TPI_KIND_BRIEF)
-        tpp_store_relaxed(&object->task.cancels, (uint64_t)tpp_peek(&object->task.slot.generation)
-                                                     << 32);
+        tpp_store_relaxed(&object->task.cancels, (uint64_t)generation << 32);
 }
 
 /* One place in the pool's queue of simple callbacks, if it has a limit. */
@@ -108,11 +108,12 @@ static tp_status_t take_place(struct tpi_pool *pool, const struct tpi_spec *spec
     return TP_ERR_BUSY;
 }
 
-/* What it takes to publish a simple callback's post. Taken down before others can know the object:
+/* What it takes to publish an object, or a simple callback's post. Taken down before others can know the object:
  * a group that is being cancelled may free it at any moment after it has joined. */
 struct launch {
     struct tpi_target target;
     uint32_t epoch;
+    uint32_t generation; /* that the object's slot has, or will have once it is published */
 };
 
 static tp_status_t enter_pool_and_group(struct tpi_object *object, const struct tpi_spec *spec,
@@ -175,7 +176,7 @@ static tp_status_t build(struct tpi_object *object, const struct tpi_spec *spec,
                          struct launch *launch)
 {
     struct tpi_pool *pool;
-    fill(object, spec, kind);
+    fill(object, spec, kind, launch->generation);
     tp_status_t status = add_extra(object, spec->profile);
     if (status != TP_OK)
         return status;
@@ -191,25 +192,41 @@ static tp_status_t build(struct tpi_object *object, const struct tpi_spec *spec,
     return status;
 }
 
-tp_status_t tpi_object_create(const struct tpi_spec *spec, struct tpi_object **object_out)
+/* A slot for the object, and the generation in which its handle will be good. */
+static struct tpi_slot *new_slot(const struct tpi_spec *spec, enum tpi_kind kind,
+                                 uint32_t *generation_out)
 {
-    enum tpi_kind kind = kind_of(spec);
     size_t size = kind == TPI_KIND_BRIEF ? offsetof(struct tpi_object, task.cancels)
                                          : sizeof(struct tpi_object);
     struct tpi_magazine *at_hand = magazine(kind, tpi_thread_self());
-    struct tpi_slot *slot = tpi_slab_new(kind, size, at_hand);
+    struct tpi_slot *slot = spec->kind == TPI_KIND_SIMPLE ? tpi_slab_new(kind, size, at_hand)
+                                                          : tpi_slab_reserve(kind, size, at_hand);
+    if (slot) /* peek: nobody else knows the slot */
+        *generation_out = tpp_peek(&slot->generation) | 1;
+    return slot;
+}
+
+tp_status_t tpi_object_create(const struct tpi_spec *spec, void **handle_out)
+{
+    enum tpi_kind kind = kind_of(spec);
+    struct launch launch;
+    struct tpi_slot *slot = new_slot(spec, kind, &launch.generation);
     if (!slot)
         return TP_ERR_NO_MEMORY;
     struct tpi_object *object = tpi_container(slot, struct tpi_object, task.slot);
-    struct launch launch;
+    void *handle = (void *)tpi_token_make(kind, launch.generation, tpi_slot_index(slot));
     tp_status_t status = build(object, spec, kind, &launch);
     if (status != TP_OK) {
-        tpi_slab_free(kind, slot, at_hand);
+        tpi_slab_free(kind, slot, magazine(kind, tpi_thread_self()));
         return status;
     }
-    *object_out = object;
-    if (spec->kind == TPI_KIND_SIMPLE)
+    if (spec->kind == TPI_KIND_SIMPLE) {
         tpi_pool_publish(&launch.target, &object->task, launch.epoch, tpi_worker_self());
+        return TP_OK;
+    }
+    /* If its group was closed meanwhile, the object is gone and the handle stale. */
+    tpi_slab_publish(slot, launch.generation);
+    *handle_out = handle;
     return TP_OK;
 }
 

@@ -68,7 +68,7 @@ struct tpi_spec {
     void *context;
     const struct tpi_profile *profile;
 };
-tp_status_t tpi_object_create(const struct tpi_spec *spec, struct tpi_object **object_out);
+tp_status_t tpi_object_create(const struct tpi_spec *spec, void **handle_out);
 
 /* The functions behind a handle. TP_ERR_HANDLE if it went stale meanwhile. */
 tp_status_t tpi_object_submit(struct tpi_object *object, uint32_t generation, uint32_t posts);

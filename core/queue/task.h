@@ -1,17 +1,14 @@
 /* task.h - what a run queue carries: the front part of every callback object.
  *
- * A task stands in at most one place: linked into a shared queue (inject.h), or
- * as a ticket in a worker's ring (ring.h). QUEUED in its word says that it
- * holds that place, or is on its way there.
+ * A task stands in at most one place: linked into a shared queue (inject.h), or as a ticket in a
+ * worker's ring (ring.h). QUEUED in its word says that it holds that place, or is on its way there.
  *
- *   linked implies QUEUED, and a link is only made or broken under the locks of
- * its queue. a ticket is valid while QUEUED is set and its epoch is the word's;
- * else it is dropped unseen.
+ *   linked implies QUEUED, and a link is only made or broken under the locks of its queue.
+ *   a ticket is valid while QUEUED is set and its epoch is the word's; else it is dropped unseen.
  *
- * Latecomers - a stale handle, a stale ticket, a submitter whose object was
- * closed meanwhile - may read word, traits, home and home_generation of a slot
- * that has begun its next life: those are atomic, and the swap on the word that
- * follows tells them that they are late. */
+ * Latecomers - a stale handle, a stale ticket, a submitter whose object was closed meanwhile - may
+ * read word, traits, home and home_generation of a slot that has begun its next life: those are
+ * atomic, and the swap on the word that follows tells them that they are late. */
 #ifndef TPI_QUEUE_TASK_H
 #define TPI_QUEUE_TASK_H
 
@@ -25,8 +22,8 @@ enum { TPI_PRIORITY_HIGH, TPI_PRIORITY_NORMAL, TPI_PRIORITY_LOW, TPI_PRIORITY_CO
 struct tpi_task {
     /* ---- one cache line: all that a simple callback touches */
 
-    /* link: its place in a shared queue, under the locks of that queue; linked:
-   * written under them, [IQ2] */
+    /* link: its place in a shared queue, under the locks of that queue; linked: written under them,
+     * [IQ2] */
     struct tpi_slot slot;
 
     /* atomic */
@@ -35,24 +32,20 @@ struct tpi_task {
     tpp_u32 home_generation; /* which life of ... */
     tpp_ptr home;            /* ... the pool it runs in */
 
-    /* set at creation, then read-only: what object/callback.c calls, by the kind
-   * of the task */
+    /* set at creation, then read-only: what object/callback.c calls, by the kind of the task */
     void (*function)(void);
     void *context;
 
     /* ---- atomic, rarely touched; a brief task has none of it */
     /* generation : 32 | how often a cancel met this life : 32 */
     tpp_u64 cancels;
-    tpp_u32 detached; /* disassociated callbacks running; written under the
-                       queue's lock */
-    tpp_u32 done_seq; /* grows when waiters are woken; never reset: waiters may be
-                       late. [ST2] */
+    tpp_u32 detached; /* disassociated callbacks running; written under the queue's lock */
+    tpp_u32 done_seq; /* grows when waiters are woken; never reset: waiters may be late. [ST2] */
 };
 
 struct tpi_applied {
     uint64_t before, after;
-    uint64_t cancels; /* CLAIM, HELP: the task's count before the event took
-                       effect; [CN1] */
+    uint64_t cancels; /* CLAIM, HELP: the task's count before the event took effect; [CN1] */
     uint32_t effects;
 };
 
@@ -80,18 +73,16 @@ static inline bool tpi_task_has(struct tpi_task *task, uint32_t trait)
     return tpp_peek(&task->traits) & trait;
 }
 
-/* Begins a life: nothing pending, or one post if `submitted`. Before anybody
- * else knows the task. The epoch goes on from the slot's last life. */
+/* Begins a life: nothing pending, or one post if `submitted`. Before anybody else knows the task.
+ * The epoch goes on from the slot's last life. */
 void tpi_task_init(struct tpi_task *task, uint32_t traits, void *home, uint32_t home_generation,
                    bool submitted);
 
-/* How many callbacks may run associated at once, given how many run detached
- * now. */
+/* How many callbacks may run associated at once, given how many run detached now. */
 static inline uint32_t tpi_task_room(struct tpi_task *task)
 {
-    /* relaxed: read after the acquire of the word; a change in between changes
-   * the word's epoch unless the task is queued, and then a claim that misses it
-   * is tried again (RETRY). */
+    /* relaxed: read after the acquire of the word; a change in between changes the word's epoch
+     * unless the task is queued, and then a claim that misses it is tried again (RETRY). */
     uint32_t limit = tpp_load_relaxed(&task->traits) >> TPI_TRAIT_LIMIT_SHIFT;
     if (limit == 0)
         return TPI_STATE_ROOM_MAX;
@@ -108,22 +99,19 @@ static inline bool tpi_task_try(struct tpi_task *task, enum tpi_event event, uin
     applied->after = step.next;
     applied->effects = step.effects;
     applied->cancels = 0;
-    /* [CN1] relaxed, but before the swap, whose release keeps it there: a cancel
-   * that finds the claim counts afterwards, so the callback that was claimed
-   * sees a change. */
+    /* [CN1] relaxed, but before the swap, whose release keeps it there: a cancel that finds the
+     * claim counts afterwards, so the callback that was claimed sees a change. */
     if ((event == TPI_EVENT_CLAIM || event == TPI_EVENT_HELP) &&
         tpi_task_kind(task) != TPI_KIND_BRIEF)
         applied->cancels = tpp_load_relaxed(&task->cancels);
     if (step.next == word)
         return true;
-    /* [ST1] acq_rel: each transition sees everything that led to the word it
-   * found and hands it on: a submit to the callback it causes, a finish to
-   * whoever waits. */
+    /* [ST1] acq_rel: each transition sees everything that led to the word it found and hands it on:
+     * a submit to the callback it causes, a finish to whoever waits. */
     return tpp_cas_acq_rel(&task->word, &applied->before, step.next);
 }
 
-/* Carries `event` out: the only loop that swaps the word. Inline like
- * tpi_state_step. */
+/* Carries `event` out: the only loop that swaps the word. Inline like tpi_state_step. */
 static inline struct tpi_applied tpi_task_apply(struct tpi_task *task, enum tpi_event event,
                                                 uint32_t count)
 {
@@ -133,16 +121,15 @@ static inline struct tpi_applied tpi_task_apply(struct tpi_task *task, enum tpi_
     return applied;
 }
 
-/* The same for a caller that holds nothing but a handle: REFUSED as well if the
- * slot is not in its generation any more. */
+/* The same for a caller that holds nothing but a handle: REFUSED as well if the slot is not in its
+ * generation any more. */
 static inline struct tpi_applied tpi_task_apply_handle(struct tpi_task *task, uint32_t generation,
                                                        enum tpi_event event, uint32_t count)
 {
     struct tpi_applied applied = {.before = tpp_load_acquire(&task->word)}; /* [ST1] */
     do {
-        /* The word was read before the generation, so a word of a later life comes
-     * with a later generation; and a life that ends after this look changes the
-     * epoch: the swap fails. */
+        /* The word was read before the generation, so a word of a later life comes with a later
+         * generation; and a life that ends after this look changes the epoch: the swap fails. */
         if (tpi_slot_generation(&task->slot) != generation) {
             applied.effects = TPI_EFFECT_REFUSED;
             applied.after = applied.before;
@@ -152,9 +139,8 @@ static inline struct tpi_applied tpi_task_apply_handle(struct tpi_task *task, ui
     return applied;
 }
 
-/* Where the task goes when it must be queued. For a caller that holds only a
- * handle it is true of the life in which an event, carried out afterwards, took
- * effect. */
+/* Where the task goes when it must be queued. For a caller that holds only a handle it is true of
+ * the life in which an event, carried out afterwards, took effect. */
 struct tpi_target {
     void *home;
     uint32_t home_generation, priority;
@@ -162,8 +148,7 @@ struct tpi_target {
 
 static inline struct tpi_target tpi_task_target(struct tpi_task *task)
 {
-    /* relaxed: set before the word was released in tpi_task_init, constant for a
-   * life. */
+    /* relaxed: set before the word was released in tpi_task_init, constant for a life. */
     return (struct tpi_target){
         .home = tpp_load_relaxed(&task->home),
         .home_generation = tpp_load_relaxed(&task->home_generation),
@@ -183,9 +168,8 @@ static inline void tpi_task_finish_alone(struct tpi_task *task)
 /* Wakes all who wait for the task; only its type-stable slot is touched. */
 void tpi_task_wake(struct tpi_task *task);
 
-/* A ticket names the task and the epoch in which it was queued. Slots are
- * aligned and never unmapped, so that the address serves as the name; it is
- * used only to try a claim. */
+/* A ticket names the task and the epoch in which it was queued. Slots are aligned and never
+ * unmapped, so that the address serves as the name; it is used only to try a claim. */
 static inline uint64_t tpi_ticket(const struct tpi_task *task, uint32_t epoch)
 {
     return (uint64_t)((uintptr_t)task / TPI_SLOT_ALIGNMENT) << 12 | epoch;

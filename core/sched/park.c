@@ -110,8 +110,7 @@ bool tpi_park_spare(struct tpi_pool *pool)
     if (tpi_park_notify(pool, birth) || !take_role(pool) || tpi_pool_grow(pool, birth, true))
         return true;
     tpp_store_release(&pool->searching, 0); /* [PK3] */
-    tpi_park_notify(pool, birth);
-    return false;
+    return tpi_park_notify(pool, birth) || tpi_pool_thread_free(pool);
 }
 
 void tpi_park_found(struct tpi_worker *worker)
@@ -258,6 +257,11 @@ static bool doze(struct tpi_worker *worker, bool forever)
     uint32_t value = tpp_load_relaxed(&worker->park); /* relaxed: acquired in sleep_until */
     worker->searching = value >= PARK_SEARCH;
     worker->waker = worker->searching ? value - PARK_SEARCH + 1 : 0;
+    if (!worker->searching) {
+        /* It may have been the searcher until just now, and others trusted in it. */
+        worker->eager = true;
+        become_searcher(worker);
+    }
     return true;
 }
 

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "core/mem/token.h"
 #include "core/sched/park.h"
 #include "core/sched/worker.h"
 
@@ -174,9 +175,9 @@ static void begin_life(struct tpi_pool *pool, const tp_pool_config_t *config)
 }
 
 tp_status_t tpi_pool_create(const tp_pool_config_t *config, bool is_default, tpi_run_fn run,
-                            struct tpi_pool **pool_out)
+                            struct tpi_pool **pool_out, void **handle_out)
 {
-    struct tpi_slot *slot = tpi_slab_new(TPI_KIND_POOL, sizeof(struct tpi_pool), NULL);
+    struct tpi_slot *slot = tpi_slab_reserve(TPI_KIND_POOL, sizeof(struct tpi_pool), NULL);
     if (!slot)
         return TP_ERR_NO_MEMORY;
     struct tpi_pool *pool = tpi_container(slot, struct tpi_pool, slot);
@@ -186,9 +187,11 @@ tp_status_t tpi_pool_create(const tp_pool_config_t *config, bool is_default, tpi
     tp_status_t status = TP_OK;
     if (config->thread_minimum > 0)
         status = tpi_pool_set_minimum(pool, config->thread_minimum);
-    if (status == TP_OK)
+    if (status == TP_OK) {
         *pool_out = pool;
-    else
+        *handle_out = tpi_token_publish(TPI_KIND_POOL, slot);
+    } else {
         tpi_pool_close(pool);
+    }
     return status;
 }

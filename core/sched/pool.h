@@ -96,7 +96,7 @@ struct tpi_pool {
 /* One allocation, no thread. The configuration has been judged. */
 typedef void (*tpi_run_fn)(struct tpi_task *task, struct tpi_worker *worker);
 tp_status_t tpi_pool_create(const tp_pool_config_t *config, bool is_default, tpi_run_fn run,
-                            struct tpi_pool **pool_out);
+                            struct tpi_pool **pool_out, void **handle_out);
 
 /* Makes the handle's end known; the pool goes when nothing is left in it. */
 void tpi_pool_close(struct tpi_pool *pool);
@@ -142,6 +142,8 @@ void tpi_pool_count_submitted(struct tpi_pool *pool, struct tpi_worker *worker, 
  * without meeting others on the line that counts objects. */
 struct tpi_demand tpi_pool_demand(struct tpi_pool *pool);
 struct tpi_demand tpi_pool_limits(struct tpi_pool *pool);
+/* Is a thread of the pool neither in a callback nor on its way out? */
+bool tpi_pool_thread_free(struct tpi_pool *pool);
 struct tpi_worker *tpi_pool_worker(struct tpi_pool *pool, uint32_t id);
 
 static inline bool tpi_pool_exact(struct tpi_pool *pool)

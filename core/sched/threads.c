@@ -74,6 +74,27 @@ static struct tpi_worker *place(struct tpi_pool *pool, uint32_t id)
     return worker;
 }
 
+static bool in_callback(struct tpi_worker *worker)
+{
+    uint64_t executed = tpp_load_acquire(&worker->executed); /* [CT1] before the claims */
+    uint64_t claimed = 0;
+    for (uint32_t priority = 0; priority < TPI_PRIORITY_COUNT; priority++)
+        claimed += tpp_load_relaxed(&worker->claimed[priority]); /* relaxed: only ever too large */
+    return claimed > executed;
+}
+
+bool tpi_pool_thread_free(struct tpi_pool *pool)
+{
+    bool found = false;
+    tpi_lock_take(&pool->lock);
+    for (uint32_t id = 0; !found && id < tpp_peek(&pool->active); id++) {
+        struct tpi_worker *worker = tpi_pool_worker(pool, id);
+        found = worker && worker->alive && !in_callback(worker);
+    }
+    tpi_lock_drop(&pool->lock);
+    return found;
+}
+
 /* ---- adding ---------------------------------------------------------------------------------- */
 
 /* "name-3", cut so that the number stays. */

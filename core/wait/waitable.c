@@ -2,6 +2,7 @@
 #include "core/wait/waitable.h"
 
 #include "core/base/assert.h"
+#include "core/mem/token.h"
 
 /* One thread asleep, on its own stack. Whoever takes the node off the list answers it: writes the
  * answer, releases `answered`, and touches the node no more. */
@@ -25,9 +26,9 @@ static bool enter(struct tpi_waitable *waitable, uint32_t generation)
 }
 
 tp_status_t tpi_waitable_create(enum tpi_kind kind, uint32_t count, uint32_t maximum,
-                                bool manual_reset, struct tpi_waitable **out)
+                                bool manual_reset, void **handle_out)
 {
-    struct tpi_slot *slot = tpi_slab_new(kind, sizeof(struct tpi_waitable), NULL);
+    struct tpi_slot *slot = tpi_slab_reserve(kind, sizeof(struct tpi_waitable), NULL);
     if (!slot)
         return TP_ERR_NO_MEMORY;
     struct tpi_waitable *waitable = tpi_container(slot, struct tpi_waitable, slot);
@@ -41,7 +42,7 @@ tp_status_t tpi_waitable_create(enum tpi_kind kind, uint32_t count, uint32_t max
     waitable->recursion = kind == TPI_KIND_MUTEX && count == 0;
     waitable->owner = waitable->recursion ? tpp_thread_id() : 0;
     tpi_lock_drop(&waitable->lock);
-    *out = waitable;
+    *handle_out = tpi_token_publish(kind, slot);
     return TP_OK;
 }
 

@@ -28,7 +28,7 @@ struct tpi_waitable {
 };
 
 tp_status_t tpi_waitable_create(enum tpi_kind kind, uint32_t count, uint32_t maximum,
-                                bool manual_reset, struct tpi_waitable **out);
+                                bool manual_reset, void **handle_out);
 
 /* Threads that wait get TP_ERR_HANDLE. */
 tp_status_t tpi_waitable_close(struct tpi_waitable *waitable, uint32_t generation);
