@@ -229,7 +229,7 @@ void tpi_slab_free(enum tpi_kind kind, struct tpi_slot *slot, struct tpi_magazin
 {
     tpp_probe(TPP_PROBE_FREE, slot, kind);
     /* [SL2] release: a latecomer that still finds the old generation has not missed a write of the
-     * next life. A slot that was only reserved moves on too: whoever wants to publish it is late. */
+     * next life. A slot that was only reserved moves on too: whoever publishes it is late. */
     uint32_t generation = tpp_load_relaxed(&slot->generation); /* relaxed: written below */
     if (tpi_slot_live(generation))
         tpp_store_release(&slot->generation, generation + 1);

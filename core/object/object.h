@@ -61,7 +61,7 @@ static inline bool tpi_object_simple(struct tpi_object *object)
 }
 
 /* Makes an object of that kind and lets it join its pool and group. A simple callback is born with
- * one post, which is published at once: it may be over, and the object gone, before this returns. */
+ * one post, which is published at once: it may be over, and gone, before this returns. */
 struct tpi_spec {
     enum tpi_kind kind;     /* TPI_KIND_SIMPLE becomes TPI_KIND_BRIEF where that will do */
     void (*function)(void); /* a tp_simple_fn or tp_work_fn, by the kind */

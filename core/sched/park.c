@@ -89,7 +89,7 @@ bool tpi_park_notify(struct tpi_pool *pool, uint32_t birth)
     return false;
 }
 
-/* Takes the role of searcher. False if somebody keeps it for so long that he must be a worker awake,
+/* Takes the role of searcher. False if somebody keeps it for so long that he must be a worker,
  * or if a worker has fallen asleep meanwhile. */
 static bool take_role(struct tpi_pool *pool)
 {
@@ -168,7 +168,7 @@ static uint64_t single_ticket(struct tpi_pool *pool)
 
 /* The searcher looks on for a moment before it sleeps, unless whoever would bring work needs this
  * processor. A single ticket it leaves to the ring's owner for a while, who most likely takes it
- * next: a chain of callbacks must not hop between processors. True if there is something to take. */
+ * next: a chain of callbacks must not hop between processors. True: take something. */
 static bool spin(struct tpi_worker *worker)
 {
     uint64_t last = 0;

@@ -19,8 +19,8 @@
 #include "core/sched/worker.h"
 
 /* Work was published: wakes one idle worker or adds one, if need be. `birth` is the generation of
- * the pool in which the caller's task lives; the pool itself may be gone. True if somebody was woken
- * or added. */
+ * the pool in which the caller's task lives; the pool itself may be gone. True if somebody was
+ * woken or added. */
 bool tpi_park_notify(struct tpi_pool *pool, uint32_t birth);
 
 /* The caller, a worker, is about to block: true if another thread is there to take its place, or

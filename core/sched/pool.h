@@ -17,7 +17,7 @@
 #define TPI_WORKER_CHUNK 64u
 #define TPI_WORKER_CHUNKS ((TPI_THREADS_MAXIMUM + TPI_WORKER_CHUNK - 1) / TPI_WORKER_CHUNK)
 #define TPI_POOL_NAME_SIZE 12u
-#define TPI_STACK_MAXIMUM (UINT64_C(1) << 40) /* bytes: more than any address space gives */
+#define TPI_STACK_MAXIMUM (UINT64_MAX / 2) /* bytes: more than any address space holds */
 
 struct tpi_worker;
 
