@@ -18,6 +18,7 @@ struct slab {
     enum tpi_kind kind;
     uint32_t number;
     uint32_t slots;
+    uint32_t inverse; /* of the slot size, both in units of the alignment, times 2^20, rounded up */
     size_t slot_size;
 };
 
@@ -83,6 +84,7 @@ static struct slab *make_slab(enum tpi_kind kind, size_t slot_size)
     memset(slab, 0, TPP_SLAB_SIZE);
     slab->kind = kind;
     slab->slot_size = (slot_size + TPI_SLOT_ALIGNMENT - 1) & ~(size_t)(TPI_SLOT_ALIGNMENT - 1);
+    slab->inverse = (1u << 20) / (uint32_t)(slab->slot_size / TPI_SLOT_ALIGNMENT) + 1;
     slab->slots = (uint32_t)((TPP_SLAB_SIZE - HEADER_SIZE) / slab->slot_size);
     tpi_assert(slab->slots > 0 && slab->slots <= SLOTS_MAX);
     if (publish(slab))
@@ -272,8 +274,10 @@ uint32_t tpi_slot_index(const struct tpi_slot *slot)
 {
     const struct slab *slab =
         (const struct slab *)((uintptr_t)slot & ~(uintptr_t)(TPP_SLAB_SIZE - 1));
-    size_t offset = (size_t)((const char *)slot - (const char *)slab) - HEADER_SIZE;
-    return slab->number << SLOT_BITS | (uint32_t)(offset / slab->slot_size);
+    uint32_t offset = (uint32_t)((const char *)slot - (const char *)slab) - HEADER_SIZE;
+    /* A division by the slot size: exact, since both are below 2^10 in units of the alignment. */
+    uint32_t index = offset / TPI_SLOT_ALIGNMENT * slab->inverse >> 20;
+    return slab->number << SLOT_BITS | index;
 }
 
 struct tpi_slot *tpi_slab_at(enum tpi_kind kind, uint32_t index)

@@ -60,7 +60,7 @@ static void begin(struct tpi_instance *instance, struct tpi_object *object,
         .object = object,
         .generation = tpp_peek(&object->task.slot.generation), /* it lives: we are running it */
         .cancels = thread->worker->cancels,
-        .handle = (void *)tpi_token_make(TPI_KIND_INSTANCE, count, tpi_slot_index(&thread->slot)),
+        .handle = (void *)tpi_token_make(TPI_KIND_INSTANCE, count, thread->index),
     };
     thread->instance = instance;
 }

@@ -214,7 +214,6 @@ tp_status_t tpi_object_create(const struct tpi_spec *spec, void **handle_out)
     if (!slot)
         return TP_ERR_NO_MEMORY;
     struct tpi_object *object = tpi_container(slot, struct tpi_object, task.slot);
-    void *handle = (void *)tpi_token_make(kind, launch.generation, tpi_slot_index(slot));
     tp_status_t status = build(object, spec, kind, &launch);
     if (status != TP_OK) {
         tpi_slab_free(kind, slot, magazine(kind, tpi_thread_self()));
@@ -226,7 +225,7 @@ tp_status_t tpi_object_create(const struct tpi_spec *spec, void **handle_out)
     }
     /* If its group was closed meanwhile, the object is gone and the handle stale. */
     tpi_slab_publish(slot, launch.generation);
-    *handle_out = handle;
+    *handle_out = (void *)tpi_token_make(kind, launch.generation, tpi_slot_index(slot));
     return TP_OK;
 }
 

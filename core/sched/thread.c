@@ -32,6 +32,7 @@ struct tpi_thread *tpi_thread_new(struct tpi_worker *worker)
     if (!slot)
         return NULL;
     struct tpi_thread *thread = tpi_container(slot, struct tpi_thread, slot);
+    thread->index = tpi_slot_index(slot);
     thread->worker = worker;
     thread->instance = NULL;
     thread->last_errno = 0;

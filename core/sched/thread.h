@@ -24,6 +24,7 @@ struct tpi_thread {
     struct tpi_worker *worker; /* NULL for a thread that is not ours */
     void *instance;            /* innermost callback running here: object/instance.h */
     int last_errno;            /* of the last TP_ERR_SYSTEM */
+    uint32_t index;            /* of the slot */
     uint64_t instances;        /* callbacks begun here so far */
     struct tpi_env_copy env;
     struct tpi_magazine simples, briefs; /* objects at hand */
