@@ -71,8 +71,8 @@ void tpi_slab_free(enum tpi_kind kind, struct tpi_slot *slot,
                    struct tpi_magazine *magazine_or_null);
 
 /* The same in two steps, for what has a handle: a reserved slot is nobody's yet, and a handle
- * that was guessed does not find it; publishing it is the last act of its creation. False if it was freed
- * meanwhile by somebody who could know of it. `generation` is the one it will have. */
+ * that was guessed does not find it; publishing it is the last act of its creation. False if it was
+ * freed meanwhile by somebody who could know of it. `generation` is the one it will have. */
 struct tpi_slot *tpi_slab_reserve(enum tpi_kind kind, size_t size,
                                   struct tpi_magazine *magazine_or_null);
 bool tpi_slab_publish(struct tpi_slot *slot, uint32_t generation);

@@ -108,8 +108,8 @@ static tp_status_t take_place(struct tpi_pool *pool, const struct tpi_spec *spec
     return TP_ERR_BUSY;
 }
 
-/* What it takes to publish an object, or a simple callback's post. Taken down before others can know
- * the object: a group that is being cancelled may free it at any moment after it has joined. */
+/* What it takes to publish an object, or a simple callback's post. Taken down before others can
+ * know the object: a group that is being cancelled may free it at any moment after it has joined. */
 struct launch {
     struct tpi_target target;
     uint32_t epoch;

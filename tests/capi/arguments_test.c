@@ -1,0 +1,209 @@
+/* arguments_test.c - structs of every size, numbers out of range, NULL where something must be. */
+#include "tests/capi/live.h"
+
+/* ---- structs ------------------------------------------------------------------------------------- */
+
+static void expect_config(const tp_pool_config_t *config, tp_status_t expected)
+{
+    tp_pool_t *pool = live.pool;
+    heard.calls = 0;
+    check_eq(tp_pool_create(config, &pool), expected);
+    check(pool == NULL);
+    check_eq(heard.calls, 1);
+    check(strcmp(heard.function, "tp_pool_create") == 0);
+}
+
+TAP_TEST(arguments__pool_config_of_wrong_size_or_content)
+{
+    const tp_pool_config_t good = TP_POOL_CONFIG_INIT;
+    tp_pool_config_t config = good;
+    tp_set_misuse_hook(hear, NULL);
+    uint32_t pools = tpi_slab_in_use(TPI_KIND_POOL);
+    for (uint32_t size = 0; size < sizeof config; size++) {
+        config.struct_size = size;
+        expect_config(&config, TP_ERR_VERSION);
+    }
+    for (uint32_t bit = 1; bit < 32; bit++) {
+        config = good;
+        config.flags = UINT32_C(1) << bit;
+        expect_config(&config, TP_ERR_ARGUMENT);
+        config.flags |= TP_POOL_CALLER_DRIVEN;
+        expect_config(&config, TP_ERR_ARGUMENT);
+    }
+    config = good;
+    config.thread_minimum = 4001;
+    expect_config(&config, TP_ERR_ARGUMENT);
+    config = good;
+    config.thread_maximum = UINT32_MAX;
+    expect_config(&config, TP_ERR_ARGUMENT);
+    config = good;
+    config.idle_timeout = -1;
+    expect_config(&config, TP_ERR_ARGUMENT);
+    config = good;
+    config.stall_threshold = INT64_MIN;
+    expect_config(&config, TP_ERR_ARGUMENT);
+    config = good;
+    config.io_backend = TP_IO_BACKEND_URING + 1;
+    expect_config(&config, TP_ERR_ARGUMENT);
+    config = good;
+    config.flags = TP_POOL_CALLER_DRIVEN;
+    expect_config(&config, TP_ERR_UNSUPPORTED);
+    check_eq(tpi_slab_in_use(TPI_KIND_POOL), pools);
+    tp_set_misuse_hook(NULL, NULL);
+}
+
+/* A struct of a later release: longer, and good only if what is not known here is zero. */
+struct longer_config {
+    tp_pool_config_t config;
+    unsigned char more[40];
+};
+
+TAP_TEST(arguments__pool_config_of_a_later_release)
+{
+    struct longer_config longer = {TP_POOL_CONFIG_INIT, {0}};
+    tp_pool_t *pool = NULL;
+    longer.config.struct_size = sizeof longer;
+    check_eq(tp_pool_create(&longer.config, &pool), TP_OK);
+    check_eq(tp_pool_close(pool), TP_OK);
+    tp_set_misuse_hook(hear, NULL);
+    for (size_t i = 0; i < sizeof longer.more; i++) {
+        longer.more[i] = 0x80;
+        expect_config(&longer.config, TP_ERR_VERSION);
+        longer.more[i] = 0;
+    }
+    tp_set_misuse_hook(NULL, NULL);
+}
+
+struct longer_stats {
+    tp_pool_stats_t stats;
+    unsigned char more[24];
+};
+
+TAP_TEST(arguments__pool_stats_of_every_size)
+{
+    struct longer_stats longer;
+    for (uint32_t size = 0; size < sizeof longer.stats; size++) {
+        memset(&longer, 0xab, sizeof longer);
+        longer.stats.struct_size = size;
+        check_eq(tp_pool_get_stats(live.pool, &longer.stats), TP_ERR_VERSION);
+        check_eq(longer.stats.io_backend, 0xabababab);
+    }
+    memset(&longer, 0xab, sizeof longer);
+    longer.stats.struct_size = sizeof longer - 8;
+    check_eq(tp_pool_get_stats(live.pool, &longer.stats), TP_OK);
+    check_eq(longer.stats.struct_size, sizeof longer - 8);
+    check_eq(longer.stats.thread_maximum, 1);
+    check_eq(longer.more[0], 0);
+    check_eq(longer.more[15], 0);
+    check_eq(longer.more[16], 0xab); /* behind what the caller said is his */
+}
+
+TAP_TEST(arguments__an_allocator_comes_first_and_complete)
+{
+    tp_allocator_t allocator = TP_ALLOCATOR_INIT;
+    check_eq(tp_set_allocator(NULL), TP_ERR_ARGUMENT);
+    check_eq(tp_set_allocator(&allocator), TP_ERR_ARGUMENT);
+    allocator.struct_size = sizeof allocator - 1;
+    check_eq(tp_set_allocator(&allocator), TP_ERR_VERSION);
+}
+
+/* ---- arguments ----------------------------------------------------------------------------------- */
+
+/* The call must have been reported once, as `function`, with `expected`. */
+static void expect(tp_status_t got, tp_status_t expected, const char *function)
+{
+    check_eq(got, expected);
+    check_eq(heard.calls, 1);
+    check_eq(heard.status, expected);
+    check(strcmp(heard.function, function) == 0);
+    if (strcmp(heard.function, function) != 0)
+        printf("# %s was reported as %s\n", function, heard.function);
+    heard.calls = 0;
+}
+
+TAP_TEST(arguments__null_out_parameters)
+{
+    uint64_t bytes = 9;
+    tp_set_misuse_hook(hear, NULL);
+    heard.calls = 0;
+    expect(tp_pool_create(NULL, NULL), TP_ERR_ARGUMENT, "tp_pool_create");
+    expect(tp_pool_default(NULL), TP_ERR_ARGUMENT, "tp_pool_default");
+    expect(tp_pool_get_stack(live.pool, NULL, &bytes), TP_ERR_ARGUMENT, "tp_pool_get_stack");
+    expect(tp_pool_get_stack(live.pool, &bytes, NULL), TP_ERR_ARGUMENT, "tp_pool_get_stack");
+    expect(tp_pool_get_stats(live.pool, NULL), TP_ERR_ARGUMENT, "tp_pool_get_stats");
+    expect(tp_env_create(NULL), TP_ERR_ARGUMENT, "tp_env_create");
+    expect(tp_work_create(never_work, NULL, NULL, NULL), TP_ERR_ARGUMENT, "tp_work_create");
+    expect(tp_cleanup_group_create(NULL), TP_ERR_ARGUMENT, "tp_cleanup_group_create");
+    expect(tp_event_create(true, true, NULL), TP_ERR_ARGUMENT, "tp_event_create");
+    expect(tp_semaphore_create(0, 1, NULL), TP_ERR_ARGUMENT, "tp_semaphore_create");
+    expect(tp_mutex_create(true, NULL), TP_ERR_ARGUMENT, "tp_mutex_create");
+    expect(tp_waitable_wait(tp_waitable_event(live.event), 0, NULL), TP_ERR_ARGUMENT,
+           "tp_waitable_wait");
+    check_eq(tp_semaphore_release(live.semaphore, 1, NULL), TP_OK); /* this one may be NULL */
+    check_eq(take(tp_waitable_semaphore(live.semaphore)), TP_WAIT_SIGNALED);
+    check_eq(heard.calls, 0);
+    tp_set_misuse_hook(NULL, NULL);
+}
+
+TAP_TEST(arguments__numbers_out_of_range)
+{
+    tp_work_t *work = live.work;
+    tp_semaphore_t *semaphore = live.semaphore;
+    tp_wait_result_t result = 9;
+    uint32_t previous = 9;
+    tp_set_misuse_hook(hear, NULL);
+    heard.calls = 0;
+    expect(tp_try_submit(NULL, NULL, NULL), TP_ERR_ARGUMENT, "tp_try_submit");
+    expect(tp_work_create(NULL, NULL, NULL, &work), TP_ERR_ARGUMENT, "tp_work_create");
+    check(work == NULL);
+    expect(tp_work_wait(live.work, true, -1), TP_ERR_ARGUMENT, "tp_work_wait");
+    expect(tp_work_wait(live.work, true, INT64_MIN), TP_ERR_ARGUMENT, "tp_work_wait");
+    expect(tp_waitable_wait(tp_waitable_never(), -1, &result), TP_ERR_ARGUMENT,
+           "tp_waitable_wait");
+    check_eq(result, 0);
+    expect(tp_env_set_priority(live.env, 3), TP_ERR_ARGUMENT, "tp_env_set_priority");
+    expect(tp_env_set_priority(live.env, UINT32_MAX), TP_ERR_ARGUMENT, "tp_env_set_priority");
+    expect(tp_pool_set_thread_minimum(live.pool, 4001), TP_ERR_ARGUMENT,
+           "tp_pool_set_thread_minimum");
+    expect(tp_pool_set_thread_maximum(live.pool, 4001), TP_ERR_ARGUMENT,
+           "tp_pool_set_thread_maximum");
+    expect(tp_pool_set_stack(live.pool, UINT64_MAX, 0), TP_ERR_ARGUMENT, "tp_pool_set_stack");
+    expect(tp_semaphore_create(0, 0, &semaphore), TP_ERR_ARGUMENT, "tp_semaphore_create");
+    check(semaphore == NULL);
+    expect(tp_semaphore_create(3, 2, &semaphore), TP_ERR_ARGUMENT, "tp_semaphore_create");
+    expect(tp_semaphore_release(live.semaphore, 0, &previous), TP_ERR_ARGUMENT,
+           "tp_semaphore_release");
+    check_eq(previous, 0);
+    expect(tp_mutex_release(live.mutex), TP_ERR_NOT_OWNER, "tp_mutex_release");
+    expect(tp_blocking_begin(), TP_ERR_STATE, "tp_blocking_begin");
+    expect(tp_blocking_end(), TP_ERR_STATE, "tp_blocking_end");
+    tp_set_misuse_hook(NULL, NULL);
+    use_live();
+}
+
+TAP_TEST(arguments__the_default_pool_refuses_settings)
+{
+    tp_set_misuse_hook(hear, NULL);
+    heard.calls = 0;
+    expect(tp_pool_close(live.default_pool), TP_ERR_UNSUPPORTED, "tp_pool_close");
+    expect(tp_pool_set_thread_minimum(live.default_pool, 1), TP_ERR_UNSUPPORTED,
+           "tp_pool_set_thread_minimum");
+    expect(tp_pool_set_thread_maximum(live.default_pool, 1), TP_ERR_UNSUPPORTED,
+           "tp_pool_set_thread_maximum");
+    expect(tp_pool_set_stack(live.default_pool, 0, 0), TP_ERR_UNSUPPORTED, "tp_pool_set_stack");
+    tp_set_misuse_hook(NULL, NULL);
+}
+int main(void)
+{
+    build_live();
+    tap_run(arguments__pool_config_of_wrong_size_or_content);
+    tap_run(arguments__pool_config_of_a_later_release);
+    tap_run(arguments__pool_stats_of_every_size);
+    tap_run(arguments__an_allocator_comes_first_and_complete);
+    tap_run(arguments__null_out_parameters);
+    tap_run(arguments__numbers_out_of_range);
+    tap_run(arguments__the_default_pool_refuses_settings);
+    use_live();
+    close_live();
+    return tap_done();
+}

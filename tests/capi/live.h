@@ -1,0 +1,132 @@
+/* live.h - what the tests of wrong calls share: what the hook hears, and objects that must survive. */
+#ifndef TESTS_CAPI_LIVE_H
+#define TESTS_CAPI_LIVE_H
+
+#include "core/mem/token.h"
+#include "tests/support/tap.h"
+#include "tp/tp.h"
+
+#define COUNT(array) (sizeof(array) / sizeof *(array))
+
+/* ---- what the hook hears ----------------------------------------------------------------------- */
+
+static struct {
+    unsigned calls;
+    tp_status_t status;
+    char function[64], message[256];
+} heard;
+
+static void copy(char *to, const char *from, size_t size)
+{
+    size_t length = strnlen(from, size - 1);
+    memcpy(to, from, length);
+    to[length] = 0;
+}
+
+TAP_UNUSED_ static void hear(void *context, const char *function, tp_status_t status, const char *message)
+{
+    (void)context;
+    heard.calls++;
+    heard.status = status;
+    copy(heard.function, function, sizeof heard.function);
+    copy(heard.message, message, sizeof heard.message);
+}
+
+/* ---- objects that live through it all ----------------------------------------------------------- */
+
+static struct {
+    tp_pool_t *pool, *default_pool;
+    tp_env_t *env;
+    tp_work_t *work;
+    tp_cleanup_group_t *group;
+    tp_event_t *event;
+    tp_semaphore_t *semaphore;
+    tp_mutex_t *mutex;
+    tp_callback_instance_t *instance; /* of the running callback */
+    tpp_u32 runs;
+} live;
+
+static void count_run(tp_callback_instance_t *instance, void *context, tp_work_t *work)
+{
+    (void)instance;
+    (void)context;
+    (void)work;
+    tpp_add_acq_rel(&live.runs, 1);
+}
+
+static void never(tp_callback_instance_t *instance, void *context)
+{
+    (void)instance;
+    (void)context;
+    check(!"a callback of a refused creation runs");
+}
+
+TAP_UNUSED_ static void never_work(tp_callback_instance_t *instance, void *context, tp_work_t *work)
+{
+    (void)work;
+    never(instance, context);
+}
+TAP_UNUSED_ static void in_use(uint32_t counts[TPI_KIND_COUNT])
+{
+    for (int kind = 1; kind < TPI_KIND_COUNT; kind++)
+        counts[kind] = tpi_slab_in_use((enum tpi_kind)kind);
+}
+
+static tp_pool_stats_t statistics(void)
+{
+    tp_pool_stats_t stats = TP_POOL_STATS_INIT;
+    check_eq(tp_pool_get_stats(live.pool, &stats), TP_OK);
+    stats.run_ns_total = stats.queue_wait_ns_total = stats.oldest_pending_ns = 0;
+    return stats;
+}
+TAP_UNUSED_ static void build_live(void)
+{
+    tp_pool_config_t config = TP_POOL_CONFIG_INIT;
+    config.thread_minimum = config.thread_maximum = 1;
+    require(tp_pool_create(&config, &live.pool) == TP_OK);
+    require(tp_pool_default(&live.default_pool) == TP_OK);
+    require(tp_env_create(&live.env) == TP_OK);
+    require(tp_cleanup_group_create(&live.group) == TP_OK);
+    require(tp_env_set_pool(live.env, live.pool) == TP_OK);
+    require(tp_event_create(false, false, &live.event) == TP_OK);
+    require(tp_semaphore_create(2, 5, &live.semaphore) == TP_OK);
+    require(tp_mutex_create(false, &live.mutex) == TP_OK);
+    require(tp_work_create(count_run, NULL, live.env, &live.work) == TP_OK);
+}
+
+static tp_wait_result_t take(tp_waitable_t source)
+{
+    tp_wait_result_t result = 0;
+    check_eq(tp_waitable_wait(source, 0, &result), TP_OK);
+    return result;
+}
+
+/* All the live objects still are what they were. */
+TAP_UNUSED_ static void use_live(void)
+{
+    uint32_t previous = 0, runs = tpp_load_acquire(&live.runs);
+    tp_pool_stats_t stats = statistics();
+    check_eq(stats.thread_minimum, 1);
+    check_eq(stats.thread_maximum, 1);
+    check_eq(tp_work_submit_many(live.work, 5), TP_OK);
+    check_eq(tp_work_wait(live.work, false, TP_INFINITE), TP_OK);
+    check_eq(tpp_load_acquire(&live.runs), runs + 5);
+    check_eq(take(tp_waitable_event(live.event)), TP_WAIT_TIMEOUT);
+    check_eq(tp_event_set(live.event), TP_OK);
+    check_eq(take(tp_waitable_event(live.event)), TP_WAIT_SIGNALED);
+    check_eq(tp_semaphore_release(live.semaphore, 1, &previous), TP_OK);
+    check_eq(previous, 2);
+    check_eq(take(tp_waitable_semaphore(live.semaphore)), TP_WAIT_SIGNALED);
+    check_eq(take(tp_waitable_mutex(live.mutex)), TP_WAIT_SIGNALED);
+    check_eq(tp_mutex_release(live.mutex), TP_OK);
+    check_eq(tp_cleanup_group_close_members(live.group, true, NULL), TP_OK);
+}
+TAP_UNUSED_ static void close_live(void)
+{
+    check_eq(tp_work_close(live.work) | tp_env_destroy(live.env), TP_OK);
+    check_eq(tp_pool_close(live.pool) | tp_cleanup_group_close(live.group), TP_OK);
+    check_eq(tp_event_close(live.event) | tp_semaphore_close(live.semaphore), TP_OK);
+    check_eq(tp_mutex_close(live.mutex), TP_OK);
+}
+
+#endif

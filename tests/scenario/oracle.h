@@ -1,0 +1,39 @@
+/* oracle.h - watches a run of the engine on the simulator and fails it when a promise is broken.
+ *
+ * It listens to the engine's probes and looks at everything whenever nobody can run. Its looks are
+ * no schedule points and change nothing. What it checks:
+ *
+ *   at a claim     no task of a higher priority was in the queues since before the worker's look
+ *                  began (not with a weak memory: there, seeing needs an order); on a pool that
+ *                  never had more than one thread, claims come in the order of publication
+ *   in callbacks   no lock of the library is held; no more run at once than the maximum allows
+ *   locks          one holder each, dropped by who took it
+ *   threads        never more than the maximum; at most one worker searches
+ *   at an end      an object is freed with nothing queued or running, and only once
+ *   when all sleep no published work beside an idle worker or a thread that the policy would add;
+ *                  no task that says it is queued and is not; no post without a queue slot although
+ *                  there is room; nobody left waiting for an object that is quiet; threads are idle
+ *                  or in a callback; a pool with objects has a thread; posts made = callbacks
+ *                  begun + posts dropped + posts pending, for each priority
+ *   at the end     nothing of the library is in use, nobody is idle, nobody searches */
+#ifndef TESTS_SCENARIO_ORACLE_H
+#define TESTS_SCENARIO_ORACLE_H
+
+#include "core/mem/slab.h"
+#include "core/os/sim/sim.h"
+
+/* At the start of each run: forgets the last one and begins to listen. */
+void oracle_begin(void);
+
+/* The scenario has closed all it made: once the threads are gone, nothing may be left but `kept`
+ * pools. */
+void oracle_over(uint32_t kept);
+
+/* From now on pools may have that many threads whatever their maximum says: a new minimum creates its
+ * threads before it raises the maximum. */
+void oracle_raising(uint32_t threads);
+
+/* Threads may sleep in hooks or release functions: they need be neither idle nor in a callback. */
+void oracle_allow_hooks(void);
+
+#endif

@@ -1,0 +1,166 @@
+/* oracle_rest.c - what must be true whenever nobody can run. */
+#include "core/queue/inject.h"
+#include "tests/scenario/oracle_state.h"
+
+/* One pool at rest, added up. */
+struct rest {
+    struct oracle_pool *known;
+    struct tpi_pool *pool;
+    struct tpi_demand demand;
+    uint32_t idle;
+    uint64_t pending[TPI_PRIORITY_COUNT];
+    bool work; /* something is there to be claimed */
+};
+
+/* ---- objects ------------------------------------------------------------------------------------ */
+
+bool oracle_in_a_ring(struct tpi_pool *pool, const struct tpi_task *task, uint32_t epoch)
+{
+    uint64_t ticket = tpi_ticket(task, epoch);
+    uint32_t active = tpp_peek(&pool->active);
+    for (uint32_t id = 0; id < active; id++) {
+        struct tpi_worker *worker = oracle_worker(pool, id);
+        if (!worker)
+            continue;
+        struct tpi_ring *ring = &worker->ring;
+        for (uint32_t at = tpp_peek(&ring->head); at != tpp_peek(&ring->tail); at++)
+            if (tpp_peek(&ring->tickets[at & (TPP_RING_CAPACITY - 1)]) == ticket)
+                return true;
+    }
+    return false;
+}
+
+static bool has_room(const struct tpi_task *task, uint64_t word)
+{
+    uint32_t limit = tpp_peek(&task->traits) >> TPI_TRAIT_LIMIT_SHIFT;
+    if (limit == 0) /* its slot may be too short for a number of detached callbacks */
+        return tpi_state_running(word) < TPI_STATE_ROOM_MAX;
+    return tpi_state_running(word) + tpp_peek(&task->detached) < limit;
+}
+
+static bool visit_task(struct tpi_slot *slot, void *context)
+{
+    struct rest *rest = context;
+    struct tpi_task *task = tpi_container(slot, struct tpi_task, slot);
+    uint64_t word = tpp_peek(&task->word);
+    bool linked = tpp_peek(&slot->linked) != 0;
+    if (!tpi_slot_live(tpp_peek(&slot->generation)) || tpp_peek(&task->home) != rest->pool)
+        return true;
+    rest->pending[tpi_traits_priority(tpp_peek(&task->traits))] += tpi_state_pending(word);
+    if (tpi_state_idle(word) && (word & TPI_STATE_WAITED))
+        tpps_fail("oracle: somebody still waits for an object that has long been quiet");
+    if (tpi_state_idle(word) && (word & TPI_STATE_CLOSED))
+        tpps_fail("oracle: an object that is closed and idle was not freed");
+    if (!(word & TPI_STATE_QUEUED)) {
+        if (linked)
+            tpps_fail("oracle: a task stands in a queue and does not say so");
+        if (tpi_state_pending(word) > 0 && has_room(task, word))
+            tpps_fail("oracle: lost: %u posts without a queue slot", tpi_state_pending(word));
+        return true;
+    }
+    if (!linked && !oracle_in_a_ring(rest->pool, task, tpi_state_epoch(word)))
+        tpps_fail("oracle: lost: a task says that it is queued and is in no queue");
+    rest->work = rest->work || tpi_state_pending(word) > 0;
+    return true;
+}
+
+/* ---- pools --------------------------------------------------------------------------------------- */
+
+static void check_counts(const struct rest *rest)
+{
+    struct tpi_pool *pool = rest->pool;
+    uint64_t begun = 0, executed = 0;
+    uint32_t active = tpp_peek(&pool->active);
+    for (uint32_t priority = 0; priority < TPI_PRIORITY_COUNT; priority++) {
+        uint64_t claimed = 0, submitted = 0, cancelled = tpp_peek(&pool->cancelled[priority]);
+        for (uint32_t shard = 0; shard < TPP_SHARDS; shard++)
+            submitted += tpp_peek(&pool->shards[shard].submitted[priority]);
+        for (uint32_t id = 0; id < active; id++) {
+            struct tpi_worker *worker = oracle_worker(pool, id);
+            submitted += worker ? tpp_peek(&worker->submitted[priority]) : 0;
+            claimed += worker ? tpp_peek(&worker->claimed[priority]) : 0;
+        }
+        if (submitted != claimed + cancelled + rest->pending[priority])
+            tpps_fail("oracle: priority %u: %lld posts, but %lld begun, %lld dropped, %lld pending",
+                      priority, (long long)submitted, (long long)claimed, (long long)cancelled,
+                      (long long)rest->pending[priority]);
+        begun += claimed;
+    }
+    for (uint32_t id = 0; id < active; id++) {
+        struct tpi_worker *worker = oracle_worker(pool, id);
+        executed += worker ? tpp_peek(&worker->executed) : 0;
+    }
+    if (!oracle.hooks && begun - executed != rest->known->depth)
+        tpps_fail("oracle: %llu callbacks begun, %llu ended, %u running",
+                  (unsigned long long)begun, (unsigned long long)executed, rest->known->depth);
+}
+
+BLIND static bool may_grow(const struct rest *rest)
+{
+    return rest->pool->create_failures == 0 && tpi_policy_grow(&rest->demand);
+}
+
+static void check_threads(const struct rest *rest)
+{
+    uint32_t threads = rest->demand.threads, busy = rest->known->running;
+    if (tpp_peek(&rest->pool->searching) != 0)
+        tpps_fail("oracle: everybody sleeps and the pool believes that somebody searches");
+    if (tpp_peek(&rest->pool->threads) != threads)
+        tpps_fail("oracle: the pool counts %u threads in one place and %u in the other",
+                  tpp_peek(&rest->pool->threads), threads);
+    if (rest->demand.objects > 0 && threads == 0)
+        tpps_fail("oracle: a pool with objects has no thread");
+    if (threads > rest->demand.maximum && rest->idle > 0)
+        tpps_fail("oracle: %u threads, %u allowed, and one of them is idle", threads,
+                  rest->demand.maximum);
+    if (!oracle.hooks && threads != rest->idle + busy)
+        tpps_fail("oracle: %u threads, but %u idle and %u in callbacks", threads, rest->idle, busy);
+    if (rest->work && rest->idle > 0)
+        tpps_fail("oracle: STRANDED: work is queued and a worker is idle");
+    if (rest->work && may_grow(rest))
+        tpps_fail("oracle: STRANDED: work is queued, nobody is idle, and no thread was added");
+}
+
+static void check_pool(struct oracle_pool *known)
+{
+    struct rest rest = {.known = known, .pool = known->pool};
+    rest.demand = tpi_pool_demand(known->pool);
+    rest.idle = tpi_idle_count(&known->pool->idle);
+    if (tpp_peek(&known->pool->birth) != known->birth) {
+        if (rest.idle != 0 || tpp_peek(&known->pool->searching) != 0)
+            tpps_fail("oracle: in a dead pool %u idle, %u searching", rest.idle,
+                      tpp_peek(&known->pool->searching));
+        return;
+    }
+    tpi_slab_each(TPI_KIND_WORK, visit_task, &rest);
+    tpi_slab_each(TPI_KIND_SIMPLE, visit_task, &rest);
+    tpi_slab_each(TPI_KIND_BRIEF, visit_task, &rest);
+    check_threads(&rest);
+    check_counts(&rest);
+    if (rest.demand.threads <= rest.demand.maximum)
+        known->allowed = rest.demand.maximum;
+}
+
+/* ---- the end ---------------------------------------------------------------------------------------- */
+
+static void check_nothing_left(void)
+{
+    for (int kind = 1; kind < TPI_KIND_COUNT; kind++) {
+        uint32_t count = tpi_slab_in_use((enum tpi_kind)kind);
+        if (kind == TPI_KIND_WORKER && oracle.kept > 0)
+            continue; /* a pool that stays keeps the places of its threads */
+        if (count != (kind == TPI_KIND_POOL ? oracle.kept : 0))
+            tpps_fail("oracle: left over: %u of kind %d", count, kind);
+    }
+    if (oracle.held_count != 0)
+        tpps_fail("oracle: %u locks held at the end", oracle.held_count);
+}
+
+void oracle_rest(void *context)
+{
+    (void)context;
+    for (uint32_t i = 0; i < oracle.pool_count; i++)
+        check_pool(&oracle.pools[i]);
+    if (oracle.over && tpps_service_fibers() == 0)
+        check_nothing_left();
+}
