@@ -1,7 +1,7 @@
 /* arguments_test.c - structs of every size, numbers out of range, NULL where something must be. */
 #include "tests/capi/live.h"
 
-/* ---- structs ------------------------------------------------------------------------------------- */
+/* ---- structs --------------------------------------------------------------------------------- */
 
 static void expect_config(const tp_pool_config_t *config, tp_status_t expected)
 {
@@ -107,7 +107,7 @@ TAP_TEST(arguments__an_allocator_comes_first_and_complete)
     check_eq(tp_set_allocator(&allocator), TP_ERR_VERSION);
 }
 
-/* ---- arguments ----------------------------------------------------------------------------------- */
+/* ---- arguments ------------------------------------------------------------------------------- */
 
 /* The call must have been reported once, as `function`, with `expected`. */
 static void expect(tp_status_t got, tp_status_t expected, const char *function)
@@ -158,8 +158,7 @@ TAP_TEST(arguments__numbers_out_of_range)
     check(work == NULL);
     expect(tp_work_wait(live.work, true, -1), TP_ERR_ARGUMENT, "tp_work_wait");
     expect(tp_work_wait(live.work, true, INT64_MIN), TP_ERR_ARGUMENT, "tp_work_wait");
-    expect(tp_waitable_wait(tp_waitable_never(), -1, &result), TP_ERR_ARGUMENT,
-           "tp_waitable_wait");
+    expect(tp_waitable_wait(tp_waitable_never(), -1, &result), TP_ERR_ARGUMENT, "tp_waitable_wait");
     check_eq(result, 0);
     expect(tp_env_set_priority(live.env, 3), TP_ERR_ARGUMENT, "tp_env_set_priority");
     expect(tp_env_set_priority(live.env, UINT32_MAX), TP_ERR_ARGUMENT, "tp_env_set_priority");

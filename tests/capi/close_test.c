@@ -1,11 +1,11 @@
-/* close_test.c - two threads close the same handle; one guesses the handle the other is creating. */
+/* close_test.c - two threads close one handle; one guesses what another is just creating. */
 #include <sched.h>
 
 #include "tests/capi/calls.h"
 
-/* ---- two threads close the same handle ------------------------------------------------------------ */
+/* ---- two threads close the same handle ------------------------------------------------------- */
 
-static tpp_ptr contested;       /* the handle of this round; NULL: the round is over */
+static tpp_ptr contested; /* the handle of this round; NULL: the round is over */
 static tpp_u32 round_number, answers, won, stop;
 static tp_status_t (*closer)(void *);
 
@@ -110,7 +110,7 @@ TAP_TEST(close__two_close_at_once_exactly_one_succeeds)
     check_eq(after[TPI_KIND_EVENT], before[TPI_KIND_EVENT]);
     check_eq(after[TPI_KIND_MUTEX], before[TPI_KIND_MUTEX]);
 }
-/* ---- a handle that is guessed while its object is being made ----------------------------------- */
+/* ---- a handle that is guessed while its object is being made --------------------------------- */
 
 static tpp_ptr last_made;
 static tpp_u32 made_all;

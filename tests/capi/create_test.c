@@ -2,7 +2,7 @@
 #define _GNU_SOURCE
 #include "tests/capi/exhaust.h"
 
-/* ---- every create, every allocation in it ---------------------------------------------------------- */
+/* ---- every create, every allocation in it ---------------------------------------------------- */
 
 static tp_status_t make_pool(void)
 {
@@ -163,8 +163,7 @@ static const struct creation {
     {"tp_work_create", make_work, end_work, 5, 0},
     {"tp_work_create, default pool", make_work_default, end_work_default, 5, BARE | KEEPS_POOL},
     {"tp_try_submit", make_simple, end_simple, 5, 0},
-    {"tp_try_submit, default pool", make_simple_default, end_simple_default, 5,
-     BARE | KEEPS_POOL},
+    {"tp_try_submit, default pool", make_simple_default, end_simple_default, 5, BARE | KEEPS_POOL},
     {"tp_event_create", make_event, end_event, 2, BARE},
     {"tp_semaphore_create", make_semaphore, end_semaphore, 2, BARE},
     {"tp_mutex_create", make_mutex, end_mutex, 2, BARE},
@@ -180,9 +179,9 @@ static void count_all(uint32_t counts[TPI_KIND_COUNT])
  * record of a worker whose thread never came until it ends; these are looked at in the end. */
 static void check_nothing_changed(const uint32_t before[TPI_KIND_COUNT])
 {
-    static const enum tpi_kind kinds[] = {TPI_KIND_ENV,   TPI_KIND_WORK,      TPI_KIND_GROUP,
-                                          TPI_KIND_EVENT, TPI_KIND_SEMAPHORE, TPI_KIND_MUTEX,
-                                          TPI_KIND_SIMPLE, TPI_KIND_BRIEF,    TPI_KIND_EXTRA};
+    static const enum tpi_kind kinds[] = {TPI_KIND_ENV,    TPI_KIND_WORK,      TPI_KIND_GROUP,
+                                          TPI_KIND_EVENT,  TPI_KIND_SEMAPHORE, TPI_KIND_MUTEX,
+                                          TPI_KIND_SIMPLE, TPI_KIND_BRIEF,     TPI_KIND_EXTRA};
     for (size_t i = 0; i < COUNT(kinds); i++)
         check_eq(tpi_slab_in_use(kinds[i]), before[kinds[i]]);
     check(stand.made.any == NULL);
@@ -251,10 +250,10 @@ static void sweep(bool and_on)
         check(in_child(sweep_one, c << 16 | 0xffff)); /* none fails */
         size_t outstanding = shared->outstanding;
         for (shared->succeeded = false; nth < 1000; nth++) {
-            if (!in_child(sweep_one, c << 16 | nth)) {
-                check(!"a swept creation failed");
+            bool survived = in_child(sweep_one, c << 16 | nth);
+            check(survived);
+            if (!survived)
                 printf("# %s, allocation %u\n", creations[c].name, nth);
-            }
             compare_outstanding(&creations[c], nth, outstanding);
             if (shared->succeeded)
                 break;

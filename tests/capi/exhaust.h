@@ -19,7 +19,7 @@
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 
-/* ---- the allocator ------------------------------------------------------------------------------ */
+/* ---- the allocator --------------------------------------------------------------------------- */
 
 enum { BLOCKS = 4096, NEVER = 0 };
 
@@ -31,7 +31,7 @@ static struct {
     } blocks[BLOCKS];
     size_t outstanding;
     uint32_t calls;
-    uint32_t fail_at;      /* this call and, if fail_on, all after it fail; NEVER: none */
+    uint32_t fail_at; /* this call and, if fail_on, all after it fail; NEVER: none */
     bool fail_on;
     bool forbidden;        /* on every thread */
     unsigned violations;   /* allocations where none is allowed */
@@ -160,13 +160,13 @@ TAP_UNUSED_ static void fail_at(uint32_t nth, bool and_on)
     pthread_mutex_unlock(&world.lock);
 }
 
-/* ---- a process for each case -------------------------------------------------------------------- */
+/* ---- a process for each case ----------------------------------------------------------------- */
 
 /* What the child tells the parent. */
 static struct {
     bool succeeded;     /* there were fewer allocations than that */
     size_t outstanding; /* bytes at the end */
-} *shared;
+} * shared;
 
 TAP_UNUSED_ static void install(void)
 {
@@ -209,7 +209,7 @@ TAP_UNUSED_ static bool in_child(void (*body)(uintptr_t), uintptr_t argument)
     } \
     static void name##_body(uintptr_t argument)
 
-/* ---- callbacks ------------------------------------------------------------------------------------ */
+/* ---- callbacks ------------------------------------------------------------------------------- */
 
 static tpp_u32 runs, releases, cancels;
 
@@ -271,7 +271,7 @@ TAP_UNUSED_ static tp_pool_t *new_pool(uint32_t minimum, uint32_t maximum)
     check_eq(tp_pool_create(&config, &pool), TP_OK);
     return pool;
 }
-/* ---- what the cases are made with -------------------------------------------------------------- */
+/* ---- what the cases are made with ------------------------------------------------------------ */
 
 static struct {
     tp_pool_t *pool;

@@ -81,7 +81,7 @@ TAP_TEST(gate__results_are_written_as_far_as_the_caller_knows_them)
     check_eq(newer.c, 0);
 }
 
-/* ---- reports ----------------------------------------------------------------------------------- */
+/* ---- reports --------------------------------------------------------------------------------- */
 
 static struct {
     unsigned calls;
@@ -101,12 +101,12 @@ static void hear(void *context, const char *function, tp_status_t status, const 
 
 TAP_TEST(gate__misuse_and_nothing_else_is_reported)
 {
-    static const tp_status_t told[] = {TP_ERR_ARGUMENT, TP_ERR_HANDLE,    TP_ERR_VERSION,
-                                       TP_ERR_CLOSED,   TP_ERR_DEADLOCK,  TP_ERR_NOT_OWNER,
+    static const tp_status_t told[] = {TP_ERR_ARGUMENT, TP_ERR_HANDLE,     TP_ERR_VERSION,
+                                       TP_ERR_CLOSED,   TP_ERR_DEADLOCK,   TP_ERR_NOT_OWNER,
                                        TP_ERR_STATE,    TP_ERR_UNSUPPORTED};
-    static const tp_status_t quiet[] = {TP_OK,          TP_ERR_NO_MEMORY, TP_ERR_NO_THREAD,
-                                        TP_ERR_BUSY,    TP_ERR_TIMEOUT,   TP_ERR_TOO_MANY_THREADS,
-                                        TP_ERR_LIMIT,   TP_ERR_SYSTEM};
+    static const tp_status_t quiet[] = {TP_OK,        TP_ERR_NO_MEMORY, TP_ERR_NO_THREAD,
+                                        TP_ERR_BUSY,  TP_ERR_TIMEOUT,   TP_ERR_TOO_MANY_THREADS,
+                                        TP_ERR_LIMIT, TP_ERR_SYSTEM};
     int context;
     tp_set_misuse_hook(hear, &context);
     for (size_t i = 0; i < sizeof told / sizeof *told; i++) {
@@ -153,7 +153,7 @@ TAP_TEST(gate__the_message_names_the_handle_and_the_reason)
     tp_set_misuse_hook(NULL, NULL);
 }
 
-/* ---- handles ----------------------------------------------------------------------------------- */
+/* ---- handles --------------------------------------------------------------------------------- */
 
 TAP_TEST(gate__a_handle_is_good_for_its_kind_and_life_only)
 {

@@ -2,7 +2,7 @@
 #define _GNU_SOURCE
 #include "tests/capi/exhaust.h"
 
-/* ---- what never allocates ---------------------------------------------------------------------------- */
+/* ---- what never allocates -------------------------------------------------------------------- */
 
 #define FREELY(call) \
     do { \
@@ -187,7 +187,7 @@ CHILD_TEST(memory__misuse_is_reported_without_allocating)
     check_eq(world.violations, 0);
 }
 
-/* ---- prepared before, used when nothing is left ----------------------------------------------------- */
+/* ---- prepared before, used when nothing is left ---------------------------------------------- */
 
 CHILD_TEST(memory__a_prepared_work_object_runs_with_memory_exhausted)
 {
@@ -217,7 +217,7 @@ CHILD_TEST(memory__a_prepared_work_object_runs_with_memory_exhausted)
     check(tpp_load_acquire(&releases) == tpp_load_acquire(&cancels) + 1);
 }
 
-/* ---- threads that do not come ------------------------------------------------------------------------ */
+/* ---- threads that do not come ---------------------------------------------------------------- */
 
 static void allow_threads(uint32_t count)
 {
@@ -354,7 +354,7 @@ TAP_TEST(memory__the_kernel_refuses_a_thread)
         tap_skip("cannot give up the privileges of root");
 }
 
-/* ---- the allocator itself ------------------------------------------------------------------------------ */
+/* ---- the allocator itself -------------------------------------------------------------------- */
 
 CHILD_TEST(memory__the_allocator_is_chosen_before_the_first_use_only)
 {

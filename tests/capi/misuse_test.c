@@ -11,14 +11,12 @@ static tp_work_t *stage; /* its callback makes all the wrong calls */
 
 /* Exported, and without a handle among the parameters; or tried through tp_waitable_wait. */
 static const char *const without_handle[] = {
-    "tp_version",           "tp_version_string",       "tp_status_name",
-    "tp_status_message",    "tp_last_errno",           "tp_set_allocator",
-    "tp_set_misuse_hook",   "tp_allocator_init",       "tp_pool_config_init",
-    "tp_pool_stats_init",   "tp_pool_create",          "tp_pool_default",
-    "tp_env_create",        "tp_cleanup_group_create", "tp_blocking_begin",
-    "tp_blocking_end",      "tp_event_create",         "tp_semaphore_create",
-    "tp_mutex_create",      "tp_waitable_never",       "tp_waitable_event",
-    "tp_waitable_semaphore", "tp_waitable_mutex",
+    "tp_version",          "tp_version_string",       "tp_status_name",     "tp_status_message",
+    "tp_last_errno",       "tp_set_allocator",        "tp_set_misuse_hook", "tp_allocator_init",
+    "tp_pool_config_init", "tp_pool_stats_init",      "tp_pool_create",     "tp_pool_default",
+    "tp_env_create",       "tp_cleanup_group_create", "tp_blocking_begin",  "tp_blocking_end",
+    "tp_event_create",     "tp_semaphore_create",     "tp_mutex_create",    "tp_waitable_never",
+    "tp_waitable_event",   "tp_waitable_semaphore",   "tp_waitable_mutex",
 };
 
 static bool is_listed(const char *name)
@@ -52,7 +50,7 @@ TAP_TEST(misuse__the_table_covers_every_exported_function)
     check(found > 60);
 }
 
-/* ---- values ------------------------------------------------------------------------------------- */
+/* ---- values ---------------------------------------------------------------------------------- */
 
 static uint64_t dice = 88172645463325252u;
 
@@ -109,7 +107,7 @@ static uintptr_t draw(enum tpi_kind kind)
         return stale_count ? stale[noise % stale_count] : 0;
     case 7:
         return (uintptr_t)&live + noise % 4096; /* an address */
-    default: /* another kind, also one that no handle has */
+    default:                                    /* another kind, also one that no handle has */
         return tpi_token_make((enum tpi_kind)(noise % 16), 1, (uint32_t)(noise >> 32) & 0xfff);
     }
 }
@@ -155,7 +153,7 @@ static void try_value(const struct row *row, uintptr_t value)
         fail(row, value, "the message lacks the handle");
 }
 
-/* ---- the sweep ----------------------------------------------------------------------------------- */
+/* ---- the sweep ------------------------------------------------------------------------------- */
 
 static void make_stale(void)
 {
@@ -173,7 +171,7 @@ static void make_stale(void)
         require(tp_event_create(true, true, &event) == TP_OK);
         require(tp_semaphore_create(1, 1, &semaphore) == TP_OK);
         require(tp_mutex_create(i % 2, &mutex) == TP_OK);
-        uintptr_t const made[] = {(uintptr_t)pool,  (uintptr_t)env,       (uintptr_t)work,
+        uintptr_t const made[] = {(uintptr_t)pool,  (uintptr_t)env,   (uintptr_t)work,
                                   (uintptr_t)group, (uintptr_t)event, (uintptr_t)semaphore,
                                   (uintptr_t)mutex};
         for (size_t m = 0; m < COUNT(made); m++)

@@ -119,8 +119,9 @@ SCENE(cancel__two_cancellers)
 SCENE(cancel__r07_wait_close_and_cancel)
 {
     tp_pool_t *pool = scene_pool(0, 2);
-    tp_work_t *work = scene_work(scene_count, SCENE_WORD(0),
-                                 &(struct scene_choice){.pool = pool, .release = scene_count_release});
+    tp_work_t *work =
+        scene_work(scene_count, SCENE_WORD(0),
+                   &(struct scene_choice){.pool = pool, .release = scene_count_release});
     scene_submit(work, 2);
     tpps_thread a = tpps_spawn(wait_or_stale, work), b = tpps_spawn(cancel_or_stale, work);
     scene_close(work);
@@ -142,8 +143,9 @@ static void close_it(void *work)
 SCENE(cancel__finish_cancel_and_close)
 {
     tp_pool_t *pool = scene_pool(1, 1);
-    tp_work_t *work = scene_work(scene_count, SCENE_WORD(0),
-                                 &(struct scene_choice){.pool = pool, .release = scene_count_release});
+    tp_work_t *work =
+        scene_work(scene_count, SCENE_WORD(0),
+                   &(struct scene_choice){.pool = pool, .release = scene_count_release});
     scene_submit(work, 2);
     tpps_thread a = tpps_spawn(close_it, work), b = tpps_spawn(cancel_or_stale, work);
     tpps_join(a);
@@ -151,7 +153,7 @@ SCENE(cancel__finish_cancel_and_close)
     scene_close_pool(pool);
 }
 
-/* ---- waits from callbacks ---------------------------------------------------------------------------- */
+/* ---- waits from callbacks -------------------------------------------------------------------- */
 
 static void help_the_work(tp_callback_instance_t *instance, void *context, tp_work_t *work)
 {
@@ -176,7 +178,7 @@ SCENE(cancel__help_on_the_only_thread)
     scene_close_pool(pool);
 }
 
-/* A helper, a worker that claims, and a canceller want the same posts; a ticket may be in a ring. */
+/* A helper, a worker that claims, and a canceller want the same posts; one may be in a ring. */
 SCENE(cancel__help_claim_and_cancel)
 {
     tp_pool_t *pool = scene_pool(2, 2);

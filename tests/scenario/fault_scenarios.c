@@ -2,9 +2,9 @@
 #include "tests/scenario/scene.h"
 
 /* With --sweep-faults one allocation or thread creation fails in a run, or all from there on. What
- * failed leaves everything as it was; everything is tried twice, and what was not to be had is NULL,
- * which all calls here accept. Word 1 counts runs, cancels and releases, word 2 those that are due:
- * in the end both are equal. */
+ * failed leaves everything as it was; everything is tried twice, and what was not to be had is
+ * NULL, which all calls here accept. Word 1 counts runs, cancels and releases, word 2 those that
+ * are due: in the end both are equal. */
 
 /* True if the status is TP_OK; else a fault was injected, and nothing may have come of the call. */
 static bool made(tp_status_t status, const void *out)
@@ -213,7 +213,7 @@ static void make_and_run(void *env)
     scene_finish(work);
 }
 
-/* Both are the first object of the pool; the thread of one may fail while the other counts on it. */
+/* Each is the first object of the pool; one may lose the thread that the other counts on. */
 SCENE(fault__two_first_objects)
 {
     tp_pool_t *pool = try_pool(0, 1);
@@ -313,7 +313,7 @@ SCENE(fault__events_semaphores_mutexes)
     tpps_check(tp_mutex_close(mutex) == TP_OK);
 }
 
-/* ---- growth that fails --------------------------------------------------------------------------- */
+/* ---- growth that fails ----------------------------------------------------------------------- */
 
 static void post_five(void *work)
 {
@@ -371,7 +371,7 @@ SCENE(fault__may_run_long_may_be_refused)
     scene_close_pool(pool);
 }
 
-/* ---- calls that need nothing ----------------------------------------------------------------------- */
+/* ---- calls that need nothing ----------------------------------------------------------------- */
 
 /* All threads are there: an allocation on this thread fails the run at once. */
 SCENE(fault__submit_wait_cancel_close_need_no_memory)

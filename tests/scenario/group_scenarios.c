@@ -17,8 +17,7 @@ static tp_work_t *member_work(tp_pool_t *pool, tp_work_fn function, void *contex
 
 static void close_members(bool cancel)
 {
-    tpps_check(!the_group ||
-               tp_cleanup_group_close_members(the_group, cancel, NULL) == TP_OK);
+    tpps_check(!the_group || tp_cleanup_group_close_members(the_group, cancel, NULL) == TP_OK);
 }
 
 static void close_waiting(void *arg)

@@ -46,8 +46,7 @@ SCENE(life__pool_close_last_object_and_retiring_worker)
 SCENE(life__submit_and_close)
 {
     tp_pool_t *pool = scene_pool(0, 2);
-    tp_work_t *work = scene_work(scene_count, SCENE_WORD(0),
-                                 &(struct scene_choice){.pool = pool});
+    tp_work_t *work = scene_work(scene_count, SCENE_WORD(0), &(struct scene_choice){.pool = pool});
     tpps_thread poster = tpps_spawn(post_or_stale, work), closer = tpps_spawn(close_or_stale, work);
     post_or_stale(work);
     tpps_join(poster);

@@ -29,8 +29,7 @@ static void fan_out(tp_callback_instance_t *instance, void *context)
     (void)instance;
     for (int i = 0; depth > 0 && i < 2; i++) {
         scene_add(1, 1);
-        if (!scene_simple(fan_out, SCENE_WORD(depth - 1),
-                          &(struct scene_choice){.pool = the_pool}))
+        if (!scene_simple(fan_out, SCENE_WORD(depth - 1), &(struct scene_choice){.pool = the_pool}))
             scene_add(0, 1);
     }
     scene_add(0, 1);
@@ -204,7 +203,7 @@ SCENE(memory__ticket_outlives_its_object)
     scene_close_pool(the_pool);
 }
 
-/* ---- the default pool --------------------------------------------------------------------------- */
+/* ---- the default pool ------------------------------------------------------------------------ */
 
 static void ask_for_default(void *arg)
 {

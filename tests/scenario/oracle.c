@@ -76,7 +76,7 @@ static bool waits(const struct oracle_task *known)
     return (word & TPI_STATE_QUEUED) && tpi_state_epoch(word) == known->epoch;
 }
 
-/* ---- locks --------------------------------------------------------------------------------------- */
+/* ---- locks ----------------------------------------------------------------------------------- */
 
 static void lock_taken(const void *lock)
 {
@@ -110,10 +110,10 @@ static bool holds(const struct oracle_fiber *fiber, const void *lock)
     return false;
 }
 
-/* ---- queues ------------------------------------------------------------------------------------- */
+/* ---- queues ---------------------------------------------------------------------------------- */
 
-/* The epoch in which the task was queued just now: under a lock of the shared queue it is the word's, in a
- * ring it stands on the ticket that the calling worker has just put in. */
+/* The epoch in which the task was queued just now: under a lock of the shared queue it is the
+ * word's, in a ring it stands on the ticket that the calling worker has just put in. */
 static uint32_t epoch_published(const struct tpi_task *task, uint64_t priority)
 {
     struct oracle_fiber *self = oracle_self();
@@ -149,8 +149,8 @@ static void published(const struct tpi_task *task, uint64_t priority)
         known->since = known->taken;
 }
 
-/* Which workers may just have taken the task's ticket out of their rings: it lies behind the head. A
- * worker passes a schedule point between that and its probe. */
+/* Which workers may just have taken the task's ticket out of their rings: it lies behind the
+ * head. A worker passes a schedule point between that and its probe. */
 static uint64_t who_may_hold(struct tpi_pool *pool, const struct oracle_task *known)
 {
     uint64_t ticket = tpi_ticket(known->task, known->epoch), mask = 0;
@@ -218,7 +218,7 @@ static void scan_begins(struct tpi_pool *pool, uint64_t id)
     oracle_allowed(known);
 }
 
-/* ---- callbacks ------------------------------------------------------------------------------------ */
+/* ---- callbacks ------------------------------------------------------------------------------- */
 
 static void claimed(const struct tpi_task *task)
 {
@@ -251,7 +251,7 @@ static void callback_ended(const struct tpi_task *task)
     task_of(task, true)->active--;
 }
 
-/* ---- threads and ends ------------------------------------------------------------------------------ */
+/* ---- threads and ends ------------------------------------------------------------------------ */
 
 static void spawned(struct tpi_pool *pool, uint64_t threads)
 {
@@ -337,7 +337,7 @@ static void on_probe(enum tpp_probe probe, const void *subject, uint64_t value)
     }
 }
 
-/* ---- what scenarios call ---------------------------------------------------------------------------- */
+/* ---- what scenarios call --------------------------------------------------------------------- */
 
 void oracle_begin(void)
 {

@@ -29,8 +29,8 @@ void oracle_begin(void);
  * pools. */
 void oracle_over(uint32_t kept);
 
-/* From now on pools may have that many threads whatever their maximum says: a new minimum creates its
- * threads before it raises the maximum. */
+/* From now on pools may have that many threads whatever their maximum says: a new minimum
+ * creates its threads before it raises the maximum. */
 void oracle_raising(uint32_t threads);
 
 /* Threads may sleep in hooks or release functions: they need be neither idle nor in a callback. */

@@ -12,7 +12,7 @@ struct rest {
     bool work; /* something is there to be claimed */
 };
 
-/* ---- objects ------------------------------------------------------------------------------------ */
+/* ---- objects --------------------------------------------------------------------------------- */
 
 bool oracle_in_a_ring(struct tpi_pool *pool, const struct tpi_task *task, uint32_t epoch)
 {
@@ -64,7 +64,7 @@ static bool visit_task(struct tpi_slot *slot, void *context)
     return true;
 }
 
-/* ---- pools --------------------------------------------------------------------------------------- */
+/* ---- pools ----------------------------------------------------------------------------------- */
 
 static void check_counts(const struct rest *rest)
 {
@@ -91,8 +91,8 @@ static void check_counts(const struct rest *rest)
         executed += worker ? tpp_peek(&worker->executed) : 0;
     }
     if (!oracle.hooks && begun - executed != rest->known->depth)
-        tpps_fail("oracle: %llu callbacks begun, %llu ended, %u running",
-                  (unsigned long long)begun, (unsigned long long)executed, rest->known->depth);
+        tpps_fail("oracle: %llu callbacks begun, %llu ended, %u running", (unsigned long long)begun,
+                  (unsigned long long)executed, rest->known->depth);
 }
 
 BLIND static bool may_grow(const struct rest *rest)
@@ -141,7 +141,7 @@ static void check_pool(struct oracle_pool *known)
         known->allowed = rest.demand.maximum;
 }
 
-/* ---- the end ---------------------------------------------------------------------------------------- */
+/* ---- the end --------------------------------------------------------------------------------- */
 
 static void check_nothing_left(void)
 {

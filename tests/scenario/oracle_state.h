@@ -32,8 +32,8 @@ struct oracle_task {
     const struct tpi_task *task; /* NULL: unused */
     bool published;
     uint32_t epoch, priority;
-    uint64_t since; /* when it was published */
-    uint64_t taken; /* when it was last taken out */
+    uint64_t since;    /* when it was published */
+    uint64_t taken;    /* when it was last taken out */
     uint32_t active;   /* claimed and not yet out of its callback */
     uint64_t suspects; /* a lower one was taken while it was in no queue: who may have held it */
 };

@@ -125,7 +125,7 @@ SCENE(park__two_posters_two_works_meet)
     scene_close_pool(pool);
 }
 
-/* ---- callbacks that post and block ------------------------------------------------------------- */
+/* ---- callbacks that post and block ----------------------------------------------------------- */
 
 static void post_and_await(tp_callback_instance_t *instance, void *context, tp_work_t *work)
 {

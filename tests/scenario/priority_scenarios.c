@@ -138,7 +138,7 @@ SCENE(priority__batches_and_low)
     scene_close_pool(pool);
 }
 
-/* ---- one thread: exact order ----------------------------------------------------------------------- */
+/* ---- one thread: exact order ----------------------------------------------------------------- */
 
 static void write_down(tp_callback_instance_t *instance, void *context, tp_work_t *work)
 {

@@ -177,7 +177,7 @@ void scene_close_group(tp_cleanup_group_t *group)
     tpps_check(tp_cleanup_group_close(group) == TP_OK);
 }
 
-/* ---- using ------------------------------------------------------------------------------------- */
+/* ---- using ----------------------------------------------------------------------------------- */
 
 void scene_submit(tp_work_t *work, uint32_t posts)
 {
@@ -217,7 +217,7 @@ bool scene_or_stale(tp_status_t status)
     return status == TP_OK;
 }
 
-/* ---- words ------------------------------------------------------------------------------------- */
+/* ---- words ----------------------------------------------------------------------------------- */
 
 uint32_t scene_next(uint32_t word)
 {

@@ -22,15 +22,15 @@
 #include "tests/sim/runner.h"
 #include "tp/tp.h"
 
-#define SCENE(name)                     \
-    static void name(void);             \
+#define SCENE(name) \
+    static void name(void); \
     static void name##_entry(void *arg) \
-    {                                   \
-        (void)arg;                      \
-        scene_begin();                  \
-        name();                         \
-        scene_end();                    \
-    }                                   \
+    { \
+        (void)arg; \
+        scene_begin(); \
+        name(); \
+        scene_end(); \
+    } \
     static void name(void)
 
 /* A row of the table of scenarios. The memory of slabs dies with the run; threads do not. */
@@ -77,10 +77,10 @@ bool scene_simple(tp_simple_fn function, void *context, const struct scene_choic
 tp_cleanup_group_t *scene_group(void);
 void scene_close_group(tp_cleanup_group_t *group);
 
-/* True: made. False: a resource failed, as may happen where faults are swept. Else the run fails. */
+/* True: made. False: a resource failed, as may be where faults are swept. Else the run fails. */
 bool scene_made(tp_status_t status);
 
-/* ---- using ------------------------------------------------------------------------------------- */
+/* ---- using ----------------------------------------------------------------------------------- */
 
 void scene_submit(tp_work_t *work, uint32_t posts);
 void scene_wait(tp_work_t *work);
@@ -91,7 +91,7 @@ void scene_finish(tp_work_t *work); /* waits, then closes */
 /* TP_OK, or TP_ERR_HANDLE because somebody else closed it: true if TP_OK. */
 bool scene_or_stale(tp_status_t status);
 
-/* ---- words that scenarios share with their callbacks, zero at the start ------------------------- */
+/* ---- words that scenarios share with their callbacks, zero at the start ---------------------- */
 
 enum { SCENE_WORDS = 16 };
 void scene_add(uint32_t word, uint32_t amount);

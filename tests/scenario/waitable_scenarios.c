@@ -5,7 +5,7 @@ static tp_event_t *event;
 static tp_semaphore_t *semaphore;
 static tp_mutex_t *mutex;
 
-/* ---- events ------------------------------------------------------------------------------------- */
+/* ---- events ---------------------------------------------------------------------------------- */
 
 static bool make_event(bool manual)
 {
@@ -94,7 +94,7 @@ SCENE(waitable__closed_under_its_waiters)
     tpps_check(scene_value(1) <= 1 && scene_value(0) + scene_value(1) == 2);
 }
 
-/* ---- semaphores ----------------------------------------------------------------------------------- */
+/* ---- semaphores ------------------------------------------------------------------------------ */
 
 static void take_unit(void *arg)
 {
@@ -169,7 +169,7 @@ SCENE(waitable__first_come_first_served)
     tpps_check(tp_semaphore_close(semaphore) == TP_OK);
 }
 
-/* ---- mutexes --------------------------------------------------------------------------------------- */
+/* ---- mutexes --------------------------------------------------------------------------------- */
 
 static void enter_twice(void *arg)
 {
@@ -223,7 +223,7 @@ SCENE(waitable__abandoned_mutex_tells_one)
     tpps_check(tp_mutex_close(mutex) == TP_OK);
 }
 
-/* ---- on return ------------------------------------------------------------------------------------- */
+/* ---- on return ------------------------------------------------------------------------------- */
 
 static void signal_on_return(tp_callback_instance_t *instance, void *context, tp_work_t *work)
 {

@@ -1,4 +1,4 @@
-/* stress_test.c - many real threads make random calls of everything, and every post is accounted for.
+/* stress_test.c - many threads make random calls of everything; every post is accounted for.
  *
  * usage: stress_test [SECONDS [SEED]]
  *
@@ -16,12 +16,12 @@
 
 enum {
     THREADS = 12,
-    TABLE = 48,         /* objects that every thread knows */
-    POOLS = 3,          /* pools that live through it: one wide, one of one thread, the default */
-    WIDE = 9,           /* threads of the wide pool at most */
-    RECORDS = 1 << 19,  /* then nothing new is made any more */
-    UNITS = 3,          /* of the semaphore */
-    TRANSIENT = POOLS,  /* a record of a pool that came and went */
+    TABLE = 48,        /* objects that every thread knows */
+    POOLS = 3,         /* pools that live through it: one wide, one of one thread, the default */
+    WIDE = 9,          /* threads of the wide pool at most */
+    RECORDS = 1 << 19, /* then nothing new is made any more */
+    UNITS = 3,         /* of the semaphore */
+    TRANSIENT = POOLS, /* a record of a pool that came and went */
     MS = 1000000,
 };
 
@@ -55,7 +55,7 @@ static uint64_t seed = 1;
             printf("# %s:%d: %s\n", __FILE__, __LINE__, #condition); \
     } while (0)
 
-/* ---- chance: each thread its own, callbacks take the address of their frame into it --------------- */
+/* ---- chance: each thread its own, callbacks take the address of their frame into it ---------- */
 
 static uint32_t roll(uint64_t *dice, uint32_t sides)
 {
@@ -65,7 +65,7 @@ static uint32_t roll(uint64_t *dice, uint32_t sides)
     return (uint32_t)(*dice >> 33) % sides;
 }
 
-/* ---- records ---------------------------------------------------------------------------------------- */
+/* ---- records --------------------------------------------------------------------------------- */
 
 static struct record *new_record(uint32_t pool, bool cancellable, bool simple)
 {
@@ -100,8 +100,7 @@ static void post(struct record *record, uint32_t posts)
 {
     tp_work_t *handle = tpp_load_acquire(&record->handle);
     tpp_add_relaxed(&record->submitted, posts);
-    tp_status_t status =
-        posts == 1 ? tp_work_submit(handle) : tp_work_submit_many(handle, posts);
+    tp_status_t status = posts == 1 ? tp_work_submit(handle) : tp_work_submit_many(handle, posts);
     must(status == TP_OK || status == TP_ERR_HANDLE);
     if (status != TP_OK)
         tpp_sub_relaxed(&record->submitted, posts);
@@ -113,7 +112,7 @@ static struct record *pick(uint64_t *dice)
     return number ? &records[number - 1] : NULL;
 }
 
-/* ---- inside callbacks ---------------------------------------------------------------------------------- */
+/* ---- inside callbacks ------------------------------------------------------------------------ */
 
 static void wait_a_moment(struct record *other, bool cancel, int64_t timeout)
 {
@@ -229,7 +228,7 @@ static void run_simple(tp_callback_instance_t *instance, void *context)
     end_run(context);
 }
 
-/* ---- what threads do ------------------------------------------------------------------------------------ */
+/* ---- what threads do ------------------------------------------------------------------------- */
 
 struct actor {
     uint64_t dice;
@@ -412,8 +411,8 @@ static void garbage(struct actor *actor)
                                           TPI_KIND_GROUP, TPI_KIND_EVENT, TPI_KIND_MUTEX};
     enum tpi_kind kind = kinds[roll(&actor->dice, 6)];
     bool flag;
-    void *handle = (void *)tpi_token_make(kind, roll(&actor->dice, 99),
-                                          1 << 24 | roll(&actor->dice, 1 << 24));
+    void *handle =
+        (void *)tpi_token_make(kind, roll(&actor->dice, 99), 1 << 24 | roll(&actor->dice, 1 << 24));
     must(tp_work_submit(handle) == TP_ERR_HANDLE);
     must(tp_work_close(handle) == TP_ERR_HANDLE);
     must(tp_pool_close(handle) == TP_ERR_HANDLE);
@@ -439,7 +438,9 @@ static void wait_for_one(struct actor *actor)
     bool cancel = record->cancellable && roll(&actor->dice, 2);
     uint32_t choice = roll(&actor->dice, 40);
     wait_a_moment(record, cancel,
-                  choice == 0 ? TP_INFINITE : choice < 10 ? 0 : (int64_t)roll(&actor->dice, MS));
+                  choice == 0   ? TP_INFINITE
+                  : choice < 10 ? 0
+                                : (int64_t)roll(&actor->dice, MS));
 }
 
 static void look(struct actor *actor)
@@ -491,7 +492,7 @@ static void *actor_main(void *argument)
     return NULL;
 }
 
-/* ---- the frame ---------------------------------------------------------------------------------------- */
+/* ---- the frame ------------------------------------------------------------------------------- */
 
 static void build(void)
 {

@@ -323,7 +323,7 @@ TAP_TEST(state__refused_changes_nothing_but_what_the_table_says)
     check_eq(odd, 0);
 }
 
-/* ---- a random walk through words that can be reached ------------------------------------------ */
+/* ---- a random walk through words that can be reached ----------------------------------------- */
 
 struct walk {
     uint64_t word;

@@ -182,7 +182,7 @@ TAP_TEST(slab__without_memory_new_says_so_and_nothing_changes)
     check_eq(tpi_slab_in_use(TPI_KIND_MUTEX), 0);
 }
 
-/* ---- magazines --------------------------------------------------------------------------------- */
+/* ---- magazines ------------------------------------------------------------------------------- */
 
 static uint32_t chain_length(const struct tpi_chain *chain)
 {
@@ -247,7 +247,7 @@ TAP_TEST(slab__flushed_slots_serve_others_without_memory)
     refuse = false;
 }
 
-/* ---- many threads ------------------------------------------------------------------------------ */
+/* ---- many threads ---------------------------------------------------------------------------- */
 
 #define THREADS 4
 #define HELD 60

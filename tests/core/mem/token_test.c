@@ -6,7 +6,7 @@
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 
 static const enum tpi_kind kinds[] = {
-    TPI_KIND_POOL,      TPI_KIND_ENV,   TPI_KIND_WORK,  TPI_KIND_GROUP,  TPI_KIND_INSTANCE,
+    TPI_KIND_POOL,  TPI_KIND_ENV,       TPI_KIND_WORK,  TPI_KIND_GROUP,  TPI_KIND_INSTANCE,
     TPI_KIND_EVENT, TPI_KIND_SEMAPHORE, TPI_KIND_MUTEX, TPI_KIND_SIMPLE,
 };
 static const uint32_t generations[] = {

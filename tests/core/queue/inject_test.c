@@ -119,8 +119,7 @@ TAP_TEST(inject__cancel_takes_it_out_of_the_middle)
     tpi_inject_init(&queue, TPI_PRIORITY_NORMAL);
     for (uint32_t i = 0; i < 3; i++)
         post(&queue, tasks[i] = new_task(0), 5);
-    struct tpi_applied refused =
-        tpi_inject_cancel(&queue, tasks[1], generation_of(tasks[1]) + 2);
+    struct tpi_applied refused = tpi_inject_cancel(&queue, tasks[1], generation_of(tasks[1]) + 2);
     check(refused.effects & TPI_EFFECT_REFUSED);
     check_eq(tpi_inject_length(&queue), 3);
     struct tpi_applied dropped = tpi_inject_cancel(&queue, tasks[1], generation_of(tasks[1]));
@@ -199,7 +198,7 @@ TAP_TEST(inject__a_batch_moves_into_the_ring_as_valid_tickets)
     check(claim(&queue) == NULL);
 }
 
-/* ---- model: a list of objects, each with a number of posts and a limit ------------------------- */
+/* ---- model: a list of objects, each with a number of posts and a limit ----------------------- */
 
 struct model {
     uint32_t order[TASKS]; /* who stands in the queue, oldest first */
@@ -324,7 +323,7 @@ TAP_TEST(inject__behaves_as_a_list_of_objects)
     }
 }
 
-/* ---- among threads: each post is claimed or cancelled once -------------------------------------- */
+/* ---- among threads: each post is claimed or cancelled once ----------------------------------- */
 
 #define POSTERS 2
 #define TAKERS 2

@@ -73,7 +73,7 @@ TAP_TEST(ring__steal_moves_the_older_half_in_order)
     }
 }
 
-/* ---- model ------------------------------------------------------------------------------------- */
+/* ---- model ----------------------------------------------------------------------------------- */
 
 struct model {
     uint64_t tickets[CAPACITY];
@@ -132,7 +132,7 @@ TAP_TEST(ring__behaves_as_a_list_over_the_wrap)
     check(tpp_peek(&ring.tail) < UINT32_MAX / 2); /* it did pass the wrap */
 }
 
-/* ---- thieves ----------------------------------------------------------------------------------- */
+/* ---- thieves --------------------------------------------------------------------------------- */
 
 #define THIEVES 3
 #define TICKETS 400000u

@@ -85,7 +85,7 @@ TAP_TEST(idle__behaves_as_an_array_of_flags)
     }
 }
 
-/* ---- among threads: whoever takes a bit is the only one, and none gets lost -------------------- */
+/* ---- among threads: whoever takes a bit is the only one, and none gets lost ------------------ */
 
 #define SLEEPERS 4
 #define ROUNDS 20000u
