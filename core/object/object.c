@@ -109,7 +109,7 @@ static tp_status_t take_place(struct tpi_pool *pool, const struct tpi_spec *spec
 }
 
 /* What it takes to publish an object, or a simple callback's post. Taken down before others can
- * know the object: a group that is being cancelled may free it at any moment after it has joined. */
+ * know the object: a group that is being cancelled may free it as soon as it has joined. */
 struct launch {
     struct tpi_target target;
     uint32_t epoch;

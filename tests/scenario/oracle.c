@@ -346,19 +346,19 @@ void oracle_begin(void)
     tpps_on_quiet(oracle_rest, NULL);
 }
 
-void oracle_over(uint32_t kept)
+BLIND void oracle_over(uint32_t kept)
 {
     oracle.over = true;
     oracle.kept = kept;
 }
 
-void oracle_raising(uint32_t threads)
+BLIND void oracle_raising(uint32_t threads)
 {
     if (oracle.raising < threads)
         oracle.raising = threads;
 }
 
-void oracle_allow_hooks(void)
+BLIND void oracle_allow_hooks(void)
 {
     oracle.hooks = true;
 }
