@@ -1,6 +1,6 @@
 /* state.h - the life of a callback object as one 64-bit word and a pure transition function.
  *
- *   63      52 51   44 43      32 31                    0
+ *   63      48 47   44 43      32 31                    0
  *   [ epoch   | flags | running  | pending               ]
  *
  *   pending   posts that no worker has taken yet
@@ -64,8 +64,9 @@
 #define TPI_STATE_WAITED (UINT64_C(1) << 45)
 #define TPI_STATE_CLOSED (UINT64_C(1) << 46)
 #define TPI_STATE_DETACHED (UINT64_C(1) << 47)
-#define TPI_STATE_EPOCH_SHIFT 52
-#define TPI_STATE_EPOCH_MASK 0xfffu
+#define TPI_STATE_EPOCH_SHIFT 48
+#define TPI_STATE_EPOCH_BITS 16u
+#define TPI_STATE_EPOCH_MASK 0xffffu
 
 enum tpi_event {
     TPI_EVENT_SUBMIT, /* count: posts */

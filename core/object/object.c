@@ -241,6 +241,8 @@ void tpi_object_free(struct tpi_object *object)
         extra->release(object->task.context);
     if (group)
         tpi_group_leave(group, object);
+    if (kind != TPI_KIND_BRIEF)
+        tpi_inject_forget(&pool->inject[tpi_task_target(&object->task).priority], &object->task);
     tpi_slab_free(kind, &object->task.slot, magazine(kind, tpi_thread_self()));
     leave_pool(pool);
     if (extra)

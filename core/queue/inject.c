@@ -1,8 +1,6 @@
 /* inject.c - the shared queue of one priority described in inject.h. */
 #include "core/queue/inject.h"
 
-#include "core/base/assert.h"
-
 void tpi_inject_init(struct tpi_inject *queue, uint32_t priority)
 {
     queue->priority = priority;
@@ -104,9 +102,8 @@ static struct tpi_task *claim_first(struct tpi_inject *queue, struct tpi_applied
     tpp_probe(TPP_PROBE_DEQUEUE, task, queue->priority);
     struct tpi_applied claimed = tpi_task_apply(task, TPI_EVENT_CLAIM, epoch);
     bool refused = claimed.effects & TPI_EFFECT_REFUSED;
-    tpi_assert(!refused || claimed.effects & TPI_EFFECT_UNQUEUED);
     *claimed_out = claimed;
-    if (refused)
+    if (claimed.effects & TPI_EFFECT_UNQUEUED)
         claimed = tpi_task_apply(task, TPI_EVENT_RETRY, 0);
     if (claimed.effects & (TPI_EFFECT_REQUEUE | TPI_EFFECT_ENQUEUE))
         put_back(queue, task);
@@ -118,12 +115,15 @@ static struct tpi_task *claim_first(struct tpi_inject *queue, struct tpi_applied
 /* Moves up to `count` tasks into the caller's ring, as tickets. */
 static void move_some(struct tpi_inject *queue, struct tpi_ring *ring, uint32_t count)
 {
-    while (count-- > 0 && !tpi_list_empty(&queue->leaving)) {
+    uint32_t room = TPP_RING_CAPACITY - tpi_ring_size(ring);
+    for (count = count < room ? count : room; count > 0; count--) {
+        if (tpi_list_empty(&queue->leaving))
+            return;
         struct tpi_task *task = task_of(queue->leaving.next);
         __builtin_prefetch(task->slot.link.next);
-        if (!tpi_ring_push(ring, tpi_ticket(task, tpi_state_epoch(tpp_peek(&task->word)))))
-            return;
+        /* Unlinked before a thief can find the ticket, and counted until then. */
         unlink(task);
+        tpi_ring_push(ring, tpi_ticket(task, tpi_state_epoch(tpp_peek(&task->word))));
         uncount(queue);
     }
 }
@@ -193,6 +193,13 @@ struct tpi_applied tpi_inject_help(struct tpi_inject *queue, struct tpi_task *ta
         pull_out(queue, task, generation);
     drop_both(queue);
     return helped;
+}
+
+void tpi_inject_forget(struct tpi_inject *queue, struct tpi_task *task)
+{
+    take_both(queue);
+    pull_out(queue, task, tpp_peek(&task->slot.generation)); /* peek: the caller frees it */
+    drop_both(queue);
 }
 
 struct tpi_applied tpi_inject_disassociate(struct tpi_inject *queue, struct tpi_task *task)

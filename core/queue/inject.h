@@ -57,6 +57,9 @@ struct tpi_applied tpi_inject_cancel(struct tpi_inject *queue, struct tpi_task *
 struct tpi_applied tpi_inject_help(struct tpi_inject *queue, struct tpi_task *task,
                                    uint32_t generation);
 
+/* Before the slot of a task that others could cancel is freed: see task.h on epochs. */
+void tpi_inject_forget(struct tpi_inject *queue, struct tpi_task *task);
+
 /* DISASSOCIATE and REJOIN: the number of detached callbacks changes only under `out`. */
 struct tpi_applied tpi_inject_disassociate(struct tpi_inject *queue, struct tpi_task *task);
 struct tpi_applied tpi_inject_rejoin(struct tpi_inject *queue, struct tpi_task *task);

@@ -6,6 +6,11 @@
  *   linked implies QUEUED, and a link is only made or broken under the locks of its queue.
  *   a ticket is valid while QUEUED is set and its epoch is the word's; else it is dropped unseen.
  *
+ * An epoch has 16 bits and comes round. A ticket that is stale by a whole round and is taken for a
+ * valid one takes a post early; it cannot do worse, because a linked task is not claimed by ticket,
+ * a link found without QUEUED is just dropped, and what could have a stale ticket is looked for in
+ * its queue, under the locks, before its slot is freed.
+ *
  * Latecomers - a stale handle, a stale ticket, a submitter whose object was closed meanwhile - may
  * read word, traits, home and home_generation of a slot that has begun its next life: those are
  * atomic, and the swap on the word that follows tells them that they are late. */
@@ -172,7 +177,7 @@ void tpi_task_wake(struct tpi_task *task);
  * unmapped, so that the address serves as the name; it is used only to try a claim. */
 static inline uint64_t tpi_ticket(const struct tpi_task *task, uint32_t epoch)
 {
-    return (uint64_t)((uintptr_t)task / TPI_SLOT_ALIGNMENT) << 12 | epoch;
+    return (uint64_t)((uintptr_t)task / TPI_SLOT_ALIGNMENT) << TPI_STATE_EPOCH_BITS | epoch;
 }
 
 static inline uint32_t tpi_ticket_epoch(uint64_t ticket)
@@ -182,7 +187,7 @@ static inline uint32_t tpi_ticket_epoch(uint64_t ticket)
 
 static inline struct tpi_task *tpi_ticket_task(uint64_t ticket)
 {
-    return (struct tpi_task *)((uintptr_t)(ticket >> 12) * TPI_SLOT_ALIGNMENT);
+    return (struct tpi_task *)((uintptr_t)(ticket >> TPI_STATE_EPOCH_BITS) * TPI_SLOT_ALIGNMENT);
 }
 
 #endif

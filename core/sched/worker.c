@@ -77,6 +77,9 @@ static struct tpi_task *take_shared(struct tpi_worker *worker, uint32_t priority
 static bool claim_ticket(struct tpi_worker *worker, uint64_t ticket, struct tpi_applied *claim_out)
 {
     struct tpi_task *task = tpi_ticket_task(ticket);
+    *claim_out = (struct tpi_applied){.effects = TPI_EFFECT_REFUSED};
+    if (tpp_load_acquire(&task->slot.linked)) /* [IQ2] a ticket as old as a round of epochs */
+        return false;
     tpp_probe(TPP_PROBE_DEQUEUE, task, TPI_PRIORITY_NORMAL);
     struct tpi_applied applied = tpi_task_apply(task, TPI_EVENT_CLAIM, tpi_ticket_epoch(ticket));
     bool is_claimed = !(applied.effects & TPI_EFFECT_REFUSED);

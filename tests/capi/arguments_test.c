@@ -192,6 +192,35 @@ TAP_TEST(arguments__the_default_pool_refuses_settings)
     expect(tp_pool_set_stack(live.default_pool, 0, 0), TP_ERR_UNSUPPORTED, "tp_pool_set_stack");
     tp_set_misuse_hook(NULL, NULL);
 }
+/* Refused late, when the object had joined its pool already: it must have left it again. */
+TAP_TEST(arguments__a_creation_refused_by_its_group_leaves_nothing)
+{
+    tp_cleanup_group_t *group = NULL;
+    tp_pool_t *pool = NULL;
+    tp_env_t *env = NULL;
+    tp_work_t *work = live.work;
+    uint32_t before[TPI_KIND_COUNT] = {0}, after[TPI_KIND_COUNT] = {0};
+    in_use(before);
+    require(tp_pool_create(NULL, &pool) == TP_OK && tp_env_create(&env) == TP_OK);
+    require(tp_cleanup_group_create(&group) == TP_OK);
+    require(tp_env_set_pool(env, pool) == TP_OK);
+    require(tp_env_set_cleanup_group(env, group, NULL) == TP_OK);
+    require(tp_env_set_name(env, "late") == TP_OK);
+    require(tp_cleanup_group_close(group) == TP_OK);
+    check_eq(tp_work_create(never_work, NULL, env, &work), TP_ERR_CLOSED);
+    check(work == NULL);
+    check_eq(tp_try_submit(never, NULL, env), TP_ERR_CLOSED);
+    tp_pool_stats_t stats = TP_POOL_STATS_INIT;
+    check_eq(tp_pool_get_stats(pool, &stats), TP_OK);
+    check_eq(stats.submitted, 0);
+    check_eq(tp_env_destroy(env) | tp_pool_close(pool), TP_OK);
+    for (int i = 0; i < 1000 && tpi_slab_in_use(TPI_KIND_WORKER) > before[TPI_KIND_WORKER]; i++)
+        usleep(10000); /* its thread is on the way out */
+    in_use(after);
+    for (int kind = TPI_KIND_POOL; kind < TPI_KIND_THREAD; kind++)
+        check_eq(after[kind], before[kind]);
+}
+
 int main(void)
 {
     build_live();
@@ -202,6 +231,7 @@ int main(void)
     tap_run(arguments__null_out_parameters);
     tap_run(arguments__numbers_out_of_range);
     tap_run(arguments__the_default_pool_refuses_settings);
+    tap_run(arguments__a_creation_refused_by_its_group_leaves_nothing);
     use_live();
     close_live();
     return tap_done();

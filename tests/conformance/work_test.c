@@ -522,6 +522,44 @@ STAGE_TEST(work__c204_a_failing_action_is_reported_and_the_others_are_done)
     tp_pool_close(pool);
 }
 
+/* Leaves a ticket of the other object in this thread's ring, and stays. */
+static void submit_other_and_hold(tp_callback_instance_t *instance, void *context, tp_work_t *work)
+{
+    struct run *run = context;
+    (void)instance;
+    (void)work;
+    stage_expect_eq(tp_work_submit(run->other), TP_OK);
+    stage_add(&run->started, 1);
+    stage_await(&run->open, 1);
+}
+
+/* The ticket is as old as a whole round of epochs when it is taken, and looks valid again. */
+STAGE_TEST(work__a_ticket_as_old_as_a_round_of_epochs_does_no_harm)
+{
+    struct run posted = {0}, first = {0}, second = {0};
+    tp_pool_t *pool = stage_pool(2, 2);
+    tp_env_t *env = stage_env(pool);
+    tp_work_t *work = first.other = stage_work(count, &posted, env);
+    tp_work_t *holder = stage_work(hold, &second, env);
+    tp_work_t *submitter = stage_work(submit_other_and_hold, &first, env);
+    stage_expect_eq(tp_work_submit(holder), TP_OK);
+    stage_await(&second.started, 1);
+    stage_expect_eq(tp_work_submit(submitter), TP_OK);
+    stage_await(&first.started, 1);
+    for (uint32_t round = 0; round < 65536; round++) {
+        stage_expect_eq(tp_work_wait(work, true, TP_INFINITE), TP_OK);
+        stage_expect_eq(tp_work_submit(work), TP_OK);
+    }
+    stage_add(&first.open, 1);
+    stage_finish(submitter);
+    stage_finish(work);
+    stage_add(&second.open, 1);
+    stage_finish(holder);
+    stage_expect_eq(stage_value(&posted.runs), 1);
+    tp_env_destroy(env);
+    tp_pool_close(pool);
+}
+
 STAGE_MAIN(STAGE_CASE(work__c050_never_runs_unless_submitted),
            STAGE_CASE(work__c051_wait_before_any_submit_returns),
            STAGE_CASE(work__c052_five_submits_then_wait_runs_five),
@@ -541,4 +579,5 @@ STAGE_MAIN(STAGE_CASE(work__c050_never_runs_unless_submitted),
            STAGE_CASE(work__no_more_than_the_counter_holds),
            STAGE_CASE(work__concurrency_limit_of_one_is_serial),
            STAGE_CASE(work__concurrency_limit_of_two),
-           STAGE_CASE(work__concurrency_limit_above_the_threads_or_none))
+           STAGE_CASE(work__concurrency_limit_above_the_threads_or_none),
+           STAGE_CASE_X(work__a_ticket_as_old_as_a_round_of_epochs_does_no_harm, .real_only = true))

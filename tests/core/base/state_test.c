@@ -16,7 +16,7 @@ static struct model decode(uint64_t word)
     return (struct model){
         .pending = (uint32_t)(word & 0xffffffffu),
         .running = (uint32_t)(word >> 32 & 0xfff),
-        .epoch = (uint32_t)(word >> 52),
+        .epoch = (uint32_t)(word >> TPI_STATE_EPOCH_SHIFT),
         .queued = word >> 44 & 1,
         .waited = word >> 45 & 1,
         .closed = word >> 46 & 1,
@@ -29,7 +29,7 @@ static uint64_t encode(const struct model *model)
     return (uint64_t)model->pending | (uint64_t)(model->running & 0xfff) << 32 |
            (uint64_t)model->queued << 44 | (uint64_t)model->waited << 45 |
            (uint64_t)model->closed << 46 | (uint64_t)model->detached << 47 |
-           (uint64_t)(model->epoch & 0xfff) << 52;
+           (uint64_t)(model->epoch & TPI_STATE_EPOCH_MASK) << TPI_STATE_EPOCH_SHIFT;
 }
 
 static bool is_quiet(const struct model *model)
@@ -220,7 +220,7 @@ static void step(struct model *model, enum tpi_event event, uint32_t count, uint
 
 static const uint32_t pendings[] = {0, 1, 2, 3, UINT32_MAX - 1, UINT32_MAX};
 static const uint32_t rooms[] = {0, 1, 2, 3, TPI_STATE_ROOM_MAX};
-static const uint32_t epochs[] = {0, 1, 7, 4094, 4095};
+static const uint32_t epochs[] = {0, 1, 7, TPI_STATE_EPOCH_MASK - 1, TPI_STATE_EPOCH_MASK};
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 
@@ -414,7 +414,8 @@ static void walk_claim(struct walk *walk)
     uint32_t epoch = walk->ticket_epoch;
     if (roll(8) == 0) {
         uint64_t before = walk->word;
-        uint32_t effects = apply(walk, TPI_EVENT_CLAIM, (epoch + 2048) & TPI_STATE_EPOCH_MASK);
+        uint32_t effects =
+            apply(walk, TPI_EVENT_CLAIM, (epoch + TPI_STATE_EPOCH_MASK / 2) & TPI_STATE_EPOCH_MASK);
         must(walk, effects == TPI_EFFECT_REFUSED && walk->word == before, "a stale ticket is void");
         return;
     }
@@ -532,8 +533,9 @@ TAP_TEST(state__random_lives_keep_the_invariants)
 /* A simple callback is born closed with its one post queued: the walk begins there. */
 TAP_TEST(state__a_life_born_closed_ends_once)
 {
-    uint32_t epoch = 4095;
-    uint64_t word = (uint64_t)epoch << 52 | TPI_STATE_QUEUED | TPI_STATE_CLOSED | 1;
+    uint32_t epoch = TPI_STATE_EPOCH_MASK;
+    uint64_t word =
+        (uint64_t)epoch << TPI_STATE_EPOCH_SHIFT | TPI_STATE_QUEUED | TPI_STATE_CLOSED | 1;
     struct tpi_step claimed = tpi_state_step(word, TPI_EVENT_CLAIM, epoch, TPI_STATE_ROOM_MAX);
     check_eq(claimed.effects, 0);
     struct tpi_step finished = tpi_state_step(claimed.next, TPI_EVENT_FINISH, 0, 1);
