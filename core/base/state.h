@@ -15,6 +15,7 @@
  *
  *   event         guard                     next word                              effects
  *   SUBMIT n      CLOSED                    unchanged                              REFUSED
+ *                 n = 0                     unchanged
  *                 pending + n > 2^32-1      unchanged                              REFUSED LIMIT
  *                 QUEUED or no room         pending+n
  *                 otherwise                 pending+n, QUEUED                      ENQUEUE

@@ -61,7 +61,9 @@ TP_API TP_NODISCARD tp_status_t tp_work_create(tp_work_fn callback, void *contex
  *  Returns: TP_OK; TP_ERR_HANDLE if not an open work object; TP_ERR_LIMIT if 2^32-1 posts are
  *           pending already.
  *  Threads: any, also from the object's own callback.
- *  Blocks:  never; allocates nothing; callable from a callback; not async-signal-safe.
+ *  Blocks:  never; allocates nothing for the post and cannot fail for lack of anything; it may
+ *           start a thread below the pool's target, and goes without if there is no memory for
+ *           one; callable from a callback; not async-signal-safe.
  *  Owns:    borrows `work` for the call.
  *  Since:   0.1 */
 TP_API tp_status_t tp_work_submit(tp_work_t *work);
@@ -74,7 +76,9 @@ TP_API tp_status_t tp_work_submit(tp_work_t *work);
  *  Returns: TP_OK; TP_ERR_HANDLE if not an open work object; TP_ERR_LIMIT if more than 2^32-1 posts
  *           would be pending: then none is added.
  *  Threads: any, also from the object's own callback.
- *  Blocks:  never; allocates nothing; callable from a callback; not async-signal-safe.
+ *  Blocks:  never; allocates nothing for the post and cannot fail for lack of anything; it may
+ *           start a thread below the pool's target, and goes without if there is no memory for
+ *           one; callable from a callback; not async-signal-safe.
  *  Owns:    borrows `work` for the call.
  *  Since:   0.1 */
 TP_API tp_status_t tp_work_submit_many(tp_work_t *work, uint32_t count);
