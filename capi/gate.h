@@ -23,9 +23,11 @@ static inline tp_status_t tpi_gate_result(const char *function, const void *hand
  * zero, unknown ones must be. `size_first` is the size of its first published version. */
 tp_status_t tpi_gate_read(void *own, size_t size_own, size_t size_first, const void *given);
 
+/* Is the caller's struct at least as large as its first published version? */
+tp_status_t tpi_gate_size(size_t size_first, const void *given);
+
 /* Writes a versioned struct of the library's into the caller's, whose struct_size is kept: what
  * both know is copied, the rest is zeroed. */
-tp_status_t tpi_gate_size(size_t size_first, const void *given);
 void tpi_gate_write(const void *own, size_t size_own, void *given);
 
 #endif

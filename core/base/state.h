@@ -8,9 +8,9 @@
  *   epoch     bumped whenever a ticket or a compare-and-swap of somebody else must go stale
  *
  *   flag      meaning                                          set by            cleared by
- *   QUEUED    the object holds its one queue slot              SUBMIT FINISH     CLAIM HELP CANCEL
- *   WAITED    somebody sleeps until the object is quiet        WAIT              settle
- *   CLOSED    the handle is gone; posts already made still run CLOSE             create
+ *   QUEUED    the object holds its one queue slot              SUBMIT SETTLE     CLAIM HELP CANCEL
+ *   WAITED    somebody sleeps until the object is quiet        WAIT RELEASE      SETTLE
+ *   CLOSED    the handle is gone; posts already made still run CLOSE RELEASE     create
  *   DETACHED  at least one disassociated callback is running   DISASSOCIATE      REJOIN, the last
  *
  *   event         guard                     next word                              effects

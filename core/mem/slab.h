@@ -5,12 +5,12 @@
  * the generation (and the state word) tell it that its object is gone. Fields that such a latecomer
  * reads are atomic words; the lock words inside slots are never re-initialised.
  *
- *   index     slab number : 22 | slot in the slab : 10     what a ticket and a handle carry
+ *   index     slab number : 22 | slot in the slab : 10     what a handle carries
  *   generation  odd while the slot is in use, even while it is free; only grows
  *
  * Without a magazine, free slots wait in first-in-first-out order, so that a slot rests as long as
  * possible before a stale handle could meet its next life. Any thread may call anything at any
- * time; tpi_slab_new is the only function that allocates. */
+ * time; only tpi_slab_new and tpi_slab_reserve allocate. */
 #ifndef TPI_MEM_SLAB_H
 #define TPI_MEM_SLAB_H
 

@@ -57,9 +57,8 @@ tp_status_t tpi_group_join(struct tpi_group *group, uint32_t generation, struct 
 static void announce(struct tpi_group *group)
 {
     uint32_t waiters = tpp_peek(&group->waiters);
-    /* [GR1] release: pairs with nothing but the lock, under which sleepers read it; the sleep
-     * itself compares. */
-    tpp_store_release(&group->changes, tpp_peek(&group->changes) + 1);
+    /* relaxed: written and read under the lock; who sleeps on it has the kernel compare. */
+    tpp_store_relaxed(&group->changes, tpp_peek(&group->changes) + 1);
     tpi_lock_drop(&group->lock);
     if (waiters > 0)
         tpp_wake(&group->changes, UINT32_MAX);
@@ -79,7 +78,7 @@ static void wait_change(struct tpi_group *group, uint32_t seen)
     tpp_store_relaxed(&group->waiters, tpp_peek(&group->waiters) + 1); /* relaxed: under lock */
     tpi_lock_drop(&group->lock);
     tpi_blocking_enter();
-    tpp_wait(&group->changes, seen, TPP_FOREVER); /* [GR1] */
+    tpp_wait(&group->changes, seen, TPP_FOREVER);
     tpi_blocking_leave();
     tpi_lock_take(&group->lock);
     tpp_store_relaxed(&group->waiters, tpp_peek(&group->waiters) - 1); /* relaxed: under lock */

@@ -1,7 +1,8 @@
 /* group.h - a cleanup group: objects that are waited for and closed together.
  *
  * An object is on the group's `members` from its creation until it is freed, or on `closing` while
- * a call of close_members deals with it. The group outlives its members: it cannot be closed while
+ * a call of close_members deals with it; those that it cancelled for good it keeps on a list of its
+ * own until it frees them. The group outlives its members: it cannot be closed while
  * it has any. */
 #ifndef TPI_OBJECT_GROUP_H
 #define TPI_OBJECT_GROUP_H
@@ -15,8 +16,8 @@ struct tpi_group {
     struct tpi_link members;
     struct tpi_link closing;
     uint64_t closer; /* the thread in close_members, 0 if none */
-    tpp_u32 changes; /* grows when a member leaves or a closer is done; never reset; [GR1] */
-    tpp_u32 waiters; /* threads asleep on `changes`; [GR1] */
+    tpp_u32 changes; /* grows when a member leaves or a closer is done; never reset */
+    tpp_u32 waiters; /* threads asleep on `changes` */
 };
 
 tp_status_t tpi_group_create(void **handle_out);

@@ -1,10 +1,12 @@
 /* lock.h - a four-byte lock that spins briefly and then sleeps.
  *
- * For short critical sections only: nothing that blocks, and never user code, runs under one.
+ * For short critical sections: no user code runs under one but the application's allocator, and
+ * nothing blocks under one but the start of a thread, under its pool's lock.
  * Safe to use in type-stable memory that is given to somebody else meanwhile: a lock is never
  * re-initialised, and unlock does not touch the word after the store that lets the next one in.
  *
- * Order, outermost first: group > pool > object cold data > queue > slab. */
+ * Order, outermost first: group > a queue's `out` > its `in`; pool > slab growth > slab depot. All
+ * others are leaves. */
 #ifndef TPI_OS_LOCK_H
 #define TPI_OS_LOCK_H
 

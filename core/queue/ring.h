@@ -5,10 +5,10 @@
  *   ... |  t1  |  t2  |  t3  |  ...  |      |        positions only grow; slot = position mod size
  *
  *   operation     who                       may run beside
- *   push          the owner                 pop, steal
- *   pop           the owner                 steal
+ *   push          the owner                 steal
+ *   pop, take     the owner                 steal
  *   steal         any other worker          everything
- *   empty, size   anybody                   everything (a snapshot)
+ *   size          anybody                   everything (a snapshot)
  *
  * Invariant: head <= tail <= head + size, and the slots in [head, tail) hold the tickets in order.
  * The owner alone moves tail. Head is moved by compare-and-swap, by whoever takes tickets; a thief

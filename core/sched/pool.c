@@ -1,4 +1,4 @@
-/* pool.c - the life of a pool: its objects, its threads, its limits. */
+/* pool.c - the life of a pool: its beginning, its objects, its end. */
 #include "core/sched/pool.h"
 
 #include <string.h>

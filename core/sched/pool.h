@@ -78,23 +78,25 @@ struct tpi_pool {
     _Alignas(128) tpp_u32 moves_started;
     tpp_u32 moves_finished;
 
-    /* under lock, but chunks, active and forever are also read without it */
+    /* under lock; chunks and active are also read without it */
     _Alignas(128) struct tpi_lock lock;
     tpp_ptr chunks[TPI_WORKER_CHUNKS]; /* kept when the slot is freed: latecomers look; [PL2] */
     tpp_u32 active;                    /* one more than the highest worker number used; [PL2] */
-    tpp_u32 forever;                   /* workers asleep without a deadline: see park.c */
     uint64_t stack_reserve, stack_commit;
     uint32_t threads_peak;
     uint64_t threads_created, threads_retired, create_failures;
 
-    /* atomic, relaxed: statistics */
-    tpp_u64 cancelled[TPI_PRIORITY_COUNT];
+    tpp_u32 forever; /* atomic: workers asleep without a deadline, see park.c; [PK4] */
+
+    /* atomic: statistics */
+    tpp_u64 cancelled[TPI_PRIORITY_COUNT]; /* [CT1] */
     tpp_u32 simples; /* pending simple callbacks, counted only if there is a queue limit */
     struct tpi_shard shards[TPP_SHARDS];
 };
 
-/* One allocation, no thread. The configuration has been judged. */
 typedef void (*tpi_run_fn)(struct tpi_task *task, struct tpi_worker *worker);
+
+/* The configuration has been judged. No thread, unless a minimum is asked for. */
 tp_status_t tpi_pool_create(const tp_pool_config_t *config, bool is_default, tpi_run_fn run,
                             struct tpi_pool **pool_out, void **handle_out);
 

@@ -12,7 +12,7 @@ struct tpi_worker {
 
     /* set before the thread starts, then read-only */
     struct tpi_pool *pool;
-    struct tpi_thread *thread; /* set by the worker itself, first thing */
+    struct tpi_thread *thread; /* the record that the new thread adopts */
     uint32_t id;
 
     /* under the pool's lock */
@@ -58,8 +58,9 @@ void tpi_worker_hand_over(struct tpi_worker *worker);
 /* Adds to a counter that only the calling thread writes. */
 static inline void tpi_count(tpp_u64 *counter, uint64_t amount)
 {
-    /* relaxed: one writer, and readers only want some recent value. */
-    tpp_store_relaxed(counter, tpp_load_relaxed(counter) + amount);
+    /* relaxed load: one writer. [CT1] release: whoever reads one count finds in the others what was
+     * counted before it, so that what ended never exceeds what began. Pairs with stats.c. */
+    tpp_store_release(counter, tpp_load_relaxed(counter) + amount);
 }
 
 #endif

@@ -18,8 +18,9 @@ extern "C" {
  *           the maximum.
  *  pool_out the pool; NULL on any error.
  *  Returns: TP_OK; TP_ERR_ARGUMENT if pool_out is NULL, a thread limit is above 4000, a time is
- *           negative, a flag or a back end is unknown; TP_ERR_VERSION; TP_ERR_UNSUPPORTED for
- *           TP_POOL_CALLER_DRIVEN and for a stall_threshold other than 0 (both in 0.1);
+ *           negative, no stack can be that large, a flag or a back end is unknown;
+ *           TP_ERR_VERSION; TP_ERR_UNSUPPORTED for TP_POOL_CALLER_DRIVEN and for a
+ *           stall_threshold other than 0 (both in 0.1);
  *           TP_ERR_NO_MEMORY; TP_ERR_NO_THREAD if the minimum could not be started.
  *  Threads: any.
  *  Blocks:  never for a callback; waits for the minimum of threads to exist; allocates; callable

@@ -18,10 +18,11 @@ extern "C" {
  *  callback what to run.
  *  context  handed to the callback; may be NULL.
  *  env      choices, see tp/env.h; NULL = defaults.
- *  Returns: TP_OK; TP_ERR_ARGUMENT if callback is NULL; TP_ERR_HANDLE if env, or the pool or the
- *           group it names, is no such object; TP_ERR_CLOSED if that pool or group is closed;
- *           TP_ERR_BUSY at the pool's queue_limit; TP_ERR_NO_MEMORY; TP_ERR_NO_THREAD if the pool
- *           has no thread and cannot start one. After an error nothing runs.
+ *  Returns: TP_OK; TP_ERR_ARGUMENT if callback is NULL; TP_ERR_HANDLE if env is no environment;
+ *           TP_ERR_CLOSED if the pool or the group it names is closed; TP_ERR_LIMIT at 2^32-1
+ *           objects in the pool; TP_ERR_BUSY at the pool's queue_limit; TP_ERR_NO_MEMORY;
+ *           TP_ERR_NO_THREAD if the pool has no thread and cannot start one. After an error
+ *           nothing runs.
  *  Threads: any.
  *  Blocks:  never for a callback; allocates; callable from a callback; not async-signal-safe.
  *  Owns:    borrows `env` for the call. On TP_OK `context` moves to the library, which calls
@@ -39,10 +40,10 @@ TP_API tp_status_t tp_try_submit(tp_simple_fn callback, void *context, const tp_
  *  context  handed to the callback; may be NULL.
  *  env      choices, see tp/env.h, copied; NULL = defaults.
  *  work_out the object; NULL on any error.
- *  Returns: TP_OK; TP_ERR_ARGUMENT if callback or work_out is NULL; TP_ERR_HANDLE if env, or the
- *           pool or the group it names, is no such object; TP_ERR_CLOSED if that pool or group is
- *           closed; TP_ERR_NO_MEMORY; TP_ERR_NO_THREAD if the pool has no thread and cannot start
- *           one.
+ *  Returns: TP_OK; TP_ERR_ARGUMENT if callback or work_out is NULL; TP_ERR_HANDLE if env is
+ *           no environment; TP_ERR_CLOSED if the pool or the group it names is closed;
+ *           TP_ERR_LIMIT at 2^32-1 objects in the pool; TP_ERR_NO_MEMORY; TP_ERR_NO_THREAD if
+ *           the pool has no thread and cannot start one.
  *  Threads: any.
  *  Blocks:  never for a callback; allocates; callable from a callback; not async-signal-safe.
  *  Owns:    borrows `env` for the call. The caller owns the object: close it with tp_work_close or

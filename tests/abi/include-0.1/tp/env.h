@@ -176,9 +176,9 @@ TP_API tp_status_t tp_env_set_concurrency_limit(tp_env_t *env, uint32_t limit);
  *  Mirrors: nothing on Windows.
  *  env      the environment.
  *  name     any text, which may be cut; NULL = none.
- *  Returns: TP_OK; TP_ERR_HANDLE if not an environment; TP_ERR_NO_MEMORY.
+ *  Returns: TP_OK; TP_ERR_HANDLE if not an environment.
  *  Threads: any; the caller keeps setters and creates of one environment apart.
- *  Blocks:  never; may allocate; callable from a callback; not async-signal-safe.
+ *  Blocks:  never; allocates nothing; callable from a callback; not async-signal-safe.
  *  Owns:    borrows `env` for the call and copies `name`.
  *  Since:   0.1 */
 TP_API tp_status_t tp_env_set_name(tp_env_t *env, const char *name);

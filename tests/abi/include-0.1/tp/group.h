@@ -49,7 +49,8 @@ TP_API tp_status_t tp_cleanup_group_close_members(tp_cleanup_group_t *group, boo
  *  MIRROR.md#cleanup-group-close.
  *  group    the group; NULL does nothing.
  *  Returns: TP_OK, also for NULL; TP_ERR_HANDLE if not an open group; TP_ERR_BUSY while it has
- *           members, or members closed on their own still have callbacks to come.
+ *           members, or members closed on their own still have callbacks to come, or its members
+ *           are being closed.
  *  Threads: any.
  *  Blocks:  never; allocates nothing; callable from a callback; not async-signal-safe.
  *  Owns:    ends the caller's ownership. An environment that still names the group makes creates
