@@ -1,61 +1,7 @@
 /* work_wait_test.c - waiting for work objects: several threads, time limits, from callbacks. */
 #include <string.h>
 
-#include "tests/support/stage.h"
-
-struct run {
-    stage_counter_t started, open, runs, finals, released;
-    struct stage_peak peak;
-    tp_work_t *self, *other;
-    tp_event_t *event;
-    tpp_u32 strange, status;
-    uint32_t chain; /* how often the callback submits itself again */
-    tpp_u64 thread; /* the last to run it */
-};
-
-static void count(tp_callback_instance_t *instance, void *context, tp_work_t *work)
-{
-    struct run *run = context;
-    (void)instance;
-    (void)work;
-    stage_enter(&run->peak);
-    stage_leave(&run->peak);
-    stage_add(&run->runs, 1);
-}
-
-static void hold(tp_callback_instance_t *instance, void *context, tp_work_t *work)
-{
-    struct run *run = context;
-    (void)instance;
-    (void)work;
-    stage_enter(&run->peak);
-    stage_add(&run->started, 1);
-    stage_await(&run->open, 1);
-    stage_leave(&run->peak);
-    stage_add(&run->runs, 1);
-}
-
-static void count_release(void *context)
-{
-    struct run *run = context;
-    stage_add(&run->released, 1);
-}
-
-/* A thread that waits for an object. */
-struct waiter {
-    tp_work_t *work;
-    bool cancel;
-    tp_status_t status;
-    stage_counter_t calling, returned;
-};
-
-static void wait_for_ever(void *context)
-{
-    struct waiter *waiter = context;
-    stage_add(&waiter->calling, 1);
-    waiter->status = tp_work_wait(waiter->work, waiter->cancel, TP_INFINITE);
-    stage_add(&waiter->returned, 1);
-}
+#include "tests/conformance/work_scene.h"
 
 /* Eventually: that many posts were dropped in the pool. */
 struct dropped {
