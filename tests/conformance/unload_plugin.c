@@ -2,7 +2,7 @@
 #include "tests/conformance/unload_plugin.h"
 
 void (*unload_plugin_told)(void);
-static volatile unsigned returned;
+static _Atomic unsigned returned;
 
 void unload_plugin_work(tp_callback_instance_t *instance, void *context, tp_work_t *work)
 {

@@ -8,7 +8,7 @@
 
 static struct {
     bool faults; /* creations may fail: the command line sweeps faults */
-    bool failed;
+    tpp_u32 failed;
     uint32_t kept;
     tpp_u32 words[SCENE_WORDS];
 } scene;
@@ -24,7 +24,7 @@ static void reset(void)
 
 void scene_begin(void)
 {
-    scene.failed = false;
+    tpp_init(&scene.failed, 0);
     scene.kept = 0;
     for (uint32_t i = 0; i < SCENE_WORDS; i++)
         tpp_init(&scene.words[i], 0);
@@ -43,7 +43,7 @@ void scene_keeps(uint32_t pools)
 
 bool scene_complete(void)
 {
-    return !scene.failed;
+    return !tpp_peek(&scene.failed);
 }
 
 /* In a token, fail=0 says that nothing fails. */
@@ -66,7 +66,7 @@ bool scene_made(tp_status_t status)
         return true;
     if (!scene.faults || (status != TP_ERR_NO_MEMORY && status != TP_ERR_NO_THREAD))
         tpps_fail("scene: a creation gave %s", tp_status_name(status));
-    scene.failed = true;
+    tpp_store_relaxed(&scene.failed, 1); /* relaxed: a mere remark */
     return false;
 }
 
@@ -76,7 +76,7 @@ tp_pool_t *scene_pool_config(const tp_pool_config_t *config)
 {
     tp_pool_t *pool = NULL;
     oracle_raising(config->thread_minimum);
-    if (!scene.failed)
+    if (!tpp_peek(&scene.failed))
         scene_made(tp_pool_create(config, &pool));
     return pool;
 }
@@ -131,7 +131,7 @@ static void choose(tp_env_t *env, const struct scene_choice *choice)
 tp_env_t *scene_env(const struct scene_choice *choice)
 {
     tp_env_t *env = NULL;
-    if (scene.failed || (!choice->pool && !choice->default_pool) ||
+    if (tpp_peek(&scene.failed) || (!choice->pool && !choice->default_pool) ||
         !scene_made(tp_env_create(&env)))
         return NULL;
     choose(env, choice);
@@ -167,7 +167,7 @@ bool scene_simple(tp_simple_fn function, void *context, const struct scene_choic
 tp_cleanup_group_t *scene_group(void)
 {
     tp_cleanup_group_t *group = NULL;
-    if (!scene.failed)
+    if (!tpp_peek(&scene.failed))
         scene_made(tp_cleanup_group_create(&group));
     return group;
 }
