@@ -191,7 +191,8 @@ static void dequeued(const struct tpi_task *task, uint64_t priority)
     struct oracle_fiber *self = oracle_self();
     struct oracle_task *known = task_of(task, true);
     struct tpi_pool *pool = self->worker->pool;
-    bool exact = !oracle_pool(pool)->wide && known->published;
+    /* With a weak memory a post may be published and not yet to be seen by whoever requeues. */
+    bool exact = !oracle_pool(pool)->wide && known->published && !tpps_weak_;
     self->wrong = NULL;
     clear_suspicion(self, known);
     for (uint32_t i = 0; i < oracle.task_count; i++) {
