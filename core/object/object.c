@@ -233,7 +233,8 @@ tp_status_t tpi_object_create(const struct tpi_spec *spec, void **handle_out)
 
 void tpi_object_free(struct tpi_object *object)
 {
-    struct tpi_pool *pool = tpi_task_target(&object->task).home;
+    struct tpi_target target = tpi_task_target(&object->task);
+    struct tpi_pool *pool = target.home;
     enum tpi_kind kind = tpi_task_kind(&object->task);
     struct tpi_extra *extra = tpi_object_extra(object);
     struct tpi_group *group = tpi_object_group(object);
@@ -242,7 +243,7 @@ void tpi_object_free(struct tpi_object *object)
     if (group)
         tpi_group_leave(group, object);
     if (kind != TPI_KIND_BRIEF)
-        tpi_inject_forget(&pool->inject[tpi_task_target(&object->task).priority], &object->task);
+        tpi_inject_forget(&pool->inject[target.priority], &object->task);
     tpi_slab_free(kind, &object->task.slot, magazine(kind, tpi_thread_self()));
     leave_pool(pool);
     if (extra)

@@ -27,12 +27,12 @@ static void end_move(struct tpi_pool *pool)
     tpp_add_acq_rel(&pool->moves_finished, 1); /* [MV1] */
 }
 
-/* Moves up to `count` of the oldest tickets from the ring to the shared queue. */
-static void spill(struct tpi_worker *worker, uint32_t count)
+/* Moves all tickets from the ring to the shared queue. */
+static void spill(struct tpi_worker *worker)
 {
     uint64_t tickets[TPP_RING_CAPACITY];
     begin_move(worker->pool);
-    count = tpi_ring_take(&worker->ring, tickets, count);
+    uint32_t count = tpi_ring_take(&worker->ring, tickets, TPP_RING_CAPACITY);
     tpi_inject_push_tickets(shared(worker, TPI_PRIORITY_NORMAL), tickets, count);
     end_move(worker->pool);
 }
@@ -165,7 +165,7 @@ static struct tpi_task *take(struct tpi_worker *worker)
 {
     struct tpi_pool *pool = worker->pool;
     if (tpi_pool_exact(pool) && tpi_ring_size(&worker->ring) > 0)
-        spill(worker, TPP_RING_CAPACITY); /* the maximum was lowered to one meanwhile */
+        spill(worker); /* the maximum was lowered to one meanwhile */
     for (;;) {
         tpp_probe(TPP_PROBE_SCAN, pool, worker->id);
         struct tpi_task *task = take_above_low(worker);
@@ -210,7 +210,7 @@ void tpi_worker_hand_over(struct tpi_worker *worker)
 {
     tpi_worker_flush_gone(worker);
     if (tpi_ring_size(&worker->ring) > 0)
-        spill(worker, TPP_RING_CAPACITY);
+        spill(worker);
     if (worker->searching) {
         worker->searching = false;
         tpp_store_release(&worker->pool->searching, 0); /* [PK3] */
