@@ -5,6 +5,8 @@
 #include <string.h>
 
 #include "core/object/misuse.h"
+#include "core/object/process.h"
+#include "core/sched/thread.h"
 #include "tp/library.h"
 
 static bool is_misuse(tp_status_t status)
@@ -17,6 +19,7 @@ static bool is_misuse(tp_status_t status)
     case TP_ERR_DEADLOCK:
     case TP_ERR_NOT_OWNER:
     case TP_ERR_UNSUPPORTED:
+    case TP_ERR_FORKED:
     case TP_ERR_STATE:
         return true;
     default:
@@ -41,9 +44,25 @@ static const char *reason(const void *handle)
     return tpi_slab_at(kind, tpi_token_index(token)) ? "it was closed" : "it never existed";
 }
 
+/* What the parent of a fork left behind is told from what never was. */
+static tp_status_t refine(tp_status_t status, const void *handle)
+{
+    bool refused = status == TP_ERR_HANDLE || status == TP_ERR_STATE || status == TP_ERR_CLOSED;
+    return refused && tpi_process_inherited(handle) ? TP_ERR_FORKED : status;
+}
+
+tp_status_t tpi_gate_system(int system_errno)
+{
+    struct tpi_thread *thread = tpi_thread_ensure();
+    if (thread)
+        thread->last_errno = system_errno;
+    return TP_ERR_SYSTEM;
+}
+
 tp_status_t tpi_gate_report(const char *function, const void *handle, tp_status_t status)
 {
     char message[256];
+    status = refine(status, handle);
     if (!is_misuse(status))
         return status;
     if (status == TP_ERR_HANDLE)

@@ -12,6 +12,9 @@
 /* Tells the misuse hook if the status is one that a correct program never gets. Returns it. */
 tp_status_t tpi_gate_report(const char *function, const void *handle, tp_status_t status);
 
+/* TP_ERR_SYSTEM, with that errno for tp_last_errno. */
+tp_status_t tpi_gate_system(int system_errno);
+
 /* The end of every function of the interface. */
 static inline tp_status_t tpi_gate_result(const char *function, const void *handle,
                                           tp_status_t status)

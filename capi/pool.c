@@ -4,7 +4,13 @@
 #include "capi/gate.h"
 #include "core/object/default_pool.h"
 #include "core/object/instance.h"
+#include "core/object/shutdown.h"
+#include "core/sched/driven.h"
 #include "core/sched/pool.h"
+
+/* The sizes of the first versions of both structs. */
+#define CONFIG_FIRST sizeof(tp_pool_config_t)
+#define STATS_FIRST offsetof(tp_pool_stats_t, thread_target)
 
 static tp_status_t judge_config(const tp_pool_config_t *config)
 {
@@ -18,7 +24,9 @@ static tp_status_t judge_config(const tp_pool_config_t *config)
     if (config->idle_timeout < 0 || config->stall_threshold < 0 ||
         config->io_backend > TP_IO_BACKEND_URING)
         return TP_ERR_ARGUMENT;
-    if (config->flags & TP_POOL_CALLER_DRIVEN || config->stall_threshold != 0)
+    if (config->flags & TP_POOL_CALLER_DRIVEN && config->thread_minimum > 0)
+        return TP_ERR_ARGUMENT;
+    if (config->stall_threshold != 0)
         return TP_ERR_UNSUPPORTED;
     return TP_OK;
 }
@@ -33,7 +41,7 @@ static tp_status_t create(const tp_pool_config_t *given, tp_pool_t **pool_out)
         return TP_ERR_ARGUMENT;
     *pool_out = NULL;
     if (given)
-        status = tpi_gate_read(&config, sizeof config, sizeof(tp_pool_config_t), given);
+        status = tpi_gate_read(&config, sizeof config, CONFIG_FIRST, given);
     if (status == TP_OK)
         status = judge_config(&config);
     if (status == TP_OK)
@@ -74,6 +82,8 @@ tp_status_t tp_pool_set_thread_minimum(tp_pool_t *handle, uint32_t minimum)
 {
     struct tpi_pool *pool;
     tp_status_t status = find(handle, true, &pool);
+    if (status == TP_OK && pool->driven)
+        status = TP_ERR_UNSUPPORTED;
     if (status == TP_OK && minimum > TPI_THREADS_MAXIMUM)
         status = TP_ERR_ARGUMENT;
     if (status == TP_OK)
@@ -121,7 +131,7 @@ tp_status_t tp_pool_get_stats(tp_pool_t *handle, tp_pool_stats_t *stats)
     struct tpi_pool *pool;
     if (!stats)
         return tpi_gate_result(__func__, handle, TP_ERR_ARGUMENT);
-    tp_status_t status = tpi_gate_size(sizeof(tp_pool_stats_t), stats);
+    tp_status_t status = tpi_gate_size(STATS_FIRST, stats);
     if (status != TP_OK)
         return tpi_gate_result(__func__, handle, status);
     status = find(handle, false, &pool);
@@ -140,9 +150,74 @@ tp_status_t tp_pool_close(tp_pool_t *handle)
     tp_status_t status = TP_ERR_HANDLE;
     if (pool && pool->is_default)
         status = TP_ERR_UNSUPPORTED;
+    else if (pool && pool->driven && !tpi_pool_close_empty(pool))
+        status = TP_ERR_BUSY;
     else if (pool && tpi_slab_retire(&pool->slot, generation)) {
         tpi_pool_close(pool);
         status = TP_OK;
+    }
+    return tpi_gate_result(__func__, handle, status);
+}
+
+tp_status_t tp_pool_shutdown(tp_pool_t *handle, bool cancel_pending, int64_t timeout)
+{
+    uint32_t generation;
+    struct tpi_pool *pool = tpi_gate_slot(TPI_KIND_POOL, handle, &generation);
+    tp_status_t status = TP_ERR_HANDLE;
+    if (pool && timeout < 0)
+        status = TP_ERR_ARGUMENT;
+    else if (pool && pool->is_default)
+        status = TP_ERR_UNSUPPORTED;
+    else if (pool)
+        status = tpi_shutdown(pool, generation, cancel_pending, timeout);
+    return tpi_gate_result(__func__, handle, status);
+}
+
+/* A caller-driven pool behind an open handle, held. */
+static tp_status_t find_driven(tp_pool_t *handle, struct tpi_pool **pool_out)
+{
+    uint32_t generation;
+    struct tpi_pool *pool = tpi_gate_slot(TPI_KIND_POOL, handle, &generation);
+    *pool_out = pool;
+    if (!pool)
+        return TP_ERR_HANDLE;
+    if (!pool->driven)
+        return TP_ERR_UNSUPPORTED;
+    if (!tpi_pool_hold(pool))
+        return TP_ERR_HANDLE;
+    if (tpi_slot_generation(&pool->slot) == generation)
+        return TP_OK;
+    tpi_pool_unhold(pool);
+    return TP_ERR_HANDLE;
+}
+
+tp_status_t tp_pool_run(tp_pool_t *handle, uint32_t max_callbacks, int64_t timeout, uint32_t *ran)
+{
+    struct tpi_pool *pool;
+    uint32_t count = 0;
+    tp_status_t status = timeout < 0 ? TP_ERR_ARGUMENT : find_driven(handle, &pool);
+    if (status == TP_OK) {
+        status = tpi_driven_run(pool, max_callbacks, tpi_deadline(timeout), &count);
+        if (status != TP_ERR_FORKED)
+            tpi_pool_unhold(pool);
+    }
+    if (ran)
+        *ran = count;
+    return tpi_gate_result(__func__, handle, status);
+}
+
+tp_status_t tp_pool_poll_fd(tp_pool_t *handle, int *fd)
+{
+    struct tpi_pool *pool;
+    if (!fd)
+        return tpi_gate_result(__func__, handle, TP_ERR_ARGUMENT);
+    *fd = -1;
+    tp_status_t status = find_driven(handle, &pool);
+    if (status == TP_OK) {
+        int failed = tpi_driven_flag(pool, fd);
+        if (failed)
+            status = tpi_gate_system(failed);
+        tpi_pool_unhold(pool);
     }
     return tpi_gate_result(__func__, handle, status);
 }

@@ -4,7 +4,6 @@
 #include "core/sched/thread.h"
 #include "tp/library.h"
 
-/* No function of this release returns TP_ERR_SYSTEM, so no thread has an errno to tell yet. */
 int tp_last_errno(void)
 {
     const struct tpi_thread *thread = tpi_thread_self();

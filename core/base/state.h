@@ -1,6 +1,6 @@
 /* state.h - the life of a callback object as one 64-bit word and a pure transition function.
  *
- *   63      48 47   44 43      32 31                    0
+ *   63      49 48   44 43      32 31                    0
  *   [ epoch   | flags | running  | pending               ]
  *
  *   pending   posts that no worker has taken yet
@@ -12,9 +12,11 @@
  *   WAITED    somebody sleeps until the object is quiet        WAIT RELEASE      SETTLE
  *   CLOSED    the handle is gone; posts already made still run CLOSE RELEASE     create
  *   DETACHED  at least one disassociated callback is running   DISASSOCIATE      REJOIN, the last
+ *   SHUT      its pool is shut down: no post is taken          SHUT              create
  *
  *   event         guard                     next word                              effects
  *   SUBMIT n      CLOSED                    unchanged                              REFUSED
+ *                 SHUT                      unchanged                              REFUSED SHUT
  *                 n = 0                     unchanged
  *                 pending + n > 2^32-1      unchanged                              REFUSED LIMIT
  *                 QUEUED or no room         pending+n
@@ -42,6 +44,7 @@
  *   RELEASE       CLOSED                    WAITED unless idle                     REFUSED
  *                 idle                      CLOSED, epoch+1                        FREE
  *                 otherwise                 WAITED
+ *   SHUT          -                         SHUT
  *
  *   quiet   pending = running = 0                 what tp_work_wait waits for
  *   idle    quiet and not DETACHED                what a cleanup group waits for
@@ -65,9 +68,10 @@
 #define TPI_STATE_WAITED (UINT64_C(1) << 45)
 #define TPI_STATE_CLOSED (UINT64_C(1) << 46)
 #define TPI_STATE_DETACHED (UINT64_C(1) << 47)
-#define TPI_STATE_EPOCH_SHIFT 48
-#define TPI_STATE_EPOCH_BITS 16u
-#define TPI_STATE_EPOCH_MASK 0xffffu
+#define TPI_STATE_SHUT (UINT64_C(1) << 48)
+#define TPI_STATE_EPOCH_SHIFT 49
+#define TPI_STATE_EPOCH_BITS 15u
+#define TPI_STATE_EPOCH_MASK 0x7fffu
 
 enum tpi_event {
     TPI_EVENT_SUBMIT, /* count: posts */
@@ -81,6 +85,7 @@ enum tpi_event {
     TPI_EVENT_WAIT,
     TPI_EVENT_CLOSE,
     TPI_EVENT_RELEASE,
+    TPI_EVENT_SHUT,
 };
 
 enum tpi_effect {
@@ -93,6 +98,7 @@ enum tpi_effect {
     TPI_EFFECT_WAKE = 64,     /* wake everybody who waits for it */
     TPI_EFFECT_FREE = 128,    /* the caller is the last one out and frees it */
     TPI_EFFECT_QUIET = 256,   /* there is nothing to wait for */
+    TPI_EFFECT_SHUT = 512,    /* refused because the pool is shut down */
 };
 
 struct tpi_step {
@@ -161,6 +167,8 @@ static inline struct tpi_step tpi_state_submit_(uint64_t word, uint32_t posts, u
 {
     if (word & TPI_STATE_CLOSED)
         return tpi_state_refuse_(word, 0);
+    if (word & TPI_STATE_SHUT)
+        return tpi_state_refuse_(word, TPI_EFFECT_SHUT);
     if (posts > TPI_STATE_PENDING_MAX - tpi_state_pending(word))
         return tpi_state_refuse_(word, TPI_EFFECT_LIMIT);
     word += posts;
@@ -248,6 +256,8 @@ static inline struct tpi_step tpi_state_step(uint64_t word, enum tpi_event event
         return tpi_state_settle_(word | TPI_STATE_CLOSED, room);
     case TPI_EVENT_RELEASE:
         return tpi_state_release_(word);
+    case TPI_EVENT_SHUT:
+        return (struct tpi_step){word | TPI_STATE_SHUT, 0};
     }
     return tpi_state_refuse_(word, 0);
 }

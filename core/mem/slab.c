@@ -34,19 +34,25 @@ struct depot {
 
 static struct {
     tpp_ptr blocks[BLOCKS_MAX]; /* atomic: [SL1] */
-    tpp_u32 count;              /* slabs that can be found, atomic: [SL1] */
+    tpp_u32 count;              /* slabs made so far, atomic: [SL1] */
+    tpp_u32 base;               /* those below are a forking parent's; changes only in a fork */
     struct tpi_lock grow;       /* one slab is made at a time */
     struct depot depots[TPI_KIND_COUNT];
 } registry;
 
-static struct slab *slab_at(uint32_t number)
+static struct slab *recorded(uint32_t number)
 {
-    /* [SL1] acquire: a number below count has its block and its slab. Pairs with publish(). */
-    if (number >= tpp_load_acquire(&registry.count))
-        return NULL;
     /* relaxed: both pointers were written before count was released. */
     struct block *block = tpp_load_relaxed(&registry.blocks[number >> BLOCK_BITS]);
     return tpp_load_relaxed(&block->slabs[number & (BLOCK_SIZE - 1)]);
+}
+
+static struct slab *slab_at(uint32_t number)
+{
+    /* [SL1] acquire: a number below count has its block and its slab. Pairs with publish(). */
+    if (number >= tpp_load_acquire(&registry.count) || number < tpp_peek(&registry.base))
+        return NULL;
+    return recorded(number);
 }
 
 static struct tpi_slot *slot_at(const struct slab *slab, uint32_t number)
@@ -280,27 +286,38 @@ uint32_t tpi_slot_index(const struct tpi_slot *slot)
     return slab->number << SLOT_BITS | index;
 }
 
-struct tpi_slot *tpi_slab_at(enum tpi_kind kind, uint32_t index)
+static struct tpi_slot *slot_in(const struct slab *slab, enum tpi_kind kind, uint32_t index)
 {
-    struct slab *slab = slab_at(index >> SLOT_BITS);
     uint32_t number = index & (SLOTS_MAX - 1);
     if (!slab || number >= slab->slots || (kind != TPI_KIND_NONE && slab->kind != kind))
         return NULL;
     return slot_at(slab, number);
 }
 
-void tpi_slab_each(enum tpi_kind kind, bool (*visit)(struct tpi_slot *slot, void *context),
-                   void *context)
+struct tpi_slot *tpi_slab_at(enum tpi_kind kind, uint32_t index)
 {
-    uint32_t count = tpp_load_acquire(&registry.count); /* [SL1] */
-    for (uint32_t number = 0; number < count; number++) {
-        struct slab *slab = slab_at(number);
+    return slot_in(slab_at(index >> SLOT_BITS), kind, index);
+}
+
+/* The slabs from `number` up to, without, `end`; the visitor may have seen enough earlier. */
+static void visit_slabs(uint32_t number, uint32_t end, enum tpi_kind kind,
+                        bool (*visit)(struct tpi_slot *slot, void *context), void *context)
+{
+    for (; number < end; number++) {
+        struct slab *slab = recorded(number);
         if (slab->kind != kind)
             continue;
         for (uint32_t i = 0; i < slab->slots; i++)
             if (!visit(slot_at(slab, i), context))
                 return;
     }
+}
+
+void tpi_slab_each(enum tpi_kind kind, bool (*visit)(struct tpi_slot *slot, void *context),
+                   void *context)
+{
+    uint32_t count = tpp_load_acquire(&registry.count); /* [SL1] */
+    visit_slabs(tpp_peek(&registry.base), count, kind, visit, context);
 }
 
 bool tpi_slab_used(void)
@@ -320,6 +337,28 @@ uint32_t tpi_slab_in_use(enum tpi_kind kind)
     uint32_t count = 0;
     tpi_slab_each(kind, count_live, &count);
     return count;
+}
+
+/* ---- after a fork ---------------------------------------------------------------------------- */
+
+void tpi_slab_fork(void)
+{
+    /* relaxed: a child has one thread. Locks and lists may be in any state: they begin anew. */
+    tpp_store_relaxed(&registry.base, tpp_peek(&registry.count));
+    memset(&registry.grow, 0, sizeof registry.grow);
+    memset(&registry.depots, 0, sizeof registry.depots);
+}
+
+struct tpi_slot *tpi_slab_inherited(enum tpi_kind kind, uint32_t index)
+{
+    uint32_t number = index >> SLOT_BITS;
+    return number < tpp_peek(&registry.base) ? slot_in(recorded(number), kind, index) : NULL;
+}
+
+void tpi_slab_each_inherited(enum tpi_kind kind,
+                             bool (*visit)(struct tpi_slot *slot, void *context), void *context)
+{
+    visit_slabs(0, tpp_peek(&registry.base), kind, visit, context);
 }
 
 void tpi_slab_reset(void)

@@ -98,6 +98,13 @@ bool tpi_slab_used(void);
 /* How many slots of a kind are in use. Exact only when nobody is allocating. */
 uint32_t tpi_slab_in_use(enum tpi_kind kind);
 
+/* In the child of a fork, whose only thread calls it: what there is belongs to the parent. None of
+ * it is found any more, nor used again, but it stays readable: by index, and all of a kind. */
+void tpi_slab_fork(void);
+struct tpi_slot *tpi_slab_inherited(enum tpi_kind kind, uint32_t index);
+void tpi_slab_each_inherited(enum tpi_kind kind,
+                             bool (*visit)(struct tpi_slot *slot, void *context), void *context);
+
 /* Forgets everything, as in a new process. For tests whose memory dies with them. */
 void tpi_slab_reset(void);
 

@@ -5,9 +5,12 @@
  *   the library that the callback asked to close, because its destructors may wait for the object
  *
  * After FINISH the object belongs to others, unless the event says that we are the last. */
+#include <stdio.h>
+
 #include "core/object/handle.h"
 #include "core/object/instance.h"
 #include "core/object/misuse.h"
+#include "core/object/unload.h"
 #include "core/wait/waitable.h"
 
 /* The function that registered the action, for the misuse hook. */
@@ -65,31 +68,52 @@ static void begin(struct tpi_instance *instance, struct tpi_object *object,
     thread->instance = instance;
 }
 
-static void call(struct tpi_object *object, struct tpi_instance *instance)
+/* One run, for the guard around the code of the application. */
+struct run {
+    struct tpi_object *object;
+    struct tpi_instance *instance;
+    struct tpi_worker *worker;
+    struct tpi_thread *thread;
+    uint32_t forks;
+};
+
+static void call(void *argument)
 {
+    const struct run *run = argument;
+    struct tpi_object *object = run->object;
     struct tpi_task *task = &object->task;
+    void *handle = run->instance->handle;
     tpp_probe(TPP_PROBE_USER_ENTER, task, 0);
     if (tpi_object_simple(object))
-        ((tp_simple_fn)task->function)(instance->handle, task->context);
+        ((tp_simple_fn)task->function)(handle, task->context);
     else
-        ((tp_work_fn)task->function)(instance->handle, task->context,
+        ((tp_work_fn)task->function)(handle, task->context,
                                      tpi_handle_make(TPI_KIND_WORK, &task->slot));
     struct tpi_extra *extra = tpi_object_extra(object);
     if (extra && extra->finalizer)
-        extra->finalizer(instance->handle, task->context);
+        extra->finalizer(handle, task->context);
     tpp_probe(TPP_PROBE_USER_LEAVE, task, 0);
 }
 
+/* For the message with which the process ends when an exception leaves the callback. */
+static void describe(void *argument, char *text, size_t size)
+{
+    const struct run *run = argument;
+    struct tpi_extra *extra = tpi_object_extra(run->object);
+    const char *kind = tpi_object_simple(run->object) ? "simple callback" : "work object";
+    snprintf(text, size, "%s \"%s\"", kind, extra && extra->name[0] ? extra->name : "unnamed");
+}
+
 /* Whatever the callback said about blocking ends with it. */
-static void end_blocking(struct tpi_instance *instance, struct tpi_pool *pool)
+static void end_blocking(struct tpi_instance *instance, struct tpi_worker *worker)
 {
     if (instance->blocking > 0) {
-        tpi_blocking_leave();
+        tpi_worker_unblocks(worker);
         tpi_misuse("tp_blocking_begin", TP_ERR_STATE,
                    "a callback returned without tp_blocking_end");
     }
     if (instance->long_running)
-        tpp_sub_relaxed(&pool->blocked, 1); /* relaxed: read again by every decision */
+        tpi_worker_unblocks(worker);
 }
 
 static void finish(struct tpi_object *object, bool disassociated)
@@ -101,12 +125,60 @@ static void finish(struct tpi_object *object, bool disassociated)
         return;
     }
     struct tpi_target target = tpi_task_target(&object->task);
-    struct tpi_pool *pool = target.home;
-    struct tpi_applied applied =
-        disassociated ? tpi_inject_rejoin(&pool->inject[target.priority], &object->task)
-                      : tpi_task_apply(&object->task, TPI_EVENT_FINISH, 0);
+    struct tpi_applied applied = disassociated
+                                     ? tpi_inject_rejoin(tpi_pool_queue(&target), &object->task)
+                                     : tpi_task_apply(&object->task, TPI_EVENT_FINISH, 0);
     tpp_probe(TPP_PROBE_FINISH, &object->task, 0);
     tpi_object_effects(object, &target, &applied);
+}
+
+/* The callback is over, one way or another. */
+static void complete(const struct run *run)
+{
+    struct tpi_instance *instance = run->instance;
+    end_blocking(instance, run->worker);
+    release_what_was_asked(instance);
+    run->thread->instance = instance->outer;
+    tpi_count(&run->worker->executed, 1);
+    finish(run->object, instance->disassociated);
+    if (instance->library)
+        tpi_unload(instance->library, "tp_callback_close_library_on_return");
+}
+
+/* Is this the child of a fork in the callback? Then all that the parent's threads shared, and
+ * this callback's object with it, is left alone. */
+static bool forked(const struct run *run)
+{
+    return tpi_forks() != run->forks;
+}
+
+/* The callback ended its thread. */
+static void ended(void *argument)
+{
+    const struct run *run = argument;
+    if (forked(run))
+        return;
+    tpp_probe(TPP_PROBE_USER_LEAVE, &run->object->task, 0);
+    tpi_misuse("pthread_exit", TP_ERR_STATE, "a callback ended the thread it was running on");
+    complete(run);
+}
+
+static const struct tpp_guard guard = {call, ended, describe};
+
+/* The pool was shut down, and what is queued is to be dropped: a simple callback, which nobody can
+ * cancel by name, is dropped here, having been claimed. */
+static bool dropped(struct tpi_object *object, struct tpi_worker *worker)
+{
+    struct tpi_pool *pool = worker->pool;
+    /* relaxed: who drops waits until all that is queued has come this way. */
+    if (tpp_load_relaxed(&pool->shut) != TPI_SHUT_DROP || !tpi_object_simple(object))
+        return false;
+    uint32_t priority = tpi_task_target(&object->task).priority;
+    tpp_probe(TPP_PROBE_DROP, &object->task, 1);
+    tpi_count(&worker->claimed[priority], -UINT64_C(1));
+    tpp_add_acq_rel(&pool->cancelled[priority], 1); /* [CT1] */
+    finish(object, false);
+    return true;
 }
 
 void tpi_callback_run(struct tpi_task *task, struct tpi_worker *worker)
@@ -114,17 +186,15 @@ void tpi_callback_run(struct tpi_task *task, struct tpi_worker *worker)
     struct tpi_object *object = tpi_container(task, struct tpi_object, task);
     struct tpi_thread *thread = worker->thread;
     struct tpi_instance instance;
-    begin(&instance, object, thread);
+    struct run run = {object, &instance, worker, thread, tpi_forks()};
     if (tpi_task_has(task, TPI_TRAIT_COUNTED))
         tpp_sub_relaxed(&worker->pool->simples, 1); /* relaxed: a count that orders nothing */
+    if (dropped(object, worker))
+        return;
+    begin(&instance, object, thread);
     if (tpi_task_has(task, TPI_TRAIT_RUNS_LONG))
         (void)tpi_instance_may_run_long(&instance);
-    call(object, &instance);
-    end_blocking(&instance, worker->pool);
-    release_what_was_asked(&instance);
-    thread->instance = instance.outer;
-    tpi_count(&worker->executed, 1);
-    finish(object, instance.disassociated);
-    if (instance.library && tpp_library_close(instance.library) != 0)
-        action_failed("tp_callback_close_library_on_return", TP_ERR_ARGUMENT);
+    tpp_guarded(&guard, &run);
+    if (!forked(&run))
+        complete(&run);
 }

@@ -1,8 +1,17 @@
 /* group.c - cleanup groups: joining, leaving, and closing all members at once. */
 #include "core/object/group.h"
 
+#include <stdio.h>
+
 #include "core/mem/token.h"
 #include "core/object/instance.h"
+
+/* Has code of the application, called since `forks` was read, forked, and is this the child? Then
+ * nothing of the parent's may be touched, and no lock is held that anybody would miss. */
+static bool forked(uint32_t forks)
+{
+    return tpi_forks() != forks;
+}
 
 static bool enter(struct tpi_group *group, uint32_t generation)
 {
@@ -85,9 +94,10 @@ static void wait_change(struct tpi_group *group, uint32_t seen)
 }
 
 /* Runs a pending post of some member that is being closed, if this thread may. Lock held, dropped
- * meanwhile. */
+ * meanwhile, and not taken again in the child of a fork. */
 static bool help_closing(struct tpi_group *group)
 {
+    uint32_t forks = tpi_forks();
     struct tpi_worker *worker = tpi_worker_self();
     for (struct tpi_link *link = group->closing.next; link != &group->closing; link = link->next) {
         struct tpi_object *object = tpi_container(link, struct tpi_object, member);
@@ -97,19 +107,24 @@ static bool help_closing(struct tpi_group *group)
             continue;
         tpi_lock_drop(&group->lock);
         bool helped = tpi_object_help(object, generation);
-        tpi_lock_take(&group->lock);
+        if (!forked(forks))
+            tpi_lock_take(&group->lock);
         return helped;
     }
     return false;
 }
 
-/* Becomes the one closer, waiting for the one before. Lock held; false if the group has gone. */
+/* Becomes the one closer, waiting for the one before. Lock held; false if the group has gone, or in
+ * the child of a fork. */
 static bool become_closer(struct tpi_group *group, uint32_t generation)
 {
+    uint32_t forks = tpi_forks();
     while (group->closer != 0) {
         uint32_t seen = tpp_peek(&group->changes); /* before the lock is dropped */
         if (!help_closing(group))
             wait_change(group, seen);
+        if (forked(forks))
+            return false;
         if (tpi_slot_generation(&group->slot) != generation)
             return false;
     }
@@ -145,7 +160,8 @@ static void cancel_all(struct tpi_group *group, struct tpi_link *orphans)
 
 static void dispose_orphans(struct tpi_link *orphans, void *cleanup_context)
 {
-    while (!tpi_list_empty(orphans)) {
+    uint32_t forks = tpi_forks();
+    while (!forked(forks) && !tpi_list_empty(orphans)) {
         struct tpi_object *object = tpi_container(orphans->next, struct tpi_object, member);
         tpi_list_remove(&object->member);
         /* One that was closed on its own gets no cancel callback; a simple one has no handle. */
@@ -153,9 +169,11 @@ static void dispose_orphans(struct tpi_link *orphans, void *cleanup_context)
     }
 }
 
-/* The member is not idle yet: sleeps until it may be. Lock held, dropped meanwhile. */
+/* The member is not idle yet: sleeps until it may be. Lock held, dropped meanwhile, and not taken
+ * again in the child of a fork. */
 static void wait_member(struct tpi_group *group, struct tpi_object *object, uint32_t seen)
 {
+    uint32_t forks = tpi_forks();
     uint32_t generation = tpp_peek(&object->task.slot.generation);
     tpi_lock_drop(&group->lock);
     if (!tpi_object_help(object, generation)) {
@@ -163,14 +181,16 @@ static void wait_member(struct tpi_group *group, struct tpi_object *object, uint
         tpp_wait(&object->task.done_seq, seen, TPP_FOREVER); /* [ST2] */
         tpi_blocking_leave();
     }
-    tpi_lock_take(&group->lock);
+    if (!forked(forks))
+        tpi_lock_take(&group->lock);
 }
 
 /* Waits for the members one by one and closes them. Lock held, dropped around user code. */
 static void close_all(struct tpi_group *group, bool cancel, void *cleanup_context)
 {
+    uint32_t forks = tpi_forks();
     /* Ends: nothing joins `closing`, and each member leaves it once it is idle. */
-    while (!tpi_list_empty(&group->closing)) {
+    while (!forked(forks) && !tpi_list_empty(&group->closing)) {
         struct tpi_object *object = tpi_container(group->closing.next, struct tpi_object, member);
         uint32_t seen = tpp_load_acquire(&object->task.done_seq); /* [ST2] */
         struct tpi_applied applied = tpi_task_apply(&object->task, TPI_EVENT_RELEASE, 0);
@@ -178,7 +198,8 @@ static void close_all(struct tpi_group *group, bool cancel, void *cleanup_contex
             tpi_list_remove(&object->member);
             tpi_lock_drop(&group->lock);
             dispose(object, cancel, cleanup_context);
-            tpi_lock_take(&group->lock);
+            if (!forked(forks))
+                tpi_lock_take(&group->lock);
         } else if (tpi_state_idle(applied.before)) {
             /* It was closed on its own, and whoever frees it is on the way. */
             wait_change(group, tpp_peek(&group->changes));
@@ -188,11 +209,57 @@ static void close_all(struct tpi_group *group, bool cancel, void *cleanup_contex
     }
 }
 
+/* One call of tpi_group_close_members, once it is the closer. */
+struct closing {
+    struct tpi_group *group;
+    bool cancel;
+    void *cleanup_context;
+    uint32_t forks;
+};
+
+/* Lock held, dropped around user code. */
+static void close_members(void *argument)
+{
+    const struct closing *closing = argument;
+    struct tpi_group *group = closing->group;
+    struct tpi_link orphans;
+    tpi_list_init(&orphans);
+    if (closing->cancel) {
+        cancel_all(group, &orphans);
+        tpi_lock_drop(&group->lock);
+        dispose_orphans(&orphans, closing->cleanup_context);
+        if (forked(closing->forks))
+            return;
+        tpi_lock_take(&group->lock);
+    }
+    close_all(group, closing->cancel, closing->cleanup_context);
+}
+
+/* Code of the application ended the thread that was closing; no lock was held in it. Somebody else
+ * may go on. */
+static void closer_ended(void *argument)
+{
+    const struct closing *closing = argument;
+    struct tpi_group *group = closing->group;
+    if (forked(closing->forks))
+        return;
+    tpi_lock_take(&group->lock);
+    tpi_list_splice_back(&group->members, &group->closing);
+    group->closer = 0;
+    announce(group);
+}
+
+static void describe_closing(void *argument, char *text, size_t size)
+{
+    (void)argument;
+    snprintf(text, size, "a cleanup group that is closing its members");
+}
+
+static const struct tpp_guard closing_guard = {close_members, closer_ended, describe_closing};
+
 tp_status_t tpi_group_close_members(struct tpi_group *group, uint32_t generation,
                                     bool cancel_pending, void *cleanup_context)
 {
-    struct tpi_link orphans;
-    tpi_list_init(&orphans);
     if (tpi_instance_in_group(group))
         return TP_ERR_DEADLOCK;
     if (!enter(group, generation))
@@ -201,17 +268,16 @@ tp_status_t tpi_group_close_members(struct tpi_group *group, uint32_t generation
         tpi_lock_drop(&group->lock);
         return TP_ERR_DEADLOCK; /* from a cancel callback of this very call */
     }
+    struct closing closing = {group, cancel_pending, cleanup_context, tpi_forks()};
     if (!become_closer(group, generation)) {
+        if (forked(closing.forks))
+            return TP_ERR_FORKED;
         tpi_lock_drop(&group->lock);
         return TP_ERR_HANDLE;
     }
-    if (cancel_pending) {
-        cancel_all(group, &orphans);
-        tpi_lock_drop(&group->lock);
-        dispose_orphans(&orphans, cleanup_context);
-        tpi_lock_take(&group->lock);
-    }
-    close_all(group, cancel_pending, cleanup_context);
+    tpp_guarded(&closing_guard, &closing);
+    if (forked(closing.forks))
+        return TP_ERR_FORKED;
     group->closer = 0;
     announce(group);
     return TP_OK;

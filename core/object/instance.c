@@ -39,7 +39,7 @@ tp_status_t tpi_instance_may_run_long(struct tpi_instance *instance)
     struct tpi_pool *pool = tpi_task_target(&instance->object->task).home;
     if (!instance->long_running) {
         instance->long_running = true;
-        tpp_add_relaxed(&pool->blocked, 1); /* relaxed: read again by every decision */
+        tpi_worker_blocks(tpi_worker_self());
     }
     return tpi_park_spare(pool) ? TP_OK : TP_ERR_TOO_MANY_THREADS;
 }
@@ -51,15 +51,17 @@ void tpi_instance_disassociate(struct tpi_instance *instance)
     if (already || tpi_task_kind(&instance->object->task) == TPI_KIND_BRIEF)
         return; /* nobody can wait for a brief one */
     struct tpi_target target = tpi_task_target(&instance->object->task);
-    struct tpi_pool *pool = target.home;
     struct tpi_applied applied =
-        tpi_inject_disassociate(&pool->inject[target.priority], &instance->object->task);
+        tpi_inject_disassociate(tpi_pool_queue(&target), &instance->object->task);
     tpi_object_effects(instance->object, &target, &applied);
 }
 
 bool tpi_instance_cancel_requested(const struct tpi_instance *instance)
 {
-    /* relaxed: a wish that is seen sooner or later. */
+    struct tpi_pool *pool = tpi_task_target(&instance->object->task).home;
+    /* relaxed, both: a wish that is seen sooner or later. */
+    if (tpp_load_relaxed(&pool->shut) != TPI_SHUT_NOT)
+        return true;
     return tpi_object_cancellable(instance->object) &&
            tpp_load_relaxed(&instance->object->task.cancels) != instance->cancels;
 }

@@ -27,8 +27,13 @@ void tpi_misuse(const char *function, tp_status_t status, const char *message)
         hook(context, function, status, message);
 }
 
-void tpi_misuse_reset(void)
+void tpi_misuse_fork(void)
 {
     tpp_init(&misuse.lock.word, 0);
+}
+
+void tpi_misuse_reset(void)
+{
+    tpi_misuse_fork();
     misuse.hook = NULL;
 }

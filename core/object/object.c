@@ -7,6 +7,7 @@
 #include "core/object/group.h"
 #include "core/object/handle.h"
 #include "core/object/instance.h"
+#include "core/object/unload.h"
 #include "core/sched/park.h"
 
 /* ---- creation -------------------------------------------------------------------------------- */
@@ -83,8 +84,8 @@ static enum tpi_kind kind_of(const struct tpi_spec *spec)
 static uint32_t traits(const struct tpi_profile *profile)
 {
     return profile->priority | (profile->runs_long ? TPI_TRAIT_RUNS_LONG : 0) |
-           (profile->group ? TPI_TRAIT_GROUPED : 0) | (rare(profile) ? TPI_TRAIT_EXTRA : 0) |
-           limit_of(profile) << TPI_TRAIT_LIMIT_SHIFT;
+           (profile->persistent ? TPI_TRAIT_KEPT : 0) | (profile->group ? TPI_TRAIT_GROUPED : 0) |
+           (rare(profile) ? TPI_TRAIT_EXTRA : 0) | limit_of(profile) << TPI_TRAIT_LIMIT_SHIFT;
 }
 
 static void fill(struct tpi_object *object, const struct tpi_spec *spec, enum tpi_kind kind,
@@ -123,11 +124,16 @@ static tp_status_t enter_pool_and_group(struct tpi_object *object, const struct 
     bool counted;
     uint32_t posts = spec->kind == TPI_KIND_SIMPLE;
     struct tpi_worker *worker = tpi_worker_self();
-    tp_status_t status = take_place(pool, spec, &counted);
+    uint32_t all_traits = traits(spec->profile) | (uint32_t)kind << TPI_TRAIT_KIND_SHIFT;
+    if (pool->driven) /* it has no thread to be kept on */
+        all_traits &= ~TPI_TRAIT_KEPT;
+    tp_status_t status = all_traits & TPI_TRAIT_KEPT ? tpi_pool_keep(pool) : TP_OK;
+    if (status == TP_OK)
+        status = take_place(pool, spec, &counted);
     if (status != TP_OK)
         return status;
-    uint32_t all_traits = traits(spec->profile) | (uint32_t)kind << TPI_TRAIT_KIND_SHIFT |
-                          (counted ? TPI_TRAIT_COUNTED : 0);
+    if (counted)
+        all_traits |= TPI_TRAIT_COUNTED;
     /* peek: the pool, once joined, does not change its life. */
     tpi_task_init(&object->task, all_traits, pool, tpp_peek(&pool->birth), posts > 0);
     launch->target = tpi_task_target(&object->task);
@@ -148,7 +154,7 @@ static void drop_extra(struct tpi_extra *extra)
     void *library = extra->library;
     tpi_slab_free(TPI_KIND_EXTRA, &extra->slot, NULL);
     if (library)
-        tpp_library_close(library);
+        tpi_unload(library, "tp_env_set_library");
 }
 
 /* Makes room for the rare things if the profile has any of them. */
@@ -206,6 +212,18 @@ static struct tpi_slot *new_slot(const struct tpi_spec *spec, enum tpi_kind kind
     return slot;
 }
 
+/* The object may have joined a pool just before that was shut down, and become visible just after
+ * the shutdown had looked for its objects. */
+static void shut_if_pool_is(struct tpi_object *object, const struct launch *launch)
+{
+    struct tpi_pool *pool = launch->target.home;
+    tpp_fence_seq_cst();                               /* [SH1] */
+    if (tpp_load_relaxed(&pool->shut) == TPI_SHUT_NOT) /* relaxed: ordered by the fence */
+        return;
+    tpi_task_apply_handle(&object->task, launch->generation, TPI_EVENT_SHUT, 0);
+    tpi_pool_shut_moved(pool);
+}
+
 tp_status_t tpi_object_create(const struct tpi_spec *spec, void **handle_out)
 {
     enum tpi_kind kind = kind_of(spec);
@@ -225,6 +243,7 @@ tp_status_t tpi_object_create(const struct tpi_spec *spec, void **handle_out)
     }
     /* If its group was closed meanwhile, the object is gone and the handle stale. */
     tpi_slab_publish(slot, launch.generation);
+    shut_if_pool_is(object, &launch);
     *handle_out = (void *)tpi_token_make(kind, launch.generation, tpi_slot_index(slot));
     return TP_OK;
 }
@@ -243,7 +262,7 @@ void tpi_object_free(struct tpi_object *object)
     if (group)
         tpi_group_leave(group, object);
     if (kind != TPI_KIND_BRIEF)
-        tpi_inject_forget(&pool->inject[target.priority], &object->task);
+        tpi_inject_forget(tpi_pool_queue(&target), &object->task);
     tpi_slab_free(kind, &object->task.slot, magazine(kind, tpi_thread_self()));
     leave_pool(pool);
     if (extra)
@@ -273,6 +292,8 @@ tp_status_t tpi_object_submit(struct tpi_object *object, uint32_t generation, ui
         tpi_task_apply_handle(&object->task, generation, TPI_EVENT_SUBMIT, posts);
     if (applied.effects & TPI_EFFECT_REFUSED) {
         tpi_pool_count_submitted(target.home, worker, target.priority, -(uint64_t)posts);
+        if (applied.effects & TPI_EFFECT_SHUT)
+            return TP_ERR_CLOSED;
         return applied.effects & TPI_EFFECT_LIMIT ? TP_ERR_LIMIT : TP_ERR_HANDLE;
     }
     if (applied.effects & TPI_EFFECT_ENQUEUE)
@@ -307,7 +328,7 @@ bool tpi_object_cancel(struct tpi_object *object, uint32_t generation)
     struct tpi_target target = tpi_task_target(&object->task);
     struct tpi_pool *pool = target.home;
     struct tpi_applied applied =
-        tpi_inject_cancel(&pool->inject[target.priority], &object->task, generation);
+        tpi_inject_cancel(tpi_pool_queue(&target), &object->task, generation);
     request_cancel(object, generation);
     if (applied.effects & TPI_EFFECT_REFUSED)
         return false;
@@ -337,7 +358,7 @@ void tpi_blocking_enter(void)
     struct tpi_worker *worker = tpi_worker_self();
     if (!worker)
         return;
-    tpp_add_relaxed(&worker->pool->blocked, 1); /* relaxed: ordered by the fence */
+    tpi_worker_blocks(worker);
     /* [PK1] Whoever publishes after this sees that a thread is missing; what was published before
      * is seen here. */
     tpp_fence_seq_cst();
@@ -349,7 +370,7 @@ void tpi_blocking_leave(void)
 {
     struct tpi_worker *worker = tpi_worker_self();
     if (worker)
-        tpp_sub_relaxed(&worker->pool->blocked, 1); /* relaxed: as above */
+        tpi_worker_unblocks(worker);
 }
 
 bool tpi_object_help(struct tpi_object *object, uint32_t generation)
@@ -357,10 +378,10 @@ bool tpi_object_help(struct tpi_object *object, uint32_t generation)
     struct tpi_target target = tpi_task_target(&object->task);
     struct tpi_worker *worker = tpi_worker_self();
     struct tpi_pool *pool = target.home;
-    if (!worker || worker->pool != pool)
+    if (!worker || worker->pool != pool || (target.kept && !tpi_worker_keeps(worker)))
         return false;
     struct tpi_applied applied =
-        tpi_inject_help(&pool->inject[target.priority], &object->task, generation);
+        tpi_inject_help(tpi_pool_queue(&target), &object->task, generation);
     if (applied.effects & TPI_EFFECT_REFUSED)
         return false;
     tpp_probe(TPP_PROBE_CLAIM, &object->task, tpi_state_running(applied.after));
@@ -378,6 +399,7 @@ static bool closed(struct tpi_object *object)
 /* Sleeps until the object has been quiet. */
 static tp_status_t wait_quiet(struct tpi_object *object, uint32_t generation, int64_t deadline)
 {
+    uint32_t forks = tpi_forks();
     for (;;) { /* ends when the object is quiet, or gone, or at the deadline */
         /* [ST2] acquire: if the word that is read next is not quiet yet, then whoever makes it so
          * changes done_seq after this. */
@@ -386,8 +408,11 @@ static tp_status_t wait_quiet(struct tpi_object *object, uint32_t generation, in
             tpi_task_apply_handle(&object->task, generation, TPI_EVENT_WAIT, 0);
         if (applied.effects & (TPI_EFFECT_QUIET | TPI_EFFECT_REFUSED))
             return TP_OK; /* refused: it was closed meanwhile, ran dry and went */
-        if (deadline == TPP_FOREVER && tpi_object_help(object, generation))
+        if (deadline == TPP_FOREVER && tpi_object_help(object, generation)) {
+            if (tpi_forks() != forks)
+                return TP_ERR_FORKED; /* the child, in which the callback that helped forked */
             continue;
+        }
         tpi_blocking_enter();
         bool in_time = tpp_wait(&object->task.done_seq, seen, deadline);
         tpi_blocking_leave();

@@ -53,18 +53,55 @@ void tpp_local_at_exit(void (*function)(void *value));
  * 'D'), stopped ('T'), or unknown ('?', also where the system hides it). */
 char tpp_thread_state(uint64_t thread_id);
 
-/* The processor this thread runs on (a hint), and how many this process may use (at least 1). */
+/* CPU time the thread has used so far, ns; -1 if it is gone or the system does not tell. */
+int64_t tpp_thread_cpu_time(uint64_t thread_id);
+
+/* The processor this thread runs on: a hint. */
 uint32_t tpp_cpu(void);
+
+/* How many processors this process may use, at least 1: its affinity, cut by the quotas of its
+ * control groups and their ancestors, unless the environment variable TP_CPUS names a number. Read
+ * anew at each call, which opens files: not for a hot path. */
 uint32_t tpp_cpu_count(void);
 
 /* The stack a thread gets when none is asked for, and the smallest one allowed, in bytes. */
 uint64_t tpp_stack_default(void);
 uint64_t tpp_stack_minimum(void);
 
+/* Runs guard->body(argument) as if it were called.
+ * - If the thread ends inside body (pthread_exit, or a cancellation that the code in body has made
+ *   possible), guard->ended(argument) runs on that thread, innermost guard first, while the frames
+ *   of whoever called tpp_guarded still stand; then the thread goes on to end: next the guard
+ *   around this one, at last the function given to tpp_local_at_exit.
+ * - If an exception of another language is thrown in body and not caught there, the process ends
+ *   at once, before any frame is left: guard->describe(argument, text, size) says what was running,
+ *   and that stands in the message on standard error.
+ * Leaving body by longjmp is undefined. */
+struct tpp_guard {
+    void (*body)(void *argument);
+    void (*ended)(void *argument);
+    void (*describe)(void *argument, char *text, size_t size);
+};
+void tpp_guarded(const struct tpp_guard *guard, void *argument);
+
+/* Names the function that runs in the child of a fork, on its only thread, before fork returns
+ * there; what this layer keeps for itself (thread numbers, the alarm) is in order by then. No other
+ * thread exists and none will let go of what it held. Every call names the same function. Nothing
+ * runs in the parent. 0, or ENOMEM: then a child is not told. */
+int tpp_at_fork(void (*child)(void));
+
 /* ---- time --------------------------------------------------------------------------------- */
 
 enum tpp_clock { TPP_CLOCK_MONOTONIC, TPP_CLOCK_REALTIME, TPP_CLOCK_BOOTTIME };
 int64_t tpp_now(enum tpp_clock clock);
+
+/* The alarm of the process: one thread waits for it, any thread sets it. Setting costs a system
+ * call at most and does not wake the waiter before the time; the last set counts, and replaces one
+ * that has not ended a wait yet. A wait returns once the time has come (never earlier), and the
+ * alarm is off until it is set again; while it is off the wait costs nothing and does not end.
+ * Neither can fail: what the system refuses is made up for by a sleep that setting interrupts. */
+void tpp_alarm_set(int64_t delay_ns);
+void tpp_alarm_wait(void);
 
 /* ---- memory ------------------------------------------------------------------------------- */
 
@@ -87,6 +124,10 @@ int tpp_user_mutex_unlock(void *pthread_mutex);
 /* Takes a reference of one's own on a loaded library; gives one back. 0 or a positive errno. */
 int tpp_library_pin(void *dlopen_handle, void **own_handle);
 int tpp_library_close(void *dlopen_handle);
+
+/* False only if it is sure that no code of the library is on the calling thread's stack, so that
+ * closing its last reference here takes nothing away that somebody would return to. */
+bool tpp_library_on_stack(void *dlopen_handle);
 
 /* ---- odds and ends ------------------------------------------------------------------------- */
 
@@ -141,5 +182,12 @@ int tpp_poller_remove(struct tpp_poller *poller, int descriptor);
 uint32_t tpp_poller_wait(struct tpp_poller *poller, struct tpp_poller_event *events,
                          uint32_t capacity, int64_t deadline_ns);
 void tpp_poller_kick(struct tpp_poller *poller);
+
+/* A flag that poll(2) can wait for: the descriptor is readable while it is raised. Raising and
+ * clearing are idempotent; any thread. Opening can fail (EMFILE, ENFILE, ENOMEM). */
+int tpp_flag_open(int *descriptor_out);
+void tpp_flag_raise(int descriptor);
+void tpp_flag_clear(int descriptor);
+void tpp_flag_close(int descriptor);
 
 #endif

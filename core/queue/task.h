@@ -6,7 +6,7 @@
  *   linked implies QUEUED, and a link is only made or broken under the locks of its queue.
  *   a ticket is valid while QUEUED is set and its epoch is the word's; else it is dropped unseen.
  *
- * An epoch has 16 bits and comes round. A ticket that is stale by a whole round and is taken for a
+ * An epoch has 15 bits and comes round. A ticket that is stale by a whole round and is taken for a
  * valid one takes a post early; it cannot do worse, because a linked task is not claimed by ticket,
  * a link found without QUEUED is just dropped, and what could have a stale ticket is looked for in
  * its queue, under the locks, before its slot is freed.
@@ -54,13 +54,14 @@ struct tpi_applied {
     uint32_t effects;
 };
 
-/* limit of callbacks at once : 12 | kind : 4 | flags : 4 | priority : 2 */
+/* limit of callbacks at once : 12 | kind : 4 | flags : 5 | priority : 2 */
 #define TPI_TRAIT_RUNS_LONG 4u
 #define TPI_TRAIT_COUNTED 8u  /* it stands in the count behind the queue limit of its pool */
 #define TPI_TRAIT_GROUPED 16u /* it is a member of a cleanup group */
 #define TPI_TRAIT_EXTRA 32u   /* it has what few objects have: object.h */
-#define TPI_TRAIT_KIND_SHIFT 6u
-#define TPI_TRAIT_LIMIT_SHIFT 10u
+#define TPI_TRAIT_KEPT 64u    /* only the pool's persistent worker may run it */
+#define TPI_TRAIT_KIND_SHIFT 7u
+#define TPI_TRAIT_LIMIT_SHIFT 11u
 
 static inline uint32_t tpi_traits_priority(uint32_t traits)
 {
@@ -149,15 +150,18 @@ static inline struct tpi_applied tpi_task_apply_handle(struct tpi_task *task, ui
 struct tpi_target {
     void *home;
     uint32_t home_generation, priority;
+    bool kept;
 };
 
 static inline struct tpi_target tpi_task_target(struct tpi_task *task)
 {
     /* relaxed: set before the word was released in tpi_task_init, constant for a life. */
+    uint32_t traits = tpp_load_relaxed(&task->traits);
     return (struct tpi_target){
         .home = tpp_load_relaxed(&task->home),
         .home_generation = tpp_load_relaxed(&task->home_generation),
-        .priority = tpi_traits_priority(tpp_load_relaxed(&task->traits)),
+        .priority = tpi_traits_priority(traits),
+        .kept = traits & TPI_TRAIT_KEPT,
     };
 }
 

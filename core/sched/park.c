@@ -2,6 +2,7 @@
 #include "core/sched/park.h"
 
 #include "core/base/assert.h"
+#include "core/sched/gate.h"
 
 /* Values of a worker's park word; above them, the waker's processor. */
 enum { PARK_ASLEEP = 0, PARK_LOOK = 1, PARK_SEARCH = 2 };
@@ -34,7 +35,9 @@ static void wake(struct tpi_pool *pool, struct tpi_worker *worker, uint32_t valu
 static bool may_grow(struct tpi_pool *pool)
 {
     struct tpi_demand demand = tpi_pool_limits(pool);
-    if (!tpi_policy_grow(&demand))
+    /* relaxed: a watched pool has been refused another share just now. */
+    if (!tpi_policy_room(&demand) ||
+        (!tpi_policy_grow(&demand) && tpp_load_relaxed(&pool->watched)))
         return false;
     uint32_t pause = tpp_load_relaxed(&pool->spawn_pause); /* relaxed: a mere countdown */
     if (pause == 0)
@@ -51,7 +54,17 @@ static bool lacks_thread(struct tpi_pool *pool)
            tpp_load_relaxed(&pool->spawn_pause) == 0; /* relaxed: a mere countdown */
 }
 
-/* Appoints a searcher: the lowest idle worker, else a new one. */
+/* Is the gate to look after the pool, now that work must wait? A pool of one thread wants no
+ * other. */
+static bool wants_watch(struct tpi_pool *pool, const struct tpi_demand *limits)
+{
+    /* relaxed: [GT1] orders it where it matters, in tpi_park_notify. */
+    return !limits->driven && !limits->ending && limits->threads > 0 &&
+           (limits->maximum > 1 || limits->threads < limits->maximum) &&
+           !tpp_load_relaxed(&pool->watched);
+}
+
+/* Appoints a searcher: the lowest idle worker, else a new one; else has the gate watch. */
 static bool appoint(struct tpi_pool *pool, uint32_t birth)
 {
     for (;;) {
@@ -70,23 +83,57 @@ static bool appoint(struct tpi_pool *pool, uint32_t birth)
          * limit meanwhile, and trusted in the searcher that did not come to be, is seen now. Ends:
          * each turn, one of these has happened. */
         tpp_store_release(&pool->searching, 0);
-        tpp_fence_seq_cst();
+        tpp_fence_seq_cst(); /* [GT1] too: the gate may have trusted in it when it let go */
+        struct tpi_demand limits = tpi_pool_limits(pool);
+        if (wants_watch(pool, &limits))
+            tpi_gate_watch(pool, birth);
         if (!tpi_park_work_visible(pool) || (!tpi_idle_any(&pool->idle) && !lacks_thread(pool)))
             return false;
         birth = tpp_load_acquire(&pool->birth); /* [PL3] they may be of the slot's next life */
     }
 }
 
+/* Work was published in a caller-driven pool: whoever polls its flag finds it up. */
+static void raise_flag(struct tpi_pool *pool)
+{
+    uint32_t flag = tpp_load_acquire(&pool->flag);       /* [FL1] the descriptor is open */
+    if (flag && !tpp_exchange_acq_rel(&pool->raised, 1)) /* [FL1] */
+        tpp_flag_raise((int)flag - 1);
+}
+
+void tpi_park_lower_flag(struct tpi_pool *pool)
+{
+    uint32_t flag = tpp_load_acquire(&pool->flag); /* [FL1] */
+    if (!flag)
+        return;
+    tpp_flag_clear((int)flag - 1);
+    tpp_store_release(&pool->raised, 0); /* [FL1] */
+    tpp_fence_seq_cst();                 /* [PK1] who published and found it raised is seen now */
+    if (tpi_park_work_visible(pool))
+        raise_flag(pool);
+}
+
 bool tpi_park_notify(struct tpi_pool *pool, uint32_t birth)
 {
-    tpp_fence_seq_cst(); /* [PK1] */
+    tpp_fence_seq_cst(); /* [PK1] [GT1] */
+    if (pool->driven)
+        raise_flag(pool);
     /* relaxed: ordered by the fence. */
     if (tpp_load_relaxed(&pool->searching))
         return false;
     struct tpi_demand limits = tpi_pool_limits(pool);
-    if (tpi_idle_any(&pool->idle) || tpi_policy_grow(&limits))
+    if (tpi_idle_any(&pool->idle) || tpi_policy_grow(&limits) || wants_watch(pool, &limits))
         return appoint(pool, birth);
     return false;
+}
+
+void tpi_park_notify_keeper(struct tpi_pool *pool)
+{
+    tpp_fence_seq_cst(); /* [PK1] */
+    /* relaxed: set before the first object that needs it was made. */
+    uint32_t keeper = tpp_load_relaxed(&pool->keeper);
+    if (keeper && tpi_idle_take(&pool->idle, keeper - 1))
+        wake(pool, tpi_pool_worker(pool, keeper - 1), PARK_LOOK);
 }
 
 /* Takes the role of searcher. False if somebody keeps it for so long that he must be a worker,
@@ -110,6 +157,7 @@ bool tpi_park_spare(struct tpi_pool *pool)
     if (tpi_park_notify(pool, birth) || !take_role(pool) || tpi_pool_grow(pool, birth, true))
         return true;
     tpp_store_release(&pool->searching, 0); /* [PK3] */
+    tpp_add_relaxed(&pool->cap_reached, 1); /* relaxed: a statistic */
     return tpi_park_notify(pool, birth) || tpi_pool_thread_free(pool);
 }
 
@@ -166,6 +214,17 @@ static uint64_t single_ticket(struct tpi_pool *pool)
     return single;
 }
 
+/* Is there something that only this worker may take? */
+static bool kept_visible(struct tpi_worker *worker)
+{
+    if (!tpi_worker_keeps(worker))
+        return false;
+    for (uint32_t priority = 0; priority < TPI_PRIORITY_COUNT; priority++)
+        if (tpi_inject_length(&worker->pool->kept[priority]) > 0)
+            return true;
+    return false;
+}
+
 /* The searcher looks on for a moment before it sleeps, unless whoever would bring work needs this
  * processor. A single ticket it leaves to the ring's owner for a while, who most likely takes it
  * next: a chain of callbacks must not hop between processors. True: take something. */
@@ -173,6 +232,8 @@ static bool spin(struct tpi_worker *worker)
 {
     uint64_t last = 0;
     worker->eager = false;
+    if (kept_visible(worker))
+        return true;
     if (worker->waker == tpp_cpu() + 1 || !become_searcher(worker))
         return false;
     for (int turn = 0, looks = 0; turn < TPP_SEARCH_SPINS && looks < TPP_PATIENCE; turn++) {
@@ -191,18 +252,28 @@ static bool spin(struct tpi_worker *worker)
     return false;
 }
 
-static bool must_leave(struct tpi_pool *pool)
+/* When a sleep without work ends. */
+enum doze {
+    DOZE_IDLE,    /* after the pool's idle timeout */
+    DOZE_FOREVER, /* never: the worker may not leave */
+    DOZE_UNTIL,   /* at a time told: a seat of a caller-driven pool */
+};
+
+static bool must_leave(struct tpi_worker *worker)
 {
-    struct tpi_demand demand = tpi_pool_demand(pool);
-    return tpi_policy_surplus(&demand) || (demand.closed && demand.objects == 0);
+    struct tpi_demand demand = tpi_pool_demand(worker->pool);
+    if (tpi_policy_over(&demand))
+        return true;
+    return tpi_policy_surplus(&demand) && !tpi_worker_keeps(worker);
 }
 
 /* Is there a reason not to sleep, or not without a deadline? */
-static bool must_stay_up(struct tpi_pool *pool, bool forever)
+static bool must_stay_up(struct tpi_worker *worker, enum doze how)
 {
-    struct tpi_demand demand = tpi_pool_demand(pool);
-    return tpi_park_work_visible(pool) || must_leave(pool) ||
-           (forever && tpi_policy_retire(&demand));
+    struct tpi_demand demand = tpi_pool_demand(worker->pool);
+    return tpi_park_work_visible(worker->pool) || kept_visible(worker) ||
+           (how != DOZE_UNTIL && must_leave(worker)) || (how == DOZE_UNTIL && demand.ending) ||
+           (how == DOZE_FOREVER && tpi_policy_retire(&demand) && !tpi_worker_keeps(worker));
 }
 
 /* Sleeps on the park word, the idle bit being set. True: woken. False: the deadline passed, and the
@@ -220,20 +291,21 @@ static bool sleep_until(struct tpi_worker *worker, int64_t deadline)
     }
 }
 
-/* The same for at most the idle time, or for ever; the time awake is counted. */
-static bool sleep_idle(struct tpi_worker *worker, bool forever)
+/* The same for as long as the sleep may last; the time awake is counted. */
+static bool sleep_idle(struct tpi_worker *worker, enum doze how, int64_t until)
 {
     int64_t now = tpp_now(TPP_CLOCK_MONOTONIC);
     int64_t idle_timeout = worker->pool->idle_timeout;
-    bool endless = forever || idle_timeout > TPP_FOREVER - now;
+    if (how == DOZE_IDLE)
+        until = idle_timeout > TPP_FOREVER - now ? TPP_FOREVER : now + idle_timeout;
     tpi_count(&worker->busy_ns, (uint64_t)(now - worker->awake_since));
-    bool woken = sleep_until(worker, endless ? TPP_FOREVER : now + idle_timeout);
+    bool woken = sleep_until(worker, until);
     worker->awake_since = tpp_now(TPP_CLOCK_MONOTONIC);
     return woken;
 }
 
-/* Falls asleep. True: woken. False: the idle time is over, and the bit is ours again. */
-static bool doze(struct tpi_worker *worker, bool forever)
+/* Falls asleep. True: woken. False: the time is over, and the bit is ours again. */
+static bool doze(struct tpi_worker *worker, enum doze how, int64_t until)
 {
     struct tpi_pool *pool = worker->pool;
     tpp_store_relaxed(&worker->park, PARK_ASLEEP); /* relaxed: released with the idle bit */
@@ -243,8 +315,10 @@ static bool doze(struct tpi_worker *worker, bool forever)
         worker->searching = false;
         tpp_store_release(&pool->searching, 0); /* [PK3] */
     }
-    tpp_fence_seq_cst(); /* [PK1] */
-    if (must_stay_up(pool, forever) && tpi_idle_take(&pool->idle, worker->id)) {
+    tpp_fence_seq_cst();               /* [PK1] [SH1] */
+    if (tpp_load_relaxed(&pool->shut)) /* relaxed: ordered by the fence */
+        tpi_pool_shut_moved(pool);
+    if (must_stay_up(worker, how) && tpi_idle_take(&pool->idle, worker->id)) {
         /* Whoever published meanwhile may have trusted in this search: it goes on, unless somebody
          * else has begun one. */
         worker->waker = 0;
@@ -252,7 +326,7 @@ static bool doze(struct tpi_worker *worker, bool forever)
         become_searcher(worker);
         return true;
     }
-    if (!sleep_idle(worker, forever))
+    if (!sleep_idle(worker, how, until))
         return false;
     uint32_t value = tpp_load_relaxed(&worker->park); /* relaxed: acquired in sleep_until */
     worker->searching = value >= PARK_SEARCH;
@@ -273,7 +347,7 @@ static void doze_forever(struct tpi_worker *worker)
     /* [PK4] before the idle bit, the fence and the last look in doze: either that look finds that
      * leaving became possible, or whoever made it so finds the bit. */
     tpp_add_acq_rel(&pool->forever, 1);
-    doze(worker, true);
+    doze(worker, DOZE_FOREVER, TPP_FOREVER);
     tpp_sub_acq_rel(&pool->forever, 1); /* [PK4] */
 }
 
@@ -282,12 +356,19 @@ bool tpi_park_sleep(struct tpi_worker *worker)
     struct tpi_pool *pool = worker->pool;
     if (spin(worker))
         return true;
-    if (must_leave(pool) && tpi_pool_thread_leaves(pool, worker, false))
+    if (must_leave(worker) && tpi_pool_thread_leaves(pool, worker, false))
         return false;
-    if (doze(worker, false))
+    if (doze(worker, DOZE_IDLE, 0))
         return true;
     if (tpi_pool_thread_leaves(pool, worker, true))
         return false;
     doze_forever(worker);
     return true;
+}
+
+bool tpi_park_sleep_until(struct tpi_worker *worker, int64_t deadline)
+{
+    if (tpp_load_relaxed(&worker->pool->shut) == TPI_SHUT_END) /* relaxed: wake_all comes after */
+        return false;
+    return doze(worker, DOZE_UNTIL, deadline);
 }

@@ -23,6 +23,9 @@
  * woken or added. */
 bool tpi_park_notify(struct tpi_pool *pool, uint32_t birth);
 
+/* A task for the pool's keeper was published: wakes it if it sleeps. */
+void tpi_park_notify_keeper(struct tpi_pool *pool);
+
 /* The caller, a worker, is about to block: true if another thread is there to take its place, or
  * one could be added. */
 bool tpi_park_spare(struct tpi_pool *pool);
@@ -33,10 +36,18 @@ void tpi_park_found(struct tpi_worker *worker);
 /* Nothing was found: sleeps until woken. False if the worker shall leave instead. */
 bool tpi_park_sleep(struct tpi_worker *worker);
 
+/* The same in a seat of a caller-driven pool: false once the deadline has passed, or if the pool
+ * comes to its end. */
+bool tpi_park_sleep_until(struct tpi_worker *worker, int64_t deadline);
+
 /* Wakes every sleeper to look at the state of its pool. */
 void tpi_park_wake_all(struct tpi_pool *pool);
 
-/* True if some queue of the pool holds something. */
+/* True if some queue of the pool, those of the keeper excepted, holds something. */
 bool tpi_park_work_visible(struct tpi_pool *pool);
+
+/* Nothing to do was found in a caller-driven pool: lowers the flag that pollers see, unless work
+ * came meanwhile. */
+void tpi_park_lower_flag(struct tpi_pool *pool);
 
 #endif

@@ -4,6 +4,8 @@
 #include <string.h>
 
 #include "core/mem/token.h"
+#include "core/sched/budget.h"
+#include "core/sched/gate.h"
 #include "core/sched/park.h"
 #include "core/sched/worker.h"
 
@@ -17,6 +19,8 @@ struct tpi_demand tpi_pool_limits(struct tpi_pool *pool)
         .maximum = tpp_load_relaxed(&pool->maximum),
         .target = tpp_load_relaxed(&pool->target),
         .blocked = tpp_load_relaxed(&pool->blocked),
+        .driven = pool->driven,
+        .ending = tpp_load_relaxed(&pool->shut) == TPI_SHUT_END,
     };
 }
 
@@ -35,6 +39,10 @@ struct tpi_demand tpi_pool_demand(struct tpi_pool *pool)
 /* The chunks stay with the slot: latecomers may look. */
 void tpi_pool_bury(struct tpi_pool *pool)
 {
+    uint32_t flag = tpp_peek(&pool->flag);
+    tpi_budget_return(pool, 0);
+    if (flag)
+        tpp_flag_close((int)flag - 1);
     tpi_lock_take(&pool->lock);
     uint32_t active = tpp_peek(&pool->active);
     /* [PL3] release: from here on nobody adds a thread to this life. */
@@ -48,7 +56,33 @@ void tpi_pool_bury(struct tpi_pool *pool)
             tpi_slab_free(TPI_KIND_WORKER, &worker->slot, NULL);
     }
     tpi_lock_drop(&pool->lock);
+    tpi_gate_forget(pool); /* after the birth has changed: see tpi_gate_watch */
     tpi_slab_free(TPI_KIND_POOL, &pool->slot, NULL);
+}
+
+bool tpi_pool_hold(struct tpi_pool *pool)
+{
+    uint64_t life = tpp_load_acquire(&pool->life); /* [PL1] */
+    do { /* ends: a failed swap means that somebody else came or went */
+        if (tpi_life_dead(life))
+            return false;
+    } while (!tpp_cas_acq_rel(&pool->life, &life, life + TPI_LIFE_HOLD)); /* [PL1] */
+    return true;
+}
+
+void tpi_pool_unhold(struct tpi_pool *pool)
+{
+    uint64_t life = tpp_sub_acq_rel(&pool->life, TPI_LIFE_HOLD) - TPI_LIFE_HOLD; /* [PL1] */
+    if (tpi_life_dead(life))
+        tpi_pool_bury(pool);
+}
+
+void tpi_pool_shut_moved(struct tpi_pool *pool)
+{
+    if (!(tpp_load_acquire(&pool->life) & TPI_LIFE_SHUT)) /* [PL1] */
+        return;
+    tpp_add_acq_rel(&pool->shut_seq, 1); /* [SH1] */
+    tpp_wake(&pool->shut_seq, UINT32_MAX);
 }
 
 void tpi_pool_close(struct tpi_pool *pool)
@@ -60,6 +94,16 @@ void tpi_pool_close(struct tpi_pool *pool)
         tpi_park_wake_all(pool);
 }
 
+bool tpi_pool_close_empty(struct tpi_pool *pool)
+{
+    uint64_t life = tpp_load_acquire(&pool->life); /* [PL1] */
+    do { /* ends: a failed swap means that somebody else came or went */
+        if (tpi_life_objects(life) > 0)
+            return false;
+    } while (!tpp_cas_acq_rel(&pool->life, &life, life | TPI_LIFE_SHUT)); /* [PL1] */
+    return true;
+}
+
 void tpi_pool_leave(struct tpi_pool *pool, uint32_t objects)
 {
     /* [PL1] acq_rel: whoever makes the pool dead sees all that was done in it. */
@@ -68,6 +112,8 @@ void tpi_pool_leave(struct tpi_pool *pool, uint32_t objects)
         tpi_pool_bury(pool);
         return;
     }
+    if (life & TPI_LIFE_SHUT)
+        tpi_pool_shut_moved(pool);
     if (tpi_life_objects(life) > 0)
         return;
     tpp_fence_seq_cst(); /* [PK4] the last object is gone; now look who sleeps for ever */
@@ -98,7 +144,7 @@ tp_status_t tpi_pool_join(struct tpi_pool *pool, struct tpi_worker *worker)
     uint32_t objects = worker && worker->pool == pool ? TPP_BATCH : 1;
     uint64_t life = tpp_load_acquire(&pool->life); /* [PL1] */
     do { /* ends: a failed swap means that somebody else's join or leave took effect */
-        if (life & TPI_LIFE_CLOSED)
+        if (life & (TPI_LIFE_CLOSED | TPI_LIFE_SHUT))
             return TP_ERR_CLOSED;
         if (objects > 1 && tpi_worker_object_back(worker))
             return TP_OK;
@@ -108,7 +154,7 @@ tp_status_t tpi_pool_join(struct tpi_pool *pool, struct tpi_worker *worker)
     if (objects > 1)
         worker->gone += objects - 1;
     /* Once counted, the object keeps the last thread from retiring: one look is enough. */
-    if (tpi_life_threads(life) > 0)
+    if (tpi_life_threads(life) > 0 || pool->driven)
         return TP_OK;
     tp_status_t status = first_thread(pool);
     if (status != TP_OK)
@@ -121,6 +167,11 @@ void tpi_pool_publish(const struct tpi_target *target, struct tpi_task *task, ui
 {
     struct tpi_pool *pool = target->home;
     bool own = worker && worker->pool == pool;
+    if (target->kept) {
+        tpi_inject_push(&pool->kept[target->priority], task, epoch);
+        tpi_park_notify_keeper(pool);
+        return;
+    }
     if (own && target->priority == TPI_PRIORITY_NORMAL && !tpi_pool_exact(pool))
         tpi_worker_push(worker, task, epoch);
     else
@@ -153,14 +204,17 @@ static void begin_life(struct tpi_pool *pool, const tp_pool_config_t *config)
     pool->stack_reserve = config->stack_reserve ? config->stack_reserve : tpp_stack_default();
     pool->stack_commit = config->stack_commit ? config->stack_commit : tpp_stack_minimum();
     copy_name(pool->name, config->name ? config->name : "tp-worker");
+    pool->driven = config->flags & TP_POOL_CALLER_DRIVEN;
     for (uint32_t priority = 0; priority < TPI_PRIORITY_COUNT; priority++) {
         tpi_inject_init(&pool->inject[priority], priority);
+        tpi_inject_init(&pool->kept[priority], priority);
         tpp_store_relaxed(&pool->cancelled[priority], 0);
         for (uint32_t shard = 0; shard < TPP_SHARDS; shard++)
             tpp_store_relaxed(&pool->shards[shard].submitted[priority], 0);
     }
-    pool->threads_peak = 0;
-    pool->threads_created = pool->threads_retired = pool->create_failures = 0;
+    pool->threads_peak = pool->stopping = 0;
+    pool->threads_created = pool->threads_retired = 0;
+    pool->threads_injected = pool->create_failures = 0;
     /* relaxed, all: nobody has the pool yet; the handle or the birth below releases them. */
     tpp_store_relaxed(&pool->simples, 0);
     tpp_store_relaxed(&pool->forever, 0);
@@ -168,7 +222,12 @@ static void begin_life(struct tpi_pool *pool, const tp_pool_config_t *config)
     tpp_store_relaxed(&pool->spawn_pause, 0);
     tpp_store_relaxed(&pool->minimum, minimum);
     tpp_store_relaxed(&pool->maximum, maximum > minimum ? maximum : minimum);
-    tpp_store_relaxed(&pool->target, tpp_cpu_count());
+    tpp_store_relaxed(&pool->target, 0);
+    tpp_store_relaxed(&pool->shut, TPI_SHUT_NOT);
+    tpp_store_relaxed(&pool->keeper, 0);
+    tpp_store_relaxed(&pool->flag, 0);
+    tpp_store_relaxed(&pool->raised, 0);
+    tpp_store_relaxed(&pool->cap_reached, 0);
     tpp_store_relaxed(&pool->life, 0);
     tpp_store_relaxed(&pool->threads, 0);
     tpp_store_release(&pool->birth, tpp_peek(&pool->birth) + 1); /* [PL3] */
@@ -180,6 +239,7 @@ tp_status_t tpi_pool_create(const tp_pool_config_t *config, bool is_default, tpi
     struct tpi_slot *slot = tpi_slab_reserve(TPI_KIND_POOL, sizeof(struct tpi_pool), NULL);
     if (!slot)
         return TP_ERR_NO_MEMORY;
+    tpi_budget_refresh();
     struct tpi_pool *pool = tpi_container(slot, struct tpi_pool, slot);
     begin_life(pool, config);
     pool->is_default = is_default;

@@ -1,9 +1,9 @@
 /* pool.h - a pool: its queues, its threads, its limits, and its life.
  *
- * A pool lives until its handle is closed, its last object is gone and its last thread has left;
- * whoever makes the last of these true frees it. Its slot is type-stable, so a submitter whose
- * object was closed under its hands may still look at it: publishing and waking are harmless then,
- * and adding a thread checks the pool's generation under its lock. */
+ * A pool lives until its handle is closed, its last object is gone, its last thread has left and
+ * nobody holds it; whoever makes the last of these true frees it. Its slot is type-stable, so a
+ * submitter whose object was closed under its hands may still look at it: publishing and waking are
+ * harmless then, and adding a thread checks the pool's generation and takes a hold. */
 #ifndef TPI_SCHED_POOL_H
 #define TPI_SCHED_POOL_H
 
@@ -20,10 +20,14 @@
 #define TPI_STACK_MAXIMUM (UINT64_MAX / 2) /* bytes: more than any address space holds */
 
 struct tpi_worker;
+struct tpi_thread;
 
-/* life: objects : 32 | threads : 16 | flags. Threads change only under the pool's lock. */
+/* life, from the lowest bit: objects : 32 | threads : 16 | closed, shut | holds : 14. Threads
+ * change only under the pool's lock. */
 #define TPI_LIFE_THREAD (UINT64_C(1) << 32)
-#define TPI_LIFE_CLOSED (UINT64_C(1) << 48)
+#define TPI_LIFE_CLOSED (UINT64_C(1) << 48) /* the handle is gone */
+#define TPI_LIFE_SHUT (UINT64_C(1) << 49)   /* nothing joins any more */
+#define TPI_LIFE_HOLD (UINT64_C(1) << 50)   /* somebody who is no object and no thread looks on */
 
 static inline uint32_t tpi_life_objects(uint64_t life)
 {
@@ -37,7 +41,7 @@ static inline uint32_t tpi_life_threads(uint64_t life)
 
 static inline bool tpi_life_dead(uint64_t life)
 {
-    return life == TPI_LIFE_CLOSED; /* no object, no thread, no handle */
+    return (life & ~TPI_LIFE_SHUT) == TPI_LIFE_CLOSED; /* no object, thread, hold, handle */
 }
 
 struct tpi_chunk {
@@ -48,11 +52,30 @@ struct tpi_shard {
     _Alignas(128) tpp_u64 submitted[TPI_PRIORITY_COUNT]; /* atomic, relaxed: statistics */
 };
 
+/* How far a shutdown has come. */
+enum tpi_shut {
+    TPI_SHUT_NOT,
+    TPI_SHUT_DRAIN, /* what is queued runs */
+    TPI_SHUT_DROP,  /* what is queued is dropped when it is claimed */
+    TPI_SHUT_END,   /* nothing is left: the threads end */
+};
+
+/* What the gate keeps about a pool that it watches: gate.h. */
+struct tpi_watch {
+    struct tpi_link link; /* under the gate's lock */
+    /* the gate's thread only */
+    struct tpi_pace pace;
+    uint64_t claims; /* of the whole pool, at the last look */
+    uint32_t look;
+    int64_t retry, retry_at; /* after the system refused a thread */
+};
+
 struct tpi_pool {
     struct tpi_slot slot;
 
     /* set at creation, then read-only */
     bool is_default;
+    bool driven; /* it has no threads: callers of tp_pool_run take the seats of workers */
     uint32_t queue_limit;
     uint32_t io_backend;
     int64_t idle_timeout;
@@ -63,6 +86,7 @@ struct tpi_pool {
     void (*run)(struct tpi_task *task, struct tpi_worker *worker); /* upward: object/callback.c */
 
     struct tpi_inject inject[TPI_PRIORITY_COUNT];
+    struct tpi_inject kept[TPI_PRIORITY_COUNT]; /* of persistent objects: for one worker only */
 
     /* atomic: what a publisher looks at after it has published, [PK1] in park.h */
     struct tpi_idle idle;
@@ -70,7 +94,12 @@ struct tpi_pool {
 
     /* atomic, rarely written: the limits; `threads` repeats what `life` counts */
     _Alignas(128) tpp_u32 threads, maximum, minimum, target, blocked, spawn_pause;
-    tpp_u32 birth; /* which life of the slot this is; even while it has none; [PL3] */
+    tpp_u32 watched; /* the gate looks after it; [GT1] */
+    tpp_u32 shut;    /* enum tpi_shut, only grows; [SH1] */
+    tpp_u32 keeper;  /* one more than the number of the worker that never retires; 0: none */
+    tpp_u32 flag;    /* driven: one more than the descriptor for pollers; 0: none */
+    tpp_u32 raised;  /* driven: its flag is up; [FL1] */
+    tpp_u32 birth;   /* which life of the slot this is; even while it has none; [PL3] */
 
     _Alignas(128) tpp_u64 life; /* [PL1] */
 
@@ -84,12 +113,18 @@ struct tpi_pool {
     tpp_u32 active;                    /* one more than the highest worker number used; [PL2] */
     uint64_t stack_reserve, stack_commit;
     uint32_t threads_peak;
-    uint64_t threads_created, threads_retired, create_failures;
+    uint32_t stopping; /* threads that have left and are in their last hook */
+    uint64_t threads_created, threads_retired, threads_injected, create_failures;
 
-    tpp_u32 forever; /* atomic: workers asleep without a deadline, see park.c; [PK4] */
+    tpp_u32 forever;  /* atomic: workers asleep without a deadline, see park.c; [PK4] */
+    tpp_u32 shut_seq; /* grows when a shutdown may have got on; never reset: [SH1] */
+
+    struct tpi_link share; /* under the budget's lock */
+    struct tpi_watch watch;
 
     /* atomic: statistics */
     tpp_u64 cancelled[TPI_PRIORITY_COUNT]; /* [CT1] */
+    tpp_u64 cap_reached;
     tpp_u32 simples; /* pending simple callbacks, counted only if there is a queue limit */
     struct tpi_shard shards[TPP_SHARDS];
 };
@@ -102,6 +137,14 @@ tp_status_t tpi_pool_create(const tp_pool_config_t *config, bool is_default, tpi
 
 /* Makes the handle's end known; the pool goes when nothing is left in it. */
 void tpi_pool_close(struct tpi_pool *pool);
+
+/* The same for a caller-driven pool, before its handle is retired: false, and nothing is done, if
+ * it has objects. */
+bool tpi_pool_close_empty(struct tpi_pool *pool);
+
+/* Keeps the pool from being freed; false if nothing is left of it. Give it back holding no lock. */
+bool tpi_pool_hold(struct tpi_pool *pool);
+void tpi_pool_unhold(struct tpi_pool *pool);
 
 /* An object begins or ends its life in the pool. Joining sees to it that the pool has a thread, so
  * that posting need never fail: TP_ERR_CLOSED, TP_ERR_NO_THREAD, TP_ERR_LIMIT, TP_ERR_NO_MEMORY. */
@@ -116,6 +159,16 @@ void tpi_pool_publish(const struct tpi_target *target, struct tpi_task *task, ui
 /* Frees the pool: whoever made it dead, and nobody else, calls this. */
 void tpi_pool_bury(struct tpi_pool *pool);
 
+/* Tells whoever waits in a shutdown of the pool, if anybody does, to look again. */
+void tpi_pool_shut_moved(struct tpi_pool *pool);
+
+/* The queue that a task of that target stands in, whose locks guard it. */
+static inline struct tpi_inject *tpi_pool_queue(const struct tpi_target *target)
+{
+    struct tpi_pool *pool = target->home;
+    return target->kept ? &pool->kept[target->priority] : &pool->inject[target->priority];
+}
+
 /* core/sched/threads.c: */
 
 /* Sees to it that the pool has a thread. `searching` tells that a new thread may take the role of
@@ -123,12 +176,32 @@ void tpi_pool_bury(struct tpi_pool *pool);
 tp_status_t tpi_pool_first_thread(struct tpi_pool *pool, bool *searching);
 
 /* Adds one thread if the policy, or only the maximum if `beyond_target`, allows it; it starts as
- * the searcher. False if not: the pool is gone, has enough, or the system refused. */
+ * the searcher, a role that the caller has. False if not: the pool is gone, has enough, or the
+ * system refused. */
 bool tpi_pool_grow(struct tpi_pool *pool, uint32_t birth, bool beyond_target);
 
-/* A worker asks to leave, because it must or because it was idle for long; true if it has left:
- * from then on it must not touch the pool or itself. */
+/* The gate adds one thread, up to the maximum. False if the system refused. */
+bool tpi_pool_inject(struct tpi_pool *pool);
+
+/* Sees to it that the pool has a worker that never retires, for persistent objects; and tells that
+ * it was lost and could not be replaced yet. */
+tp_status_t tpi_pool_keep(struct tpi_pool *pool);
+bool tpi_pool_keeper_missing(struct tpi_pool *pool);
+
+/* A worker asks to leave, because it must or because it was idle for long. True if it has left:
+ * from then on it must not touch itself, and the pool only until tpi_pool_thread_gone, which it
+ * calls once the last code of the application has run on its thread. */
 bool tpi_pool_thread_leaves(struct tpi_pool *pool, struct tpi_worker *worker, bool was_idle);
+void tpi_pool_thread_gone(struct tpi_pool *pool);
+
+/* The thread of the worker ends without having left: a callback ended it. It is replaced if the
+ * pool would lack it. Called last on that thread. */
+void tpi_pool_thread_lost(struct tpi_worker *worker);
+
+/* A caller of a driven pool becomes one of its workers, and ceases to be one. */
+tp_status_t tpi_pool_sit(struct tpi_pool *pool, struct tpi_thread *thread,
+                         struct tpi_worker **worker_out);
+void tpi_pool_rise(struct tpi_pool *pool, struct tpi_worker *worker);
 
 tp_status_t tpi_pool_set_minimum(struct tpi_pool *pool, uint32_t minimum);
 void tpi_pool_set_maximum(struct tpi_pool *pool, uint32_t maximum);
@@ -146,6 +219,12 @@ struct tpi_demand tpi_pool_demand(struct tpi_pool *pool);
 struct tpi_demand tpi_pool_limits(struct tpi_pool *pool);
 /* Is a thread of the pool neither in a callback nor on its way out? */
 bool tpi_pool_thread_free(struct tpi_pool *pool);
+
+/* Threads that are there, those included that are in their last hook. */
+uint32_t tpi_pool_threads_left(struct tpi_pool *pool);
+
+/* Posts that wait, and how many were ever claimed: a count that is somewhat behind. */
+uint64_t tpi_pool_pending(struct tpi_pool *pool, uint64_t *claims_out);
 struct tpi_worker *tpi_pool_worker(struct tpi_pool *pool, uint32_t id);
 
 static inline bool tpi_pool_exact(struct tpi_pool *pool)

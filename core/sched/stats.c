@@ -64,6 +64,21 @@ static void add_posts(struct tpi_pool *pool, const struct totals *totals, tp_poo
     stats->running = (uint32_t)above(claimed, totals->executed);
 }
 
+uint64_t tpi_pool_pending(struct tpi_pool *pool, uint64_t *claims_out)
+{
+    tp_pool_stats_t stats = TP_POOL_STATS_INIT;
+    struct totals totals = {{0}, {0}, 0, 0, 0};
+    uint64_t pending = 0;
+    *claims_out = 0;
+    add_workers(pool, &totals);
+    add_posts(pool, &totals, &stats);
+    for (uint32_t priority = 0; priority < TPI_PRIORITY_COUNT; priority++) {
+        *claims_out += totals.claimed[priority];
+        pending += stats.pending[priority];
+    }
+    return pending;
+}
+
 void tpi_pool_stats(struct tpi_pool *pool, tp_pool_stats_t *stats)
 {
     uint32_t size = stats->struct_size;
@@ -81,7 +96,11 @@ void tpi_pool_stats(struct tpi_pool *pool, tp_pool_stats_t *stats)
     stats->threads_peak = pool->threads_peak;
     stats->threads_created = pool->threads_created;
     stats->threads_retired = pool->threads_retired;
+    stats->threads_injected = pool->threads_injected;
     stats->thread_create_failures = pool->create_failures;
     tpi_lock_drop(&pool->lock);
     stats->idle_threads = tpi_idle_count(&pool->idle);
+    stats->thread_target = tpp_peek(&pool->target);
+    stats->threads_blocked = tpp_peek(&pool->blocked);
+    stats->thread_cap_reached = tpp_peek(&pool->cap_reached);
 }

@@ -3,9 +3,12 @@
 
 #include <string.h>
 
+#include "core/sched/worker.h"
 #include "core/wait/waitable.h"
 
 char tpi_thread_marker; /* the local value of a thread that is watched but has no record */
+
+tpp_u32 tpi_fork_count;
 
 static void thread_ends(void *local)
 {
@@ -13,6 +16,8 @@ static void thread_ends(void *local)
     if (local == &tpi_thread_marker)
         return;
     struct tpi_thread *thread = local;
+    if (thread->worker)
+        tpi_pool_thread_lost(thread->worker);
     tpi_slab_flush(TPI_KIND_SIMPLE, &thread->simples);
     tpi_slab_flush(TPI_KIND_BRIEF, &thread->briefs);
     tpi_slab_free(TPI_KIND_THREAD, &thread->slot, NULL);

@@ -30,6 +30,15 @@ struct tpi_thread {
     struct tpi_magazine simples, briefs; /* objects at hand */
 };
 
+/* How often this process began as the child of a fork: a change across a call into the application
+ * says that this is the child, in which nothing of the parent's may be touched. */
+extern tpp_u32 tpi_fork_count;
+
+static inline uint32_t tpi_forks(void)
+{
+    return tpp_peek(&tpi_fork_count); /* it changes only while the process has one thread */
+}
+
 /* The calling thread's record, or NULL if it has none. */
 static inline struct tpi_thread *tpi_thread_self(void)
 {

@@ -1,6 +1,8 @@
 /* threads.c - the threads of a pool: adding, letting go, and the limits between which they stay. */
 #include <string.h>
 
+#include "core/sched/budget.h"
+#include "core/sched/gate.h"
 #include "core/sched/park.h"
 #include "core/sched/pool.h"
 #include "core/sched/worker.h"
@@ -18,11 +20,26 @@ struct tpi_worker *tpi_pool_worker(struct tpi_pool *pool, uint32_t id)
     return chunk ? tpp_load_acquire(&chunk->workers[id % TPI_WORKER_CHUNK]) : NULL;
 }
 
-/* The lowest number without a thread. Under lock; ends: there are fewer threads than numbers. */
+/* peek: under lock. */
+static bool alive(struct tpi_worker *worker)
+{
+    return tpp_peek(&worker->alive);
+}
+
+bool tpi_pool_keeper_missing(struct tpi_pool *pool)
+{
+    uint32_t keeper = tpp_load_relaxed(&pool->keeper); /* relaxed: decided upon under the lock */
+    return keeper > 0 && !alive(tpi_pool_worker(pool, keeper - 1));
+}
+
+/* The number for a new thread: that of the keeper if it was lost, else the lowest that is free.
+ * Under lock; ends: there are fewer threads than numbers. */
 static uint32_t free_id(struct tpi_pool *pool)
 {
     uint32_t id = 0;
-    for (struct tpi_worker *worker; (worker = tpi_pool_worker(pool, id)) && worker->alive; id++)
+    if (tpi_pool_keeper_missing(pool))
+        return tpp_peek(&pool->keeper) - 1;
+    for (struct tpi_worker *worker; (worker = tpi_pool_worker(pool, id)) && alive(worker); id++)
         ;
     return id;
 }
@@ -37,8 +54,11 @@ static void reset_worker(struct tpi_worker *worker, struct tpi_pool *pool, uint3
     worker->eager = false;
     worker->overflow = false;
     worker->random = id;
-    worker->alive = false;
+    worker->thread = NULL;
     /* relaxed: released when the worker is put into the directory. */
+    tpp_store_relaxed(&worker->alive, false);
+    tpp_store_relaxed(&worker->declared, 0);
+    tpp_store_relaxed(&worker->thread_id, 0);
     tpp_store_relaxed(&worker->executed, 0);
     tpp_store_relaxed(&worker->stolen, 0);
     tpp_store_relaxed(&worker->busy_ns, 0);
@@ -74,25 +94,35 @@ static struct tpi_worker *place(struct tpi_pool *pool, uint32_t id)
     return worker;
 }
 
-static bool in_callback(struct tpi_worker *worker)
+bool tpi_worker_in_callback(struct tpi_worker *worker, uint64_t *claims_out)
 {
     uint64_t executed = tpp_load_acquire(&worker->executed); /* [CT1] before the claims */
     uint64_t claimed = 0;
     for (uint32_t priority = 0; priority < TPI_PRIORITY_COUNT; priority++)
         claimed += tpp_load_relaxed(&worker->claimed[priority]); /* relaxed: only ever too large */
+    *claims_out = claimed;
     return claimed > executed;
 }
 
 bool tpi_pool_thread_free(struct tpi_pool *pool)
 {
     bool found = false;
+    uint64_t claims;
     tpi_lock_take(&pool->lock);
     for (uint32_t id = 0; !found && id < tpp_peek(&pool->active); id++) {
         struct tpi_worker *worker = tpi_pool_worker(pool, id);
-        found = worker && worker->alive && !in_callback(worker);
+        found = worker && alive(worker) && !tpi_worker_in_callback(worker, &claims);
     }
     tpi_lock_drop(&pool->lock);
     return found;
+}
+
+uint32_t tpi_pool_threads_left(struct tpi_pool *pool)
+{
+    tpi_lock_take(&pool->lock);
+    uint32_t left = tpi_life_threads(tpp_peek(&pool->life)) + pool->stopping;
+    tpi_lock_drop(&pool->lock);
+    return left;
 }
 
 /* ---- adding ---------------------------------------------------------------------------------- */
@@ -126,33 +156,39 @@ static tp_status_t start(struct tpi_pool *pool, struct tpi_worker *worker)
     return TP_ERR_NO_THREAD;
 }
 
-/* Adds one thread, whatever the policy says. Under lock: a thread that ends at once, and whoever
- * trusts in the count, wait until it is known whether there is a thread. */
-static tp_status_t add_thread(struct tpi_pool *pool, bool searching)
+/* A thread more, and what is told of it. Under lock. [PL1] The count rises only once there is a
+ * thread: nobody relies on one that never came. */
+static void count_thread(struct tpi_pool *pool)
 {
-    struct tpi_worker *worker = place(pool, free_id(pool));
-    tp_status_t status = TP_ERR_NO_MEMORY;
-    if (worker) {
-        worker->searching = searching;
-        worker->alive = true;
-        status = start(pool, worker);
-    }
-    if (status != TP_OK) {
-        if (worker)
-            worker->alive = false;
-        pool->create_failures++;
-        /* relaxed: a mere countdown. */
-        tpp_store_relaxed(&pool->spawn_pause, SPAWN_PAUSE);
-        return status;
-    }
-    /* [PL1] the count rises only once there is a thread: nobody relies on one that never came. */
     uint32_t count = tpi_life_threads(tpp_add_acq_rel(&pool->life, TPI_LIFE_THREAD)) + 1;
     tpp_store_relaxed(&pool->threads, count); /* relaxed: see tpi_pool_limits */
     pool->threads_created++;
     if (pool->threads_peak < count)
         pool->threads_peak = count;
     tpp_probe(TPP_PROBE_SPAWN, pool, count);
-    return TP_OK;
+}
+
+/* Adds one thread, whatever the policy says. Under lock: a thread that ends at once, and whoever
+ * trusts in the count, wait until it is known whether there is a thread. */
+static tp_status_t add_thread(struct tpi_pool *pool, uint32_t id, bool searching)
+{
+    struct tpi_worker *worker = place(pool, id);
+    tp_status_t status = TP_ERR_NO_MEMORY;
+    if (worker) {
+        worker->searching = searching;
+        tpp_store_relaxed(&worker->alive, true); /* relaxed: acted upon under the lock only */
+        status = start(pool, worker);
+    }
+    if (status == TP_OK) {
+        count_thread(pool);
+        return TP_OK;
+    }
+    if (worker)
+        tpp_store_relaxed(&worker->alive, false); /* relaxed: as above */
+    pool->create_failures++;
+    /* relaxed: a mere countdown. */
+    tpp_store_relaxed(&pool->spawn_pause, SPAWN_PAUSE);
+    return status;
 }
 
 tp_status_t tpi_pool_first_thread(struct tpi_pool *pool, bool *searching)
@@ -161,76 +197,232 @@ tp_status_t tpi_pool_first_thread(struct tpi_pool *pool, bool *searching)
     bool added = false;
     tpi_lock_take(&pool->lock);
     if (tpi_life_threads(tpp_peek(&pool->life)) == 0) {
-        status = add_thread(pool, *searching);
+        status = add_thread(pool, free_id(pool), *searching);
         added = status == TP_OK;
     }
     tpi_lock_drop(&pool->lock);
     *searching = *searching && added;
+    tpi_gate_start();
     return status;
 }
 
-bool tpi_pool_grow(struct tpi_pool *pool, uint32_t birth, bool beyond_target)
+/* The pool is held. */
+static bool grow_held(struct tpi_pool *pool, bool beyond_target)
 {
     bool added = false;
-    tpi_lock_take(&pool->lock);
     struct tpi_demand demand = tpi_pool_demand(pool);
-    /* [PL3] under the lock: if it still is the life meant, it cannot end before the lock is free,
-     * unless it has no object and no thread; then it needs none. */
-    if (tpp_load_acquire(&pool->birth) == birth && demand.threads > 0 &&
-        (tpi_policy_grow(&demand) || (beyond_target && demand.threads < demand.maximum)))
-        added = add_thread(pool, true) == TP_OK;
+    if (!beyond_target && tpi_policy_room(&demand) && !tpi_policy_grow(&demand))
+        tpi_budget_ask(pool, false);
+    tpi_lock_take(&pool->lock);
+    demand = tpi_pool_demand(pool);
+    /* A pool without objects and threads needs none. */
+    if ((demand.threads > 0 || demand.objects > 0) &&
+        (tpi_policy_grow(&demand) || (beyond_target && tpi_policy_room(&demand))))
+        added = add_thread(pool, free_id(pool), true) == TP_OK;
     tpi_lock_drop(&pool->lock);
     return added;
 }
 
+bool tpi_pool_grow(struct tpi_pool *pool, uint32_t birth, bool beyond_target)
+{
+    if (!tpi_pool_hold(pool))
+        return false;
+    /* [PL3] Held, a life does not end: it is the one meant, or a later one that needs nothing. */
+    bool added = tpp_load_acquire(&pool->birth) == birth && grow_held(pool, beyond_target);
+    tpi_pool_unhold(pool);
+    return added;
+}
+
+bool tpi_pool_inject(struct tpi_pool *pool)
+{
+    uint32_t nobody = 0;
+    tp_status_t status = TP_OK;
+    bool searching = tpp_cas_acq_rel(&pool->searching, &nobody, 1); /* [PK3] */
+    bool added = false;
+    tpi_lock_take(&pool->lock);
+    struct tpi_demand demand = tpi_pool_demand(pool);
+    if (tpi_policy_room(&demand)) {
+        status = add_thread(pool, free_id(pool), searching);
+        added = status == TP_OK;
+        pool->threads_injected += added;
+    }
+    tpi_lock_drop(&pool->lock);
+    if (searching && !added) {
+        tpp_store_release(&pool->searching, 0); /* [PK3]; the gate, which holds it, looks again */
+        tpp_fence_seq_cst();                    /* [PK1] */
+        if (tpi_idle_any(&pool->idle) && tpi_park_work_visible(pool))
+            tpi_park_notify(pool, tpp_peek(&pool->birth));
+    }
+    return status == TP_OK;
+}
+
+/* The worker that lives and has the lowest number, or NULL. Under lock. */
+static struct tpi_worker *lowest(struct tpi_pool *pool)
+{
+    for (uint32_t id = 0; id < tpp_peek(&pool->active); id++) {
+        struct tpi_worker *worker = tpi_pool_worker(pool, id);
+        if (worker && alive(worker))
+            return worker;
+    }
+    return NULL;
+}
+
+tp_status_t tpi_pool_keep(struct tpi_pool *pool)
+{
+    tp_status_t status = TP_OK;
+    if (pool->driven)
+        return TP_OK; /* it has no thread to keep: whoever runs it takes what is kept */
+    tpi_lock_take(&pool->lock);
+    if (!tpp_peek(&pool->keeper)) {
+        if (!lowest(pool))
+            status = add_thread(pool, free_id(pool), false);
+        if (status == TP_OK) /* relaxed: it finds out under the lock, or when it looks for work */
+            tpp_store_relaxed(&pool->keeper, lowest(pool)->id + 1);
+    }
+    tpi_lock_drop(&pool->lock);
+    return status;
+}
+
 /* ---- letting go ------------------------------------------------------------------------------ */
 
-static bool may_leave(struct tpi_pool *pool, uint64_t life, bool was_idle)
+static bool may_leave(struct tpi_pool *pool, struct tpi_worker *worker, uint64_t life,
+                      bool was_idle)
 {
     struct tpi_demand demand = tpi_pool_demand(pool);
     demand.objects = tpi_life_objects(life);
     demand.closed = life & TPI_LIFE_CLOSED;
-    if (demand.closed && demand.objects == 0)
+    if (tpi_policy_over(&demand))
         return true;
+    if (tpi_worker_keeps(worker))
+        return false;
     return tpi_policy_surplus(&demand) || (was_idle && tpi_policy_retire(&demand));
 }
 
-/* Takes one off the count of threads, if it may be; the life it left goes to `life_out`. */
-static bool leave_life(struct tpi_pool *pool, bool was_idle, uint64_t *life_out)
+/* A thread less, and what is told of it. Under lock. */
+static void uncount_thread(struct tpi_pool *pool, struct tpi_worker *worker, uint64_t life)
 {
-    uint64_t life = tpp_load_acquire(&pool->life); /* [PL1] */
+    /* relaxed, all: acted upon under the lock, or after the fence that follows. */
+    tpp_store_relaxed(&worker->alive, false);
+    tpp_store_relaxed(&worker->thread_id, 0);
+    tpp_store_relaxed(&pool->threads, tpi_life_threads(life));
+    pool->threads_retired++;
+    pool->stopping++;
+    tpp_probe(TPP_PROBE_RETIRE, pool, tpi_life_threads(life));
+}
+
+/* The thread becomes a hold, if it may leave. Under lock. */
+static bool leave_life(struct tpi_pool *pool, struct tpi_worker *worker, bool was_idle)
+{
+    uint64_t left, life = tpp_load_acquire(&pool->life); /* [PL1] */
     do { /* ends: a failed swap means that an object joined or left */
-        if (!may_leave(pool, life, was_idle))
+        if (!may_leave(pool, worker, life, was_idle))
             return false;
-        *life_out = life - TPI_LIFE_THREAD;
-    } while (!tpp_cas_acq_rel(&pool->life, &life, *life_out)); /* [PL1] */
+        left = life - TPI_LIFE_THREAD + TPI_LIFE_HOLD;
+    } while (!tpp_cas_acq_rel(&pool->life, &life, left)); /* [PL1] */
+    uncount_thread(pool, worker, left);
     return true;
+}
+
+/* Somebody may have published and counted on a thread that has left: as in falling asleep, [PK1].
+ * The pool is held. */
+static void pass_work_on(struct tpi_pool *pool)
+{
+    tpp_fence_seq_cst();
+    if (tpi_park_work_visible(pool))
+        tpi_park_notify(pool, tpp_peek(&pool->birth));
 }
 
 bool tpi_pool_thread_leaves(struct tpi_pool *pool, struct tpi_worker *worker, bool was_idle)
 {
-    uint64_t life;
-    uint32_t birth = tpp_peek(&pool->birth);
+    struct tpi_thread *thread = worker->thread;
     tpi_worker_hand_over(worker);
     tpi_lock_take(&pool->lock);
-    bool left = leave_life(pool, was_idle, &life);
+    bool left = leave_life(pool, worker, was_idle);
+    uint32_t threads = tpi_life_threads(tpp_peek(&pool->life));
+    tpi_lock_drop(&pool->lock);
     if (left) {
-        worker->alive = false;
-        pool->threads_retired++;
-        /* relaxed: the fence below orders it for publishers. */
-        tpp_store_relaxed(&pool->threads, tpi_life_threads(life));
-        tpp_probe(TPP_PROBE_RETIRE, pool, tpi_life_threads(life));
+        thread->worker = NULL; /* it may be another thread's by now */
+        tpi_budget_return(pool, threads);
+    }
+    pass_work_on(pool);
+    return left;
+}
+
+void tpi_pool_thread_gone(struct tpi_pool *pool)
+{
+    tpi_lock_take(&pool->lock);
+    pool->stopping--;
+    tpi_lock_drop(&pool->lock);
+    tpi_pool_shut_moved(pool);
+    tpi_pool_unhold(pool);
+}
+
+/* In place of one that was lost, if the pool would lack it. Under lock. */
+static void replace(struct tpi_pool *pool, struct tpi_worker *lost)
+{
+    struct tpi_demand demand = tpi_pool_demand(pool);
+    if (pool->driven || tpi_policy_over(&demand))
+        return;
+    if (tpi_worker_keeps(lost) || demand.threads < tpi_policy_floor(&demand))
+        (void)add_thread(pool, free_id(pool), false);
+}
+
+void tpi_pool_thread_lost(struct tpi_worker *worker)
+{
+    struct tpi_pool *pool = worker->pool;
+    if (pool->on_thread_stop && !pool->driven)
+        pool->on_thread_stop(pool->hook_context);
+    tpi_worker_hand_over(worker);
+    while (tpp_load_relaxed(&worker->declared) > 0) /* relaxed: only this thread writes it */
+        tpi_worker_unblocks(worker);
+    tpi_lock_take(&pool->lock);
+    /* [PL1] */
+    uint64_t life = tpp_add_acq_rel(&pool->life, TPI_LIFE_HOLD - TPI_LIFE_THREAD) + TPI_LIFE_HOLD -
+                    TPI_LIFE_THREAD;
+    uncount_thread(pool, worker, life);
+    replace(pool, worker);
+    bool lacking = tpi_life_threads(tpp_peek(&pool->life)) == 0 || tpi_pool_keeper_missing(pool);
+    tpi_lock_drop(&pool->lock);
+    pass_work_on(pool);
+    if (lacking && !pool->driven) /* the system refused the other one: the gate tries again */
+        tpi_gate_watch(pool, tpp_peek(&pool->birth));
+    tpi_pool_thread_gone(pool);
+}
+
+/* ---- seats of a caller-driven pool ----------------------------------------------------------- */
+
+tp_status_t tpi_pool_sit(struct tpi_pool *pool, struct tpi_thread *thread,
+                         struct tpi_worker **worker_out)
+{
+    struct tpi_worker *worker = NULL;
+    tpi_lock_take(&pool->lock);
+    bool full = tpi_life_threads(tpp_peek(&pool->life)) >= tpp_peek(&pool->maximum);
+    if (!full)
+        worker = place(pool, free_id(pool));
+    if (worker) {
+        worker->thread = thread;
+        worker->searching = false;
+        tpp_store_relaxed(&worker->alive, true); /* relaxed: acted upon under the lock only */
+        count_thread(pool);
     }
     tpi_lock_drop(&pool->lock);
-    if (left && tpi_life_dead(life)) {
-        tpi_pool_bury(pool);
-        return true;
-    }
-    /* Somebody may have published and counted on this thread: as in falling asleep, [PK1]. */
-    tpp_fence_seq_cst();
-    if (tpi_park_work_visible(pool))
-        tpi_park_notify(pool, birth);
-    return left;
+    *worker_out = worker;
+    if (worker)
+        return TP_OK;
+    return full ? TP_ERR_TOO_MANY_THREADS : TP_ERR_NO_MEMORY;
+}
+
+void tpi_pool_rise(struct tpi_pool *pool, struct tpi_worker *worker)
+{
+    tpi_worker_hand_over(worker);
+    tpi_lock_take(&pool->lock);
+    /* [PL1] */
+    uint64_t life = tpp_sub_acq_rel(&pool->life, TPI_LIFE_THREAD) - TPI_LIFE_THREAD;
+    uncount_thread(pool, worker, life);
+    pool->stopping--; /* no hook follows */
+    tpi_lock_drop(&pool->lock);
+    pass_work_on(pool);
+    tpi_pool_shut_moved(pool);
 }
 
 /* ---- limits ---------------------------------------------------------------------------------- */
@@ -241,7 +433,7 @@ tp_status_t tpi_pool_set_minimum(struct tpi_pool *pool, uint32_t minimum)
     tpi_lock_take(&pool->lock);
     /* peek: threads change only under this lock. */
     while (status == TP_OK && tpi_life_threads(tpp_peek(&pool->life)) < minimum)
-        status = add_thread(pool, false);
+        status = add_thread(pool, free_id(pool), false);
     if (status == TP_OK) {
         /* relaxed: whoever reads a limit decides again under the lock, or before it sleeps. */
         tpp_store_relaxed(&pool->minimum, minimum);
@@ -250,6 +442,8 @@ tp_status_t tpi_pool_set_minimum(struct tpi_pool *pool, uint32_t minimum)
     }
     tpi_lock_drop(&pool->lock);
     tpi_park_wake_all(pool); /* who sleeps without a deadline may retire now */
+    if (minimum > 0)
+        tpi_gate_start();
     return status;
 }
 

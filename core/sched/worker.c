@@ -2,6 +2,8 @@
  *
  *   HIGH, own ring, shared NORMAL with a batch for the ring, a steal, LOW
  *
+ * The keeper, the one worker that runs persistent objects, looks for one of theirs first at each
+ * priority; nobody else sees them.
  * Every 61st claim looks at the shared NORMAL queue before the ring, so that a ring that feeds
  * itself starves nobody. LOW is taken only when a look has shown that nothing above it was queued
  * anywhere. A pool of one thread uses no ring and no batch: exact order. */
@@ -59,6 +61,16 @@ static struct tpi_task *claimed(struct tpi_worker *worker, struct tpi_task *task
     tpi_count(&worker->claimed[priority], 1);
     tpi_park_found(worker);
     return task;
+}
+
+/* From the queue of that priority which only the keeper empties. */
+static struct tpi_task *take_kept(struct tpi_worker *worker, uint32_t priority)
+{
+    struct tpi_applied claim;
+    if (!tpi_worker_keeps(worker))
+        return NULL;
+    struct tpi_task *task = tpi_inject_claim(&worker->pool->kept[priority], NULL, 0, &claim);
+    return task ? claimed(worker, task, &claim, priority) : NULL;
 }
 
 static struct tpi_task *take_shared(struct tpi_worker *worker, uint32_t priority)
@@ -149,11 +161,15 @@ static bool nothing_above_low(struct tpi_pool *pool)
 
 static struct tpi_task *take_above_low(struct tpi_worker *worker)
 {
-    struct tpi_task *task = take_shared(worker, TPI_PRIORITY_HIGH);
+    struct tpi_task *task = take_kept(worker, TPI_PRIORITY_HIGH);
+    if (!task)
+        task = take_shared(worker, TPI_PRIORITY_HIGH);
     if (!task && ++worker->claims >= TPP_SHARED_EVERY) {
         worker->claims = 0;
         task = take_shared(worker, TPI_PRIORITY_NORMAL);
     }
+    if (!task)
+        task = take_kept(worker, TPI_PRIORITY_NORMAL);
     if (!task)
         task = take_ring(worker);
     if (!task)
@@ -161,7 +177,20 @@ static struct tpi_task *take_above_low(struct tpi_worker *worker)
     return task ? task : steal(worker);
 }
 
-static struct tpi_task *take(struct tpi_worker *worker)
+static bool low_waits(struct tpi_worker *worker)
+{
+    return tpi_inject_length(shared(worker, TPI_PRIORITY_LOW)) > 0 ||
+           (tpi_worker_keeps(worker) &&
+            tpi_inject_length(&worker->pool->kept[TPI_PRIORITY_LOW]) > 0);
+}
+
+static struct tpi_task *take_low(struct tpi_worker *worker)
+{
+    struct tpi_task *task = take_kept(worker, TPI_PRIORITY_LOW);
+    return task ? task : take_shared(worker, TPI_PRIORITY_LOW);
+}
+
+struct tpi_task *tpi_worker_take(struct tpi_worker *worker)
 {
     struct tpi_pool *pool = worker->pool;
     if (tpi_pool_exact(pool) && tpi_ring_size(&worker->ring) > 0)
@@ -169,19 +198,19 @@ static struct tpi_task *take(struct tpi_worker *worker)
     for (;;) {
         tpp_probe(TPP_PROBE_SCAN, pool, worker->id);
         struct tpi_task *task = take_above_low(worker);
-        if (task || tpi_inject_length(shared(worker, TPI_PRIORITY_LOW)) == 0)
+        if (task || !low_waits(worker))
             return task;
         if (nothing_above_low(pool))
-            return take_shared(worker, TPI_PRIORITY_LOW);
+            return take_low(worker);
         worker->eager = true;
         tpp_cpu_relax(); /* ends: what is above LOW gets taken, by us or by others */
     }
 }
 
-static bool surplus(struct tpi_pool *pool)
+static bool surplus(struct tpi_worker *worker)
 {
-    struct tpi_demand limits = tpi_pool_limits(pool);
-    return tpi_policy_surplus(&limits);
+    struct tpi_demand limits = tpi_pool_limits(worker->pool);
+    return tpi_policy_surplus(&limits) && (limits.ending || !tpi_worker_keeps(worker));
 }
 
 void tpi_worker_flush_gone(struct tpi_worker *worker)
@@ -206,6 +235,22 @@ bool tpi_worker_object_back(struct tpi_worker *worker)
     return true;
 }
 
+void tpi_worker_blocks(struct tpi_worker *worker)
+{
+    uint32_t depth = tpp_load_relaxed(&worker->declared); /* relaxed: only this thread writes it */
+    tpp_store_relaxed(&worker->declared, depth + 1);      /* relaxed: the gate looks again */
+    if (depth == 0)
+        tpp_add_relaxed(&worker->pool->blocked, 1); /* relaxed: read again by every decision */
+}
+
+void tpi_worker_unblocks(struct tpi_worker *worker)
+{
+    uint32_t depth = tpp_load_relaxed(&worker->declared); /* relaxed, all: as above */
+    tpp_store_relaxed(&worker->declared, depth - 1);
+    if (depth == 1)
+        tpp_sub_relaxed(&worker->pool->blocked, 1);
+}
+
 void tpi_worker_hand_over(struct tpi_worker *worker)
 {
     tpi_worker_flush_gone(worker);
@@ -217,22 +262,26 @@ void tpi_worker_hand_over(struct tpi_worker *worker)
     }
 }
 
-/* Until the worker has left its pool. */
-static void work(struct tpi_worker *worker)
+/* Until the worker has left its pool; false if the process forked in a callback and this is the
+ * child, where the pool is no more. */
+static bool work(struct tpi_worker *worker)
 {
     struct tpi_pool *pool = worker->pool;
+    uint32_t forks = tpi_forks();
     worker->awake_since = tpp_now(TPP_CLOCK_MONOTONIC);
     for (;;) {
-        if (surplus(pool) && tpi_pool_thread_leaves(pool, worker, false))
-            return;
-        struct tpi_task *task = take(worker);
+        if (surplus(worker) && tpi_pool_thread_leaves(pool, worker, false))
+            return true;
+        struct tpi_task *task = tpi_worker_take(worker);
         if (task) {
             pool->run(task, worker);
+            if (tpi_forks() != forks)
+                return false;
             continue;
         }
         tpi_worker_flush_gone(worker);
         if (!tpi_park_sleep(worker))
-            return;
+            return true;
     }
 }
 
@@ -240,15 +289,17 @@ void tpi_worker_main(void *argument)
 {
     struct tpi_worker *worker = argument;
     struct tpi_pool *pool = worker->pool;
-    void (*on_stop)(void *) = pool->on_thread_stop;
-    void *hook_context = pool->hook_context;
     tpi_thread_adopt(worker->thread);
+    /* relaxed: the gate takes a thread that it does not know yet for one that runs. */
+    tpp_store_relaxed(&worker->thread_id, tpp_thread_id());
     if (pool->on_thread_start) {
         /* It may take its time: others must not count on this thread's search meanwhile. */
         tpi_park_found(worker);
-        pool->on_thread_start(hook_context);
+        pool->on_thread_start(pool->hook_context);
     }
-    work(worker);
-    if (on_stop) /* the pool may be gone: only what was read before may be used */
-        on_stop(hook_context);
+    if (!work(worker))
+        return;
+    if (pool->on_thread_stop)
+        pool->on_thread_stop(pool->hook_context);
+    tpi_pool_thread_gone(pool);
 }

@@ -4,6 +4,7 @@
 
 #include "core/mem/slab.h"
 #include "core/queue/ring.h"
+#include "core/sched/gate.h"
 #include "core/sched/pool.h"
 #include "core/sched/thread.h"
 
@@ -15,8 +16,14 @@ struct tpi_worker {
     struct tpi_thread *thread; /* the record that the new thread adopts */
     uint32_t id;
 
-    /* under the pool's lock */
-    bool alive; /* a thread runs on it */
+    /* written under the pool's lock, read by anybody */
+    tpp_u32 alive; /* a thread runs on it */
+
+    /* written by the owner, read by the gate */
+    tpp_u64 thread_id; /* 0 before the thread has begun, and after it has left */
+    tpp_u32 declared;  /* depth of what was said to block: blocking_begin, may_run_long, a wait */
+
+    struct tpi_gaze gaze; /* the gate's own */
 
     /* owner only */
     bool eager;      /* takes even a single ticket out of another's ring */
@@ -51,6 +58,24 @@ void tpi_worker_push(struct tpi_worker *worker, struct tpi_task *task, uint32_t 
 void tpi_worker_object_gone(struct tpi_worker *worker);
 bool tpi_worker_object_back(struct tpi_worker *worker); /* one of them is replaced, if any */
 void tpi_worker_flush_gone(struct tpi_worker *worker);
+
+/* Owner only: claims the next post to run, in the order told in worker.c; NULL if there is none. */
+struct tpi_task *tpi_worker_take(struct tpi_worker *worker);
+
+/* Owner only: a stretch begins, or ends, in which its thread may sleep. They nest, and count as one
+ * blocked thread of the pool. */
+void tpi_worker_blocks(struct tpi_worker *worker);
+void tpi_worker_unblocks(struct tpi_worker *worker);
+
+/* Is it in a callback? Also how many posts it has ever claimed. Anybody. */
+bool tpi_worker_in_callback(struct tpi_worker *worker, uint64_t *claims_out);
+
+/* Does it run what is for the pool's keeper only? */
+static inline bool tpi_worker_keeps(struct tpi_worker *worker)
+{
+    /* relaxed: a worker that becomes the keeper is told by the wake that follows the first post. */
+    return tpp_load_relaxed(&worker->pool->keeper) == worker->id + 1;
+}
 
 /* Owner only, about to leave: its tickets go to the shared queue, and it searches no more. */
 void tpi_worker_hand_over(struct tpi_worker *worker);

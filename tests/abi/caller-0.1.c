@@ -362,6 +362,39 @@ TAP_TEST(caller_0_1__completion_actions_are_done)
     check_eq(tp_event_set(meeting.done), TP_ERR_HANDLE);
 }
 
+static void count_one(tp_callback_instance_t *instance, void *context)
+{
+    if (instance != NULL)
+        ++*(unsigned *)context;
+}
+
+/* A pool without threads in a loop of the program's own, which it shuts down in the end. */
+TAP_TEST(caller_0_1__a_pool_is_driven_and_shut_down)
+{
+    tp_pool_config_t config = TP_POOL_CONFIG_INIT;
+    tp_pool_t *pool = NULL;
+    tp_env_t *env = NULL;
+    unsigned count = 0;
+    uint32_t ran = 0;
+    int fd = -1;
+
+    config.flags = TP_POOL_CALLER_DRIVEN;
+    ok(tp_pool_create(&config, &pool));
+    ok(tp_env_create(&env));
+    ok(tp_env_set_pool(env, pool));
+    ok(tp_pool_poll_fd(pool, &fd));
+    check(fd >= 0);
+    check_eq(tp_pool_run(pool, 0, 0, &ran), TP_ERR_TIMEOUT);
+    ok(tp_try_submit(count_one, &count, env));
+    ok(tp_try_submit(count_one, &count, env));
+    ok(tp_pool_run(pool, 0, SECONDS(10), &ran));
+    check_eq(ran, 2);
+    ok(tp_try_submit(count_one, &count, env));
+    ok(tp_pool_shutdown(pool, false, SECONDS(10)));
+    check_eq(count, 3);
+    ok(tp_env_destroy(env));
+}
+
 TAP_TEST(caller_0_1__default_pool_is_one)
 {
     tp_pool_t *one = NULL;
@@ -379,6 +412,7 @@ int main(void)
     tap_run(caller_0_1__library);
     tap_run(caller_0_1__letters_are_counted);
     tap_run(caller_0_1__completion_actions_are_done);
+    tap_run(caller_0_1__a_pool_is_driven_and_shut_down);
     tap_run(caller_0_1__default_pool_is_one);
     return tap_done();
 }

@@ -47,6 +47,10 @@ TAP_TEST(arguments__pool_config_of_wrong_size_or_content)
     expect_config(&config, TP_ERR_ARGUMENT);
     config = good;
     config.flags = TP_POOL_CALLER_DRIVEN;
+    config.thread_minimum = 1;
+    expect_config(&config, TP_ERR_ARGUMENT);
+    config = good;
+    config.stall_threshold = 1;
     expect_config(&config, TP_ERR_UNSUPPORTED);
     check_eq(tpi_slab_in_use(TPI_KIND_POOL), pools);
     tp_set_misuse_hook(NULL, NULL);
@@ -82,12 +86,17 @@ struct longer_stats {
 TAP_TEST(arguments__pool_stats_of_every_size)
 {
     struct longer_stats longer;
-    for (uint32_t size = 0; size < sizeof longer.stats; size++) {
+    const uint32_t first = offsetof(tp_pool_stats_t, thread_target); /* of the first version */
+    for (uint32_t size = 0; size < first; size++) {
         memset(&longer, 0xab, sizeof longer);
         longer.stats.struct_size = size;
         check_eq(tp_pool_get_stats(live.pool, &longer.stats), TP_ERR_VERSION);
         check_eq(longer.stats.io_backend, 0xabababab);
     }
+    longer.stats.struct_size = first;
+    check_eq(tp_pool_get_stats(live.pool, &longer.stats), TP_OK);
+    check_eq(longer.stats.thread_maximum, 1);
+    check_eq(longer.stats.thread_target, 0xabababab);
     memset(&longer, 0xab, sizeof longer);
     longer.stats.struct_size = sizeof longer - 8;
     check_eq(tp_pool_get_stats(live.pool, &longer.stats), TP_OK);

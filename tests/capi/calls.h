@@ -40,6 +40,24 @@ static tp_status_t pool_close(void *h)
     return tp_pool_close(h);
 }
 
+static tp_status_t pool_shutdown(void *h)
+{
+    return tp_pool_shutdown(h, true, 0);
+}
+
+static tp_status_t pool_run(void *h)
+{
+    return tp_pool_run(h, 1, 0, NULL);
+}
+
+static tp_status_t pool_poll_fd(void *h)
+{
+    int fd = 0;
+    tp_status_t status = tp_pool_poll_fd(h, &fd);
+    check(fd == -1);
+    return status;
+}
+
 static tp_status_t env_destroy(void *h)
 {
     return tp_env_destroy(h);
@@ -290,6 +308,9 @@ static const struct row rows[] = {
     {"tp_pool_get_stack", TPI_KIND_POOL, false, pool_get_stack},
     {"tp_pool_get_stats", TPI_KIND_POOL, false, pool_get_stats},
     {"tp_pool_close", TPI_KIND_POOL, true, pool_close},
+    {"tp_pool_shutdown", TPI_KIND_POOL, false, pool_shutdown},
+    {"tp_pool_run", TPI_KIND_POOL, false, pool_run},
+    {"tp_pool_poll_fd", TPI_KIND_POOL, false, pool_poll_fd},
     {"tp_env_destroy", TPI_KIND_ENV, true, env_destroy},
     {"tp_env_set_pool", TPI_KIND_ENV, false, env_pool_env},
     {"tp_env_set_pool", TPI_KIND_POOL, true, env_pool_pool},

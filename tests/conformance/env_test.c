@@ -478,7 +478,7 @@ STAGE_TEST(env__versioned_statistics_short_and_long)
     struct longer_stats given;
     tp_pool_t *pool = stage_pool(0, 5);
     memset(&given, 0xA5, sizeof given);
-    given.stats.struct_size = sizeof given.stats - 1;
+    given.stats.struct_size = offsetof(tp_pool_stats_t, thread_target) - 1;
     stage_expect_eq(tp_pool_get_stats(pool, &given.stats), TP_ERR_VERSION);
     stage_expect_eq(given.stats.thread_maximum, 0xA5A5A5A5u); /* nothing was written */
     given.stats.struct_size = sizeof given - 4;

@@ -120,8 +120,9 @@ STAGE_TEST(pool__a_bad_configuration_is_refused)
 {
     tp_pool_config_t config = TP_POOL_CONFIG_INIT;
     refused((tp_pool_config_t){.struct_size = sizeof config, .flags = 2}, TP_ERR_ARGUMENT);
-    refused((tp_pool_config_t){.struct_size = sizeof config, .flags = TP_POOL_CALLER_DRIVEN},
-            TP_ERR_UNSUPPORTED);
+    refused((tp_pool_config_t){.struct_size = sizeof config, .flags = TP_POOL_CALLER_DRIVEN,
+                               .thread_minimum = 1},
+            TP_ERR_ARGUMENT);
     refused((tp_pool_config_t){.struct_size = sizeof config, .thread_minimum = 4001},
             TP_ERR_ARGUMENT);
     refused((tp_pool_config_t){.struct_size = sizeof config, .thread_maximum = 4001},

@@ -112,13 +112,23 @@ static bool holds(const struct oracle_fiber *fiber, const void *lock)
 
 /* ---- queues ---------------------------------------------------------------------------------- */
 
+static bool kept(const struct tpi_task *task)
+{
+    return tpp_peek(&task->traits) & TPI_TRAIT_KEPT;
+}
+
+static struct tpi_inject *queue_of(const struct tpi_task *task, uint64_t priority)
+{
+    struct tpi_pool *pool = home_of(task);
+    return kept(task) ? &pool->kept[priority] : &pool->inject[priority];
+}
+
 /* The epoch in which the task was queued just now: under a lock of the shared queue it is the
  * word's, in a ring it stands on the ticket that the calling worker has just put in. */
 static uint32_t epoch_published(const struct tpi_task *task, uint64_t priority)
 {
     struct oracle_fiber *self = oracle_self();
-    struct tpi_pool *pool = home_of(task);
-    struct tpi_inject *shared = &pool->inject[priority];
+    struct tpi_inject *shared = queue_of(task, priority);
     if (holds(self, &shared->in) || holds(self, &shared->out))
         return tpi_state_epoch(tpp_peek(&task->word));
     struct tpi_ring *ring = &self->worker->ring;
@@ -144,7 +154,7 @@ static void published(const struct tpi_task *task, uint64_t priority)
     known->suspects = 0;
     /* Alone in the shared queue, a task with more posts goes back without the lock of those who
      * append: they come at the same time, and it is as if it had gone back at once. */
-    struct tpi_inject *shared = &home_of(task)->inject[priority];
+    struct tpi_inject *shared = queue_of(task, priority);
     if (holds(oracle_self(), &shared->out) && !holds(oracle_self(), &shared->in))
         known->since = known->taken;
 }
@@ -199,9 +209,13 @@ static void dequeued(const struct tpi_task *task, uint64_t priority)
         struct oracle_task *other = &oracle.tasks[i];
         if (other == known || !waits(other) || home_of(other->task) != pool)
             continue;
+        /* Persistent ones are seen by one worker only, and are a queue of their own. */
+        if (kept(other->task) && tpp_peek(&pool->keeper) != self->worker->id + 1)
+            continue;
         if (other->priority < priority && other->since < self->scan && !tpps_weak_)
             judge(self, other);
-        if (exact && other->priority == priority && other->since < known->since)
+        if (exact && other->priority == priority && kept(other->task) == kept(task) &&
+            other->since < known->since)
             self->wrong = "a task published earlier was passed over on a one-thread pool";
     }
     known->published = false;
@@ -282,7 +296,7 @@ BLIND static void check_searchers(struct tpi_pool *pool)
     uint32_t count = 0, active = tpp_peek(&pool->active);
     for (uint32_t id = 0; id < active; id++) {
         struct tpi_worker *worker = oracle_worker(pool, id);
-        count += worker && worker->alive && worker->searching;
+        count += worker && tpp_peek(&worker->alive) && worker->searching;
     }
     if (count > 1 || tpp_peek(&pool->searching) > 1)
         tpps_fail("oracle: %u workers search at once", count);

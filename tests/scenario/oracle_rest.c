@@ -1,5 +1,6 @@
 /* oracle_rest.c - what must be true whenever nobody can run. */
 #include "core/queue/inject.h"
+#include "core/sched/gate.h"
 #include "tests/scenario/oracle_state.h"
 
 /* One pool at rest, added up. */
@@ -9,7 +10,8 @@ struct rest {
     struct tpi_demand demand;
     uint32_t idle;
     uint64_t pending[TPI_PRIORITY_COUNT];
-    bool work; /* something is there to be claimed */
+    bool work;      /* something is there to be claimed by any worker */
+    bool kept_work; /* ... by the keeper only */
 };
 
 /* ---- objects --------------------------------------------------------------------------------- */
@@ -60,7 +62,10 @@ static bool visit_task(struct tpi_slot *slot, void *context)
     }
     if (!linked && !oracle_in_a_ring(rest->pool, task, tpi_state_epoch(word)))
         tpps_fail("oracle: lost: a task says that it is queued and is in no queue");
-    rest->work = rest->work || tpi_state_pending(word) > 0;
+    if (tpp_peek(&task->traits) & TPI_TRAIT_KEPT)
+        rest->kept_work = rest->kept_work || tpi_state_pending(word) > 0;
+    else
+        rest->work = rest->work || tpi_state_pending(word) > 0;
     return true;
 }
 
@@ -100,6 +105,21 @@ BLIND static bool may_grow(const struct rest *rest)
     return rest->pool->create_failures == 0 && tpi_policy_grow(&rest->demand);
 }
 
+static bool keeper_idle(struct tpi_pool *pool)
+{
+    uint32_t keeper = tpp_peek(&pool->keeper);
+    return keeper > 0 && (tpp_peek(&pool->idle.words[(keeper - 1) / TPP_IDLE_BITS]) >>
+                              (keeper - 1) % TPP_IDLE_BITS &
+                          1);
+}
+
+/* Threads may be added to the pool, and nobody will. */
+static bool unwatched(const struct rest *rest)
+{
+    return tpi_policy_room(&rest->demand) && rest->demand.threads > 0 && tpi_gate_started() &&
+           !tpp_peek(&rest->pool->watched);
+}
+
 static void check_threads(const struct rest *rest)
 {
     uint32_t threads = rest->demand.threads, busy = rest->known->running;
@@ -108,7 +128,8 @@ static void check_threads(const struct rest *rest)
     if (tpp_peek(&rest->pool->threads) != threads)
         tpps_fail("oracle: the pool counts %u threads in one place and %u in the other",
                   tpp_peek(&rest->pool->threads), threads);
-    if (rest->demand.objects > 0 && threads == 0)
+    if (rest->demand.objects > 0 && threads == 0 && rest->pool->create_failures == 0 &&
+        !rest->demand.driven)
         tpps_fail("oracle: a pool with objects has no thread");
     if (threads > rest->demand.maximum && rest->idle > 0)
         tpps_fail("oracle: %u threads, %u allowed, and one of them is idle", threads,
@@ -117,6 +138,10 @@ static void check_threads(const struct rest *rest)
         tpps_fail("oracle: %u threads, but %u idle and %u in callbacks", threads, rest->idle, busy);
     if (rest->work && rest->idle > 0)
         tpps_fail("oracle: STRANDED: work is queued and a worker is idle");
+    if (rest->kept_work && keeper_idle(rest->pool))
+        tpps_fail("oracle: STRANDED: a persistent post is queued and its worker is idle");
+    if (rest->work && unwatched(rest))
+        tpps_fail("oracle: STRANDED: work is queued, nobody is idle, and the gate does not look");
     if (rest->work && may_grow(rest))
         tpps_fail("oracle: STRANDED: work is queued, nobody is idle, and no thread was added");
 }

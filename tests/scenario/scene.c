@@ -3,8 +3,7 @@
 
 #include <string.h>
 
-#include "core/object/default_pool.h"
-#include "core/object/misuse.h"
+#include "core/object/process.h"
 
 static struct {
     bool faults; /* creations may fail: the command line sweeps faults */
@@ -17,9 +16,7 @@ static struct {
 
 static void reset(void)
 {
-    tpi_slab_reset();
-    tpi_default_pool_reset();
-    tpi_misuse_reset();
+    tpi_process_reset();
 }
 
 void scene_begin(void)

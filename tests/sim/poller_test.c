@@ -215,6 +215,114 @@ TAP_TEST(poller__misuse_fails_the_run)
     must_fail(forgets, "1 pollers alive");
 }
 
+/* ---- flags ----------------------------------------------------------------------------------- */
+
+static void raises(void *arg)
+{
+    tpps_sleep(SECOND);
+    tpp_flag_raise((int)(uintptr_t)arg);
+    tpp_flag_raise((int)(uintptr_t)arg);
+}
+
+static void flags(void *arg)
+{
+    struct tpp_poller_event event = {0};
+    tpps_thread thread;
+    int flag, other;
+    (void)arg;
+    open_poller();
+    tpps_check(tpp_flag_open(&flag) == 0 && tpp_flag_open(&other) == 0 && flag != other);
+    tpps_check(tpp_poller_add(poller, flag, POLLIN, 7) == 0);
+    tpps_check(!tpps_flag_raised(flag) && !tpps_poll(flag, tpps_now()));
+    thread = tpps_spawn(raises, (void *)(uintptr_t)(unsigned)flag);
+    tpps_check(!tpps_poll(other, tpps_now() + 3 * SECOND) && tpps_now() == 1003 * SECOND);
+    tpps_check(tpps_flag_raised(flag) && !tpps_flag_raised(other));
+    tpps_check(tpps_poll(flag, TPP_FOREVER) && tpps_poll(flag, 0)); /* as long as it is raised */
+    tpps_check(take(&event, SECOND) == 1 && event.key == 7 && event.events == POLLIN);
+    tpp_flag_clear(flag);
+    tpp_flag_clear(flag);
+    tpps_check(!tpps_flag_raised(flag) && !tpps_poll(flag, tpps_now() + SECOND));
+    tpps_check(tpp_poller_modify(poller, flag, POLLIN, 8) == 0 && take(&event, SECOND) == 0);
+    tpps_join(thread);
+    tpp_flag_close(other);
+    tpp_flag_raise(flag);
+    tpp_flag_close(flag);
+    tpps_check(!tpps_flag_raised(flag) && tpp_poller_remove(poller, flag) == ENOENT);
+    tpp_poller_close(poller);
+}
+
+TAP_TEST(poller__a_flag_is_readable_while_it_is_raised)
+{
+    must_pass(flags);
+}
+
+static void await_flag(void *arg)
+{
+    tpps_check(tpps_poll((int)(uintptr_t)arg, TPP_FOREVER));
+    tpp_flag_clear((int)(uintptr_t)arg);
+}
+
+static void raised_in_any_order(void *arg)
+{
+    tpps_thread thread;
+    int flag;
+    (void)arg;
+    for (int i = 0; i < 100; i++) { /* more than are open at once */
+        tpps_check(tpp_flag_open(&flag) == 0);
+        thread = tpps_spawn(await_flag, (void *)(uintptr_t)(unsigned)flag);
+        tpp_flag_raise(flag);
+        tpps_join(thread);
+        tpp_flag_close(flag);
+    }
+}
+
+TAP_TEST(poller__raising_ends_a_poll_before_or_after_it_begins)
+{
+    must_pass(raised_in_any_order);
+}
+
+static void refused_flag(void *arg)
+{
+    int flag = -1;
+    (void)arg;
+    tpps_check(tpp_flag_open(&flag) == EMFILE && flag == -1);
+}
+
+TAP_TEST(poller__a_flag_may_be_refused)
+{
+    struct tpps_options options = {.quiet = true, .fail_nth = 1};
+    check(tpps_run(&options, refused_flag, NULL, NULL));
+}
+
+static void forgets_flag(void *arg)
+{
+    int flag;
+    (void)arg;
+    tpps_check(tpp_flag_open(&flag) == 0);
+}
+
+static void uses_closed_flag(void *arg)
+{
+    int flag;
+    (void)arg;
+    tpps_check(tpp_flag_open(&flag) == 0);
+    tpp_flag_close(flag);
+    tpp_flag_raise(flag);
+}
+
+static void closes_what_is_no_flag(void *arg)
+{
+    (void)arg;
+    tpp_flag_close(3);
+}
+
+TAP_TEST(poller__misused_flags_fail_the_run)
+{
+    must_fail(forgets_flag, "1 flags");
+    must_fail(uses_closed_flag, "not open");
+    must_fail(closes_what_is_no_flag, "not open");
+}
+
 int main(void)
 {
     tap_run(poller__errors_are_those_of_epoll);
@@ -223,5 +331,9 @@ int main(void)
     tap_run(poller__kicks_end_a_wait_now_or_the_next_one);
     tap_run(poller__a_removed_key_may_still_come_once);
     tap_run(poller__misuse_fails_the_run);
+    tap_run(poller__a_flag_is_readable_while_it_is_raised);
+    tap_run(poller__raising_ends_a_poll_before_or_after_it_begins);
+    tap_run(poller__a_flag_may_be_refused);
+    tap_run(poller__misused_flags_fail_the_run);
     return tap_done();
 }

@@ -129,6 +129,23 @@ TAP_TEST(world__libraries_are_counted_and_mutexes_unlocked)
     check(strstr(result.message, "closed more often") != NULL);
 }
 
+static void stands_on_stack(void *arg)
+{
+    (void)arg;
+    tpps_check(!tpp_library_on_stack(&other)); /* what a run has set is over with it */
+    tpps_library_set_on_stack(&other, true);
+    tpps_check(tpp_library_on_stack(&other) && !tpp_library_on_stack(&count));
+    tpps_library_set_on_stack(&other, false);
+    tpps_check(!tpp_library_on_stack(&other));
+    tpps_library_set_on_stack(&other, true);
+}
+
+TAP_TEST(world__a_library_is_on_the_stack_if_a_scenario_says_so)
+{
+    must_pass(stands_on_stack);
+    must_pass(stands_on_stack);
+}
+
 static void processors(void *arg)
 {
     (void)arg;
@@ -159,6 +176,7 @@ int main(void)
     tap_run(world__the_nth_fallible_call_fails);
     tap_run(world__memory_hooks_last_for_one_run);
     tap_run(world__libraries_are_counted_and_mutexes_unlocked);
+    tap_run(world__a_library_is_on_the_stack_if_a_scenario_says_so);
     tap_run(world__fibers_move_between_processors);
     return tap_done();
 }

@@ -4,8 +4,7 @@
 #include <stdlib.h>
 
 #include "core/mem/slab.h"
-#include "core/object/default_pool.h"
-#include "core/object/misuse.h"
+#include "core/object/process.h"
 #include "core/sched/park.h"
 #include "tests/sim/runner.h"
 
@@ -64,7 +63,7 @@ void stage_until(int64_t when)
 
 uint32_t stage_library_threads(void)
 {
-    return tpps_service_fibers();
+    return tpps_service_fibers_but("tp-gate");
 }
 
 /* ---- memory ---------------------------------------------------------------------------------- */
@@ -135,9 +134,7 @@ static void perform(void *arg)
 
 static void reset(void)
 {
-    tpi_slab_reset();
-    tpi_default_pool_reset();
-    tpi_misuse_reset();
+    tpi_process_reset();
 }
 
 int stage_main(int argc, char **argv, const struct stage_case *cases, size_t count)

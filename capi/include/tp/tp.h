@@ -12,6 +12,8 @@
  *   tp_pool_set_thread_minimum  tp_pool_set_thread_maximum
  *   tp_pool_set_stack  tp_pool_get_stack             for threads started from now on
  *   tp_pool_get_stats                                threads, posts, callbacks, times
+ *   tp_pool_shutdown                                 empties it and ends its threads
+ *   tp_pool_run  tp_pool_poll_fd                     a pool without threads, in a loop of one's own
  * Environment (tp/env.h): what an object copies when it is created
  *   tp_env_create  tp_env_destroy
  *   tp_env_set_pool  tp_env_set_priority  tp_env_set_cleanup_group
@@ -40,7 +42,8 @@
  * ends the process. A wrong, stale or NULL handle is TP_ERR_HANDLE and changes nothing. An
  * out-parameter is set to NULL or 0 first. Times are int64_t nanoseconds. What "TP_ERR_VERSION"
  * means stands in tp/types.h. Only what a create or tp_try_submit does can fail for lack of
- * resources. In a child made by fork the handles of the parent must not be used. */
+ * resources. In a child made by fork every handle of the parent is TP_ERR_FORKED; new objects, and
+ * the default pool, can be made there. */
 #ifndef TP_TP_H
 #define TP_TP_H
 

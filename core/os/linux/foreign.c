@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <link.h>
 #include <pthread.h>
+#include <unwind.h>
 
 int tpp_user_mutex_unlock(void *pthread_mutex)
 {
@@ -42,4 +43,78 @@ int tpp_library_close(void *dlopen_handle)
 
     errno = saved;
     return failed == 0 ? 0 : EINVAL;
+}
+
+/* ---- who would return into a library -------------------------------------------------------- */
+
+typedef ElfW(Phdr) segment_t;
+
+/* The loaded object that contains an address, as the loader describes it. */
+struct object {
+    uintptr_t inside; /* sought */
+    uintptr_t base;
+    const segment_t *segments; /* NULL: not found; in the object's own memory */
+    size_t count;
+};
+
+static bool covers(const struct object *object, uintptr_t address)
+{
+    size_t i;
+
+    for (i = 0; i < object->count; i++) {
+        const segment_t *segment = &object->segments[i];
+        if (segment->p_type == PT_LOAD &&
+            address - (object->base + segment->p_vaddr) < segment->p_memsz)
+            return true;
+    }
+    return false;
+}
+
+static int match_object(struct dl_phdr_info *info, size_t size, void *argument)
+{
+    struct object *sought = argument;
+    struct object object = {sought->inside, info->dlpi_addr, info->dlpi_phdr, info->dlpi_phnum};
+
+    (void)size;
+    if (!covers(&object, sought->inside))
+        return 0;
+    *sought = object;
+    return 1;
+}
+
+struct walk {
+    struct object object;
+    bool met;       /* code of the object is on the stack */
+    uintptr_t last; /* where the outermost frame seen so far will go on */
+};
+
+/* A return address stands behind the call, which may be the last instruction of its segment. */
+static _Unwind_Reason_Code look_at_frame(struct _Unwind_Context *context, void *argument)
+{
+    struct walk *walk = argument;
+    int before = 0;
+    uintptr_t next = (uintptr_t)_Unwind_GetIPInfo(context, &before);
+
+    walk->last = next;
+    walk->met = covers(&walk->object, before != 0 ? next : next - 1);
+    return walk->met ? _URC_NORMAL_STOP : _URC_NO_REASON;
+}
+
+/* The first frame of a thread says that nobody called it, and the unwinder reports that as a last
+ * frame at address zero. Any other end is a function without unwind tables: what lies beyond it
+ * cannot be known. Neither can the segments of a library in another namespace of the loader. */
+bool tpp_library_on_stack(void *dlopen_handle)
+{
+    int saved = errno;
+    struct link_map *map = NULL;
+    struct walk walk = {.met = true};
+
+    if (dlinfo(dlopen_handle, RTLD_DI_LINKMAP, &map) == 0) {
+        walk.object.inside = (uintptr_t)map->l_ld;
+        (void)dl_iterate_phdr(match_object, &walk.object);
+    }
+    if (walk.object.segments != NULL)
+        (void)_Unwind_Backtrace(look_at_frame, &walk);
+    errno = saved;
+    return walk.met || walk.last != 0;
 }

@@ -1,19 +1,20 @@
 /* thread.c - threads: starting them, what belongs to one, what the kernel knows of them. */
 #define _GNU_SOURCE
 #include "core/os/os.h"
+#include "core/os/linux/fork.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
-#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
+#define NS_PER_S 1000000000
 #define NAME_SIZE 16 /* of a thread, as the kernel keeps it, with the final zero */
-#define CPUS_MAX 8192
 #define FAST_TLS __attribute__((tls_model("initial-exec")))
 
 /* ---- starting ------------------------------------------------------------------------------ */
@@ -24,10 +25,13 @@ struct start {
     char name[NAME_SIZE];
 };
 
+/* Cancellation is made impossible at once: nobody outside may end this thread in the middle of the
+ * library's own work. */
 static void *thread_main(void *memory)
 {
     struct start start = *(struct start *)memory;
 
+    (void)pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, NULL);
     free(memory);
     if (start.name[0] != '\0')
         (void)pthread_setname_np(pthread_self(), start.name);
@@ -142,26 +146,20 @@ uint64_t tpp_stack_minimum(void)
 /* ---- who am I ------------------------------------------------------------------------------ */
 
 static _Thread_local uint64_t cached_id FAST_TLS;
-static pthread_once_t forget_once = PTHREAD_ONCE_INIT;
 
 /* The thread that returns from fork in the child is a new one to the kernel. */
-static void forget_id(void)
+void tpp_thread_forked(void)
 {
     cached_id = 0;
 }
 
-/* If there is no memory to register it, a child would only keep its parent's number, which no
+/* If there is no memory to be told of a fork, a child only keeps its parent's number, which no
  * other thread of the child has: still what os.h promises. */
-static void register_forget(void)
-{
-    (void)pthread_atfork(NULL, NULL, forget_id);
-}
-
 static __attribute__((noinline)) uint64_t look_up_id(void)
 {
     int saved = errno;
 
-    (void)pthread_once(&forget_once, register_forget);
+    (void)tpp_fork_watch();
     cached_id = (uint64_t)gettid();
     errno = saved;
     return cached_id;
@@ -259,41 +257,16 @@ char tpp_thread_state(uint64_t thread_id)
     return length > 0 ? parse_state(line, (size_t)length) : '?';
 }
 
-uint32_t tpp_cpu(void)
+/* The kernel keeps a clock for each thread of the process, whose number is made like this: all bits
+ * of the thread's id inverted, then "of one thread" and "time it ran". (pthread_getcpuclockid does
+ * the same, but wants a pthread_t, and one that is sure to be alive.) */
+int64_t tpp_thread_cpu_time(uint64_t thread_id)
 {
     int saved = errno;
-    int cpu = sched_getcpu();
+    clockid_t clock = (clockid_t)(~(uint32_t)thread_id << 3 | 6u);
+    struct timespec used = {0, 0};
+    bool told = clock_gettime(clock, &used) == 0;
 
     errno = saved;
-    return cpu >= 0 ? (uint32_t)cpu : 0;
-}
-
-static uint32_t count_cpus(void)
-{
-    union {
-        cpu_set_t set;
-        unsigned char bytes[CPUS_MAX / 8];
-    } mask;
-    int saved = errno;
-    int count = 0;
-
-    memset(&mask, 0, sizeof mask);
-    if (sched_getaffinity(0, sizeof mask, &mask.set) == 0)
-        count = CPU_COUNT_S(sizeof mask, &mask.set);
-    errno = saved;
-    return count > 0 ? (uint32_t)count : 1;
-}
-
-uint32_t tpp_cpu_count(void)
-{
-    static tpp_u32 cached;
-    /* relaxed: the number stands for itself, and two first callers find the same one. */
-    uint32_t count = tpp_load_relaxed(&cached);
-
-    if (count == 0) {
-        count = count_cpus();
-        /* relaxed: as above. */
-        tpp_store_relaxed(&cached, count);
-    }
-    return count;
+    return told ? (int64_t)used.tv_sec * NS_PER_S + used.tv_nsec : -1;
 }

@@ -13,5 +13,6 @@
 #define TPP_SLAB_SIZE 65536u   /* bytes in a slab */
 #define TPP_SHARDS 8u          /* counters that foreign threads spread over */
 #define TPP_IDLE_TIMEOUT_NS INT64_C(10000000000)
+#define TPP_GATE_PERIOD_NS INT64_C(4000000) /* between two looks at pools whose work is stuck */
 
 #endif

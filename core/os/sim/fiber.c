@@ -181,6 +181,11 @@ void tpps_fiber_make_(struct tpps_fiber *fiber)
     if (tpps_stacks_ == NULL)
         map_stacks();
     asan_clean(fiber->stack, STACK_SIZE);
+    if (fiber->abandoned && fiber->tsan != NULL) {
+        tsan_drop(fiber->tsan);
+        fiber->tsan = NULL;
+    }
+    fiber->abandoned = false;
     if (fiber->tsan == NULL)
         fiber->tsan = tsan_new();
     tpps_context_prepare_(fiber->context, fiber->stack, STACK_SIZE, root);
@@ -205,16 +210,20 @@ void tpps_fiber_go_(struct tpps_fiber *to)
     asan_arrive(*save, NULL, NULL);
 }
 
-/* All that any fiber did comes before what the caller of tpps_run does next. */
+/* All that the fiber did comes before what the caller does next. */
+void tpps_fiber_join_(struct tpps_fiber *fiber)
+{
+    void *here = tsan_here();
+    tsan_go(fiber->tsan);
+    tpps_tsan_release_(&fiber->token);
+    tsan_go(here);
+    tpps_tsan_acquire_(&fiber->token);
+}
+
 void tpps_fiber_join_all_(void)
 {
-    for (uint32_t i = 0; i < tpps_sim_.high; i++) {
-        struct tpps_fiber *fiber = &tpps_fibers_[i];
-        tsan_go(fiber->tsan);
-        tpps_tsan_release_(&fiber->token);
-        tsan_go(harness.tsan);
-        tpps_tsan_acquire_(&fiber->token);
-    }
+    for (uint32_t i = 0; i < tpps_sim_.high; i++)
+        tpps_fiber_join_(&tpps_fibers_[i]);
 }
 
 /* A fiber that was left in the middle never returns from its functions, so its sanitizer state
@@ -223,10 +232,11 @@ void tpps_fiber_drop_all_(void)
 {
     for (uint32_t i = 0; i < tpps_sim_.high; i++) {
         struct tpps_fiber *fiber = &tpps_fibers_[i];
-        if (fiber->state != TPPS_DONE && fiber->tsan != NULL) {
+        if ((fiber->state != TPPS_DONE || fiber->abandoned) && fiber->tsan != NULL) {
             tsan_drop(fiber->tsan);
             fiber->tsan = NULL;
         }
+        fiber->abandoned = false;
         fiber->fake_stack = NULL;
         fiber->state = TPPS_FREE;
     }
@@ -243,6 +253,8 @@ void tpps_stack_check_(const volatile void *word)
     size_t offset = (uintptr_t)word - (uintptr_t)tpps_stacks_;
     struct tpps_fiber *fiber = &tpps_fibers_[offset / STRIDE];
     const char *top;
+    if (fiber->state == TPPS_DONE && fiber->vanished)
+        tpps_fail("access to the stack of a thread that did not survive the fork");
     if (fiber->state == TPPS_FREE || fiber->state == TPPS_DONE)
         tpps_fail("access to the stack of a thread that has ended");
     if (fiber == tpps_sim_.current)

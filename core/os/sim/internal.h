@@ -27,7 +27,9 @@ enum tpps_state {
     TPPS_WAIT,  /* tpp_wait */
     TPPS_SLEEP, /* tpps_sleep */
     TPPS_JOIN,  /* tpps_join */
-    TPPS_POLL,  /* tpp_poller_wait */
+    TPPS_POLL,  /* tpp_poller_wait, tpps_poll */
+    TPPS_ALARM, /* tpp_alarm_wait */
+    TPPS_BUSY,  /* tpps_busy: nothing to schedule, but its thread computes */
     TPPS_DONE,
 };
 
@@ -40,6 +42,13 @@ enum tpps_kind {
 
 struct tpps_context; /* where a fiber stopped, see switch_*.c */
 
+/* A tpp_guarded that runs; it lies in that function's frame. */
+struct tpps_guarded {
+    const struct tpp_guard *guard;
+    void *argument;
+    struct tpps_guarded *outer;
+};
+
 struct tpps_fiber {
     /* the thread it plays */
     void (*body)(void *);
@@ -48,6 +57,7 @@ struct tpps_fiber {
     bool service; /* from tpp_thread_start, not from the scenario */
     uint32_t cpu;
     void *local;
+    struct tpps_guarded *guarded; /* innermost */
     char name[16];
     /* what it does */
     enum tpps_state state;
@@ -57,6 +67,8 @@ struct tpps_fiber {
     int64_t deadline;
     bool timed_out;
     uint32_t forbid;
+    int64_t busy_ns; /* tpps_busy in all, with what is left of the one that runs */
+    bool vanished;   /* it stayed behind in a fork */
     /* choices */
     uint32_t points;  /* schedule points and parks so far: the index of schedule decisions */
     uint32_t choices; /* other choices so far */
@@ -67,7 +79,8 @@ struct tpps_fiber {
     char *stack;
     void *fake_stack; /* ASan */
     void *tsan;
-    char token; /* TSan: acquired and released at start, end and join */
+    bool abandoned; /* it ended with frames on its stack: TSan's fiber is of no more use */
+    char token;     /* TSan: acquired and released at start, end and join */
 };
 
 struct tpps_sim {
@@ -82,6 +95,13 @@ struct tpps_sim {
     int64_t clock, next_deadline, settle_until, scenario_ran;
     uint32_t jumps; /* of the clock, since a scenario fiber ran */
     int64_t realtime_offset, boottime_offset;
+    /* the process */
+    int64_t alarm; /* TPP_FOREVER: off */
+    bool alarm_waited;
+    uint32_t alarm_waiter; /* slot, if alarm_waited */
+    uint32_t cpus;         /* as tpp_cpu_count tells */
+    bool threads_hidden;
+    bool forked, exited; /* what was alive then is given back by nobody */
     /* choices */
     uint64_t rng, rng_core;
     uint32_t steps, stop, progress, last_switch;
@@ -96,6 +116,7 @@ struct tpps_sim {
     void *quiet_context;
     void (*on_probe)(enum tpp_probe, const void *, uint64_t);
     void (*at_exit)(void *);
+    void (*at_fork)(void);
 };
 extern struct tpps_sim tpps_sim_;
 extern struct tpps_fiber tpps_fibers_[TPPS_FIBERS];
@@ -131,6 +152,8 @@ size_t tpps_choice_path_(const uint8_t **picks_out); /* DFS: of the running sche
 /* schedule.c: who runs, when the clock moves, when a run is over */
 bool tpps_park_(enum tpps_state state, const volatile void *wait, int64_t deadline);
 void tpps_make_runnable_(uint32_t slot, bool timed_out);
+void tpps_move_deadline_(uint32_t slot, int64_t deadline); /* of a fiber that is parked */
+void tpps_alone_(void); /* no other fiber exists any more; the current one is the scenario's */
 void tpps_fire_due_(void);
 void tpps_clock_add_(int64_t ns);
 bool tpps_hook_begin_(void); /* what the scenario's oracle does is no schedule point */
@@ -145,9 +168,10 @@ tpps_thread tpps_start_(void (*body)(void *), void *arg, bool service, const cha
 
 /* fiber.c: stacks and switching */
 void tpps_fiber_make_(struct tpps_fiber *fiber);
-void tpps_fiber_go_(struct tpps_fiber *to); /* NULL: back to the caller of tpps_run */
-void tpps_fiber_join_all_(void);            /* after a run: their accesses are over */
-void tpps_fiber_drop_all_(void);            /* last of all: who was left standing is given up */
+void tpps_fiber_go_(struct tpps_fiber *to);      /* NULL: back to the caller of tpps_run */
+void tpps_fiber_join_(struct tpps_fiber *fiber); /* its accesses so far come before the next */
+void tpps_fiber_join_all_(void);                 /* after a run: their accesses are over */
+void tpps_fiber_drop_all_(void); /* last of all: who was left standing is given up */
 void tpps_stack_check_(const volatile void *word);
 bool tpps_on_stack_(const struct tpps_fiber *fiber, const void *address);
 uint32_t tpps_backtrace_(const struct tpps_fiber *fiber, void **pcs, uint32_t capacity);
@@ -174,7 +198,11 @@ extern uintptr_t tpps_arena_, tpps_arena_size_;
 
 /* poller.c */
 void tpps_poller_begin_(void);
-uint32_t tpps_poller_end_(void); /* how many were left open */
+void tpps_poller_fork_(void);                   /* nobody waits any more */
+uint32_t tpps_poller_end_(uint32_t *flags_out); /* how many were left open */
+
+/* os_sim.c */
+void tpps_os_begin_(void);
 
 /* weak.c */
 void tpps_weak_begin_(void);

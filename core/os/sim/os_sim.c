@@ -89,15 +89,45 @@ void tpp_local_at_exit(void (*function)(void *value))
     tpps_sim_.at_exit = function;
 }
 
-char tpp_thread_state(uint64_t thread_id)
+/* NULL if no such thread is alive. */
+static const struct tpps_fiber *alive(uint64_t thread_id)
 {
-    tpps_point_(TPPS_OP_THREAD, NULL, NULL);
     for (uint32_t i = 0; i < tpps_sim_.high; i++) {
         const struct tpps_fiber *fiber = &tpps_fibers_[i];
         if (fiber->id == thread_id && fiber->state != TPPS_DONE && fiber->state != TPPS_FREE)
-            return fiber->state == TPPS_RUN ? 'R' : 'S';
+            return fiber;
     }
-    return '?';
+    return NULL;
+}
+
+char tpp_thread_state(uint64_t thread_id)
+{
+    const struct tpps_fiber *fiber;
+    tpps_point_(TPPS_OP_THREAD, NULL, NULL);
+    fiber = alive(thread_id);
+    if (fiber == NULL || tpps_sim_.threads_hidden)
+        return '?';
+    return fiber->state == TPPS_RUN || fiber->state == TPPS_BUSY ? 'R' : 'S';
+}
+
+void tpps_hide_threads(bool hidden)
+{
+    tpps_sim_.threads_hidden = hidden;
+}
+
+/* Each step costs as much as a turn of a spin; what tpps_busy has taken comes on top. */
+int64_t tpp_thread_cpu_time(uint64_t thread_id)
+{
+    const struct tpps_fiber *fiber;
+    int64_t left = 0;
+    tpps_point_(TPPS_OP_THREAD, NULL, NULL);
+    fiber = alive(thread_id);
+    if (fiber == NULL)
+        return -1;
+    if (fiber->state == TPPS_BUSY)
+        left = fiber->deadline - tpps_sim_.clock;
+    return tpps_add_time_(fiber->busy_ns - left,
+                          (int64_t)fiber->points * tpps_sim_.options.relax_ns);
 }
 
 uint32_t tpp_cpu(void)
@@ -114,7 +144,13 @@ uint32_t tpp_cpu(void)
 
 uint32_t tpp_cpu_count(void)
 {
-    return tpps_sim_.current != NULL ? tpps_sim_.options.cpus : 2;
+    tpps_point_(TPPS_OP_THREAD, NULL, NULL);
+    return tpps_sim_.current != NULL ? tpps_sim_.cpus : 2;
+}
+
+void tpps_set_cpus(uint32_t cpus)
+{
+    tpps_sim_.cpus = cpus != 0 ? cpus : 1;
 }
 
 uint64_t tpp_stack_default(void)
@@ -155,6 +191,41 @@ void tpps_suspend(int64_t ns)
     tpps_step_realtime(ns);
 }
 
+/* ---- the alarm ------------------------------------------------------------------------------- */
+
+void(tpp_alarm_set)(int64_t delay_ns)
+{
+    struct tpps_sim *s = &tpps_sim_;
+    tpps_point_(TPPS_OP_SLEEP, NULL, NULL);
+    if (s->current == NULL)
+        tpp_abort("tpp_alarm_set outside a run");
+    s->alarm = tpps_add_time_(s->clock, delay_ns > 0 ? delay_ns : 0);
+    if (s->alarm_waited && tpps_fibers_[s->alarm_waiter].state == TPPS_ALARM)
+        tpps_move_deadline_(s->alarm_waiter, s->alarm);
+}
+
+/* Between the time and the first step of the waiter somebody may set the alarm again: the wait may
+ * have ended before that, or it goes on to the new time. */
+void(tpp_alarm_wait)(void)
+{
+    struct tpps_sim *s = &tpps_sim_;
+    if (s->current == NULL || s->hook)
+        tpp_abort("tpp_alarm_wait outside a fiber");
+    tpps_point_(TPPS_OP_SLEEP, NULL, NULL);
+    if (s->alarm_waited)
+        tpps_fail("two threads wait for the alarm");
+    s->alarm_waited = true;
+    s->alarm_waiter = tpps_slot_(s->current);
+    while (s->alarm > s->clock) {
+        tpps_park_(TPPS_ALARM, NULL, s->alarm);
+        if (s->alarm > s->clock && tpps_choose_(2) != 0)
+            break;
+    }
+    if (s->alarm <= s->clock)
+        s->alarm = TPP_FOREVER;
+    s->alarm_waited = false;
+}
+
 /* ---- foreign things -------------------------------------------------------------------------- */
 
 int tpp_user_mutex_unlock(void *pthread_mutex)
@@ -163,18 +234,19 @@ int tpp_user_mutex_unlock(void *pthread_mutex)
     return pthread_mutex_unlock(pthread_mutex);
 }
 
-static struct {
+static struct library {
     const void *handle;
     int references;
+    bool on_stack;
 } libraries[LIBRARIES];
 
-static int *library(const void *handle)
+static struct library *library(const void *handle)
 {
     for (uint32_t i = 0; i < LIBRARIES; i++) {
         if (libraries[i].handle == NULL)
             libraries[i].handle = handle;
         if (libraries[i].handle == handle)
-            return &libraries[i].references;
+            return &libraries[i];
     }
     tpp_abort("more libraries than the simulator knows");
 }
@@ -184,7 +256,7 @@ int tpp_library_pin(void *dlopen_handle, void **own_handle)
     tpps_point_(TPPS_OP_USER, NULL, NULL);
     if (tpps_fault_())
         return ENOMEM;
-    ++*library(dlopen_handle);
+    library(dlopen_handle)->references++;
     *own_handle = dlopen_handle;
     return 0;
 }
@@ -192,19 +264,37 @@ int tpp_library_pin(void *dlopen_handle, void **own_handle)
 int tpp_library_close(void *dlopen_handle)
 {
     tpps_point_(TPPS_OP_USER, NULL, NULL);
-    if (--*library(dlopen_handle) < 0)
+    if (--library(dlopen_handle)->references < 0)
         tpps_fail("a library was closed more often than it was opened");
     return 0;
 }
 
+bool tpp_library_on_stack(void *dlopen_handle)
+{
+    tpps_point_(TPPS_OP_USER, NULL, NULL);
+    return library(dlopen_handle)->on_stack;
+}
+
 int tpps_library_refs(const void *handle)
 {
-    return *library(handle);
+    return library(handle)->references;
 }
 
 void tpps_library_set_refs(const void *handle, int references)
 {
-    *library(handle) = references;
+    library(handle)->references = references;
+}
+
+void tpps_library_set_on_stack(const void *handle, bool on_stack)
+{
+    library(handle)->on_stack = on_stack;
+}
+
+/* References outlive a run: the scenarios' own libraries are counted once for the program. */
+void tpps_os_begin_(void)
+{
+    for (uint32_t i = 0; i < LIBRARIES; i++)
+        libraries[i].on_stack = false;
 }
 
 /* ---- odds and ends --------------------------------------------------------------------------- */

@@ -9,6 +9,7 @@
 #define DESCRIPTORS 64
 #define INTERESTS 64
 #define STALE 8
+#define FLAGS_FROM 1000000 /* the numbers of flags: no scenario takes one by chance */
 #define ALWAYS ((uint32_t)(POLLERR | POLLHUP))
 
 struct interest {
@@ -30,22 +31,35 @@ static struct tpp_poller pollers[POLLERS];
 
 static struct {
     int number;
-    bool closed;
+    bool closed, flag;
     uint32_t ready;
 } descriptors[DESCRIPTORS];
 static uint32_t descriptor_count;
+static int next_flag;
+
+/* A place for one more; the number of a closed flag never comes back, so its place is free. */
+static uint32_t room(void)
+{
+    if (descriptor_count < DESCRIPTORS)
+        return descriptor_count++;
+    for (uint32_t i = 0; i < DESCRIPTORS; i++)
+        if (descriptors[i].flag && descriptors[i].closed)
+            return i;
+    tpps_fail("more than %d descriptors", DESCRIPTORS);
+}
 
 static uint32_t descriptor(int number)
 {
+    uint32_t at;
     for (uint32_t i = 0; i < descriptor_count; i++)
         if (descriptors[i].number == number)
             return i;
-    if (descriptor_count == DESCRIPTORS)
-        tpps_fail("more than %d descriptors", DESCRIPTORS);
-    descriptors[descriptor_count].number = number;
-    descriptors[descriptor_count].closed = false;
-    descriptors[descriptor_count].ready = 0;
-    return descriptor_count++;
+    at = room();
+    descriptors[at].number = number;
+    descriptors[at].closed = number >= FLAGS_FROM; /* a flag that is not here was closed */
+    descriptors[at].flag = number >= FLAGS_FROM;
+    descriptors[at].ready = 0;
+    return at;
 }
 
 static uint32_t pending(const struct interest *interest)
@@ -222,19 +236,44 @@ void tpp_poller_kick(struct tpp_poller *poller)
 
 /* ---- the world outside ----------------------------------------------------------------------- */
 
-void tpps_descriptor_set_ready(int number, uint32_t events)
+/* What a fiber in tpps_poll waits for: odd, so it is no poller's address. */
+static void *poll_key(int number)
 {
-    uint32_t i = descriptor(number);
-    tpps_point_(TPPS_OP_POLLER, NULL, NULL);
-    descriptors[i].ready = events;
-    for (uint32_t k = 0; k < POLLERS; k++)
-        wake_waiter(&pollers[k]);
+    return (void *)(((uintptr_t)(uint32_t)number << 1) | 1);
 }
 
-void tpps_descriptor_close(int number)
+static void set_ready(int number, uint32_t events)
+{
+    descriptors[descriptor(number)].ready = events;
+    for (uint32_t k = 0; k < POLLERS; k++)
+        wake_waiter(&pollers[k]);
+    for (uint32_t i = 0; i < tpps_sim_.high && events != 0; i++)
+        if (tpps_fibers_[i].state == TPPS_POLL && tpps_fibers_[i].wait == poll_key(number))
+            tpps_make_runnable_(i, false);
+}
+
+void tpps_descriptor_set_ready(int number, uint32_t events)
+{
+    tpps_point_(TPPS_OP_POLLER, NULL, NULL);
+    set_ready(number, events);
+}
+
+bool tpps_poll(int number, int64_t deadline_ns)
+{
+    tpps_point_(TPPS_OP_POLLER, NULL, "tpps_poll");
+    while (descriptors[descriptor(number)].ready == 0) {
+        if (descriptors[descriptor(number)].closed)
+            tpps_fail("poll of the closed descriptor %d", number);
+        if (deadline_ns <= tpps_sim_.clock)
+            return false;
+        tpps_park_(TPPS_POLL, poll_key(number), deadline_ns);
+    }
+    return true;
+}
+
+static void close_descriptor(int number)
 {
     uint32_t i = descriptor(number);
-    tpps_point_(TPPS_OP_POLLER, NULL, NULL);
     descriptors[i].closed = true;
     descriptors[i].ready = 0;
     for (uint32_t k = 0; k < POLLERS; k++) {
@@ -244,16 +283,81 @@ void tpps_descriptor_close(int number)
     }
 }
 
+void tpps_descriptor_close(int number)
+{
+    tpps_point_(TPPS_OP_POLLER, NULL, NULL);
+    close_descriptor(number);
+}
+
+/* ---- flags ----------------------------------------------------------------------------------- */
+
+static bool is_open(int number)
+{
+    return number >= FLAGS_FROM && !descriptors[descriptor(number)].closed;
+}
+
+static void flag_point(int number)
+{
+    tpps_point_(TPPS_OP_POLLER, NULL, NULL);
+    if (!is_open(number))
+        tpps_fail("use of flag %d, which is not open", number);
+}
+
+int tpp_flag_open(int *descriptor_out)
+{
+    tpps_point_(TPPS_OP_POLLER, NULL, NULL);
+    if (tpps_fault_())
+        return EMFILE;
+    *descriptor_out = next_flag++;
+    descriptors[descriptor(*descriptor_out)].closed = false;
+    return 0;
+}
+
+void tpp_flag_raise(int number)
+{
+    flag_point(number);
+    set_ready(number, POLLIN);
+}
+
+void tpp_flag_clear(int number)
+{
+    flag_point(number);
+    set_ready(number, 0);
+}
+
+void tpp_flag_close(int number)
+{
+    flag_point(number);
+    close_descriptor(number);
+}
+
+bool tpps_flag_raised(int number)
+{
+    return is_open(number) && (descriptors[descriptor(number)].ready & POLLIN) != 0;
+}
+
+/* ---- a run begins and ends ------------------------------------------------------------------- */
+
 void tpps_poller_begin_(void)
 {
     descriptor_count = 0;
+    next_flag = FLAGS_FROM;
     for (uint32_t i = 0; i < POLLERS; i++)
         pollers[i].open = false;
 }
 
-uint32_t tpps_poller_end_(void)
+void tpps_poller_fork_(void)
+{
+    for (uint32_t i = 0; i < POLLERS; i++)
+        pollers[i].waited_on = false;
+}
+
+uint32_t tpps_poller_end_(uint32_t *flags_out)
 {
     uint32_t open = 0;
+    *flags_out = 0;
+    for (uint32_t i = 0; i < descriptor_count; i++)
+        *flags_out += descriptors[i].flag && !descriptors[i].closed;
     for (uint32_t i = 0; i < POLLERS; i++)
         open += pollers[i].open;
     return open;

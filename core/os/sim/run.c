@@ -36,6 +36,9 @@ static void reset_fiber(struct tpps_fiber *fiber)
     fiber->deadline = TPP_FOREVER;
     fiber->timed_out = false;
     fiber->forbid = 0;
+    fiber->guarded = NULL;
+    fiber->busy_ns = 0;
+    fiber->vanished = false;
     fiber->points = fiber->choices = 0;
     fiber->script_at = fiber->script_other_at = 0;
     fiber->fake_stack = NULL;
@@ -87,6 +90,8 @@ void tpps_join(tpps_thread thread)
         struct tpps_fiber *fiber = &tpps_fibers_[i];
         if (fiber->id != thread)
             continue;
+        if (fiber->vanished)
+            tpps_fail("join of a thread that did not survive the fork");
         if (fiber->state != TPPS_DONE)
             tpps_park_(TPPS_JOIN, (void *)(uintptr_t)thread, TPP_FOREVER);
         tpps_weak_join_(tpps_slot_(s->current), i);
@@ -99,6 +104,16 @@ void tpps_sleep(int64_t ns)
 {
     tpps_point_(TPPS_OP_SLEEP, NULL, "tpps_sleep");
     tpps_park_(TPPS_SLEEP, NULL, tpps_add_time_(tpps_sim_.clock, ns));
+}
+
+void tpps_busy(int64_t ns)
+{
+    struct tpps_fiber *self = tpps_sim_.current;
+    tpps_point_(TPPS_OP_SLEEP, NULL, "tpps_busy");
+    if (ns <= 0)
+        return;
+    self->busy_ns = tpps_add_time_(self->busy_ns, ns);
+    tpps_park_(TPPS_BUSY, NULL, tpps_add_time_(tpps_sim_.clock, ns));
 }
 
 void tpps_point(void)
@@ -120,7 +135,7 @@ uint32_t tpps_fibers_parked(void)
 {
     uint32_t parked = 0;
     for (uint32_t i = 0; i < tpps_sim_.high; i++)
-        parked += tpps_fibers_[i].state > TPPS_RUN && tpps_fibers_[i].state < TPPS_DONE;
+        parked += tpps_fibers_[i].state > TPPS_RUN && tpps_fibers_[i].state < TPPS_BUSY;
     return parked;
 }
 
@@ -128,7 +143,17 @@ uint32_t tpps_service_fibers(void)
 {
     uint32_t services = 0;
     for (uint32_t i = 0; i < tpps_sim_.high; i++)
-        services += tpps_fibers_[i].service && tpps_fibers_[i].state != TPPS_DONE;
+        services += tpps_fibers_[i].service && tpps_fibers_[i].state != TPPS_DONE &&
+                    tpps_fibers_[i].state != TPPS_ALARM;
+    return services;
+}
+
+uint32_t tpps_service_fibers_but(const char *name)
+{
+    uint32_t services = 0;
+    for (uint32_t i = 0; i < tpps_sim_.high; i++)
+        services += tpps_fibers_[i].service && tpps_fibers_[i].state != TPPS_DONE &&
+                    strcmp(tpps_fibers_[i].name, name) != 0;
     return services;
 }
 
@@ -214,7 +239,8 @@ static void begin(const struct tpps_options *options)
     s->running = true;
     s->next_id = 101;
     s->clock = s->scenario_ran = s->options.clock0;
-    s->next_deadline = s->settle_until = TPP_FOREVER;
+    s->next_deadline = s->settle_until = s->alarm = TPP_FOREVER;
+    s->cpus = s->options.cpus;
     s->realtime_offset = INT64_C(1700000000000000000);
     s->trace = 0xcbf29ce484222325u;
     s->stop = 1;
@@ -222,27 +248,31 @@ static void begin(const struct tpps_options *options)
     tpps_report_begin_();
     tpps_mem_begin_();
     tpps_poller_begin_();
+    tpps_os_begin_();
     tpps_weak_begin_();
     tpps_choice_begin_();
 }
 
-/* What the end of a run shows: parked services, memory and pollers still there. */
+/* What the end of a run shows: parked services, memory and pollers still there. The thread that
+ * waits for the alarm is expected to do so for ever. */
 static void take_stock(void)
 {
     struct tpps_sim *s = &tpps_sim_;
-    uint32_t pollers;
+    uint32_t pollers, flags;
     for (uint32_t i = 0; i < s->high; i++)
-        s->result.fibers_left += tpps_fibers_[i].state != TPPS_DONE;
-    pollers = tpps_poller_end_();
-    if (s->options.no_fibers_left && s->result.fibers_left != 0 && !s->result.failed) {
+        s->result.fibers_left +=
+            tpps_fibers_[i].state != TPPS_DONE && tpps_fibers_[i].state != TPPS_ALARM;
+    pollers = tpps_poller_end_(&flags);
+    if (s->options.no_fibers_left && s->result.fibers_left != 0 && !s->result.failed &&
+        !s->exited) {
         tpps_note_failure_("%u service threads left at the end", s->result.fibers_left);
         tpps_report_fibers_();
     }
-    if (s->result.failed || s->options.leaks_allowed)
+    if (s->result.failed || s->options.leaks_allowed || s->forked || s->exited)
         return;
-    if (tpps_alloc_count() != 0 || pollers != 0) {
-        tpps_note_failure_("leak: %zu blocks, %u pollers alive at the end", tpps_alloc_count(),
-                           pollers);
+    if (tpps_alloc_count() != 0 || pollers != 0 || flags != 0) {
+        tpps_note_failure_("leak: %zu blocks, %u pollers alive at the end, %u flags",
+                           tpps_alloc_count(), pollers, flags);
         tpps_mem_report_();
     }
 }

@@ -83,6 +83,17 @@ void tpps_clock_add_(int64_t ns)
     tpps_fire_due_();
 }
 
+void tpps_move_deadline_(uint32_t slot, int64_t deadline)
+{
+    tpps_fibers_[slot].deadline = deadline;
+    if (deadline != TPP_FOREVER)
+        tpps_sim_.timed |= bit(slot);
+    else
+        tpps_sim_.timed &= ~bit(slot);
+    find_next_deadline();
+    tpps_fire_due_();
+}
+
 static void jump_to_next_deadline(void)
 {
     if (tpps_sim_.next_deadline > tpps_sim_.clock)
@@ -278,6 +289,20 @@ static void wake_joiners(uint64_t id)
     for (uint32_t i = 0; i < tpps_sim_.high; i++)
         if (tpps_fibers_[i].state == TPPS_JOIN && tpps_fibers_[i].wait == (void *)(uintptr_t)id)
             tpps_make_runnable_(i, false);
+}
+
+void tpps_alone_(void)
+{
+    struct tpps_sim *s = &tpps_sim_;
+    s->runnable = bit(tpps_slot_(s->current));
+    s->timed = 0;
+    s->next_deadline = s->settle_until = TPP_FOREVER;
+    s->current->service = false;
+    s->scenario_alive = 1;
+    s->scenario_ran = s->clock;
+    s->jumps = 0;
+    s->progress = s->steps;
+    s->dirty = true;
 }
 
 _Noreturn void tpps_fiber_end_(void)

@@ -80,8 +80,9 @@ struct tpps_options {
     uint32_t spurious;    /* one in so many waits returns for nothing; 0: never */
     int64_t settle_ns;    /* how long service fibers may go on after the scenario; 0: 60 s */
     int64_t relax_ns;     /* time one tpp_cpu_relax takes; 0: 40 ns */
-    bool leaks_allowed;   /* memory and pollers alive at the end are no failure */
-    bool no_fibers_left;  /* service fibers still parked at the end are a failure */
+    bool leaks_allowed;   /* memory, pollers and flags alive at the end are no failure */
+    bool no_fibers_left;  /* service fibers still parked at the end are a failure, but for the one
+                             in tpp_alarm_wait */
     bool quiet;           /* no report on standard error; tpps_report() has it in any case */
     bool record;          /* keep the decisions of the run for tpps_shrink */
     const uint8_t *bytes; /* BYTES */
@@ -94,7 +95,7 @@ struct tpps_result {
     bool failed;
     bool exhausted; /* DFS: this was the last schedule within the bound */
     uint32_t steps, switches, fault_points;
-    uint32_t fibers_left; /* service fibers still parked at the end */
+    uint32_t fibers_left; /* service fibers still parked at the end, not in tpp_alarm_wait */
     uint32_t fibers_made;
     int64_t clock_ns; /* virtual time at the end */
     uint64_t trace;   /* hash of the whole run */
@@ -128,6 +129,7 @@ typedef uint64_t tpps_thread; /* the same number as tpp_thread_id there */
 tpps_thread tpps_spawn(void (*body)(void *), void *arg); /* a foreign thread; never fails */
 void tpps_join(tpps_thread thread);
 void tpps_sleep(int64_t ns);
+void tpps_busy(int64_t ns);                   /* computes for so long: the state stays 'R' */
 void tpps_point(void);                        /* others may go first here */
 int64_t tpps_now(void);                       /* monotonic, no schedule point */
 uint32_t tpps_choose(uint32_t n);             /* 0 .. n-1 */
@@ -153,13 +155,43 @@ void tpps_forbid_alloc(bool forbidden); /* on this fiber, nests: an allocation f
 size_t tpps_alloc_count(void);          /* blocks alive now */
 uint32_t tpps_fault_points(void);       /* fallible calls so far */
 uint32_t tpps_fibers_parked(void);      /* fibers that sleep now, scenario ones included */
-uint32_t tpps_service_fibers(void);     /* threads started with tpp_thread_start, alive now */
+uint32_t tpps_service_fibers(void);     /* threads started with tpp_thread_start, alive now and not
+                                           in tpp_alarm_wait */
+uint32_t tpps_service_fibers_but(const char *name); /* alive now, whatever they do, but for those */
+void tpps_set_cpus(uint32_t cpus);                  /* what tpp_cpu_count says from now on */
+void tpps_hide_threads(bool hidden);                /* tpp_thread_state knows nothing: '?' */
 
 /* Any number may be a descriptor; it is known from its first mention here or in a poller. */
 void tpps_descriptor_set_ready(int descriptor, uint32_t events); /* level; 0: not ready */
 void tpps_descriptor_close(int descriptor); /* leaves its poller silently, adding it is EBADF */
+/* As poll(2) of one descriptor by a foreign loop, for whatever was set: false at the deadline. */
+bool tpps_poll(int descriptor, int64_t deadline_ns);
+bool tpps_flag_raised(int descriptor); /* no schedule point; false also once it is closed */
 
 int tpps_library_refs(const void *handle); /* references, pinned or set, minus closed */
 void tpps_library_set_refs(const void *handle, int references);
+void tpps_library_set_on_stack(const void *handle, bool on_stack); /* for this run; else false */
+
+/* ---- ends and copies ------------------------------------------------------------------------- */
+
+/* Each acts on the fiber that calls it; none may be called from an oracle. */
+
+/* As pthread_exit: the guards' `ended` run innermost first, then the function of tpp_local_at_exit,
+ * and the fiber is over. It can be joined. */
+_Noreturn void tpps_thread_exit(void);
+
+/* As an exception that nobody catches: the run fails with "abort: an exception left ..." and what
+ * the innermost guard's `describe` says. */
+_Noreturn void tpps_escape(void);
+
+/* As fork, seen from the child: every other fiber is gone at once and lets go of nothing, the alarm
+ * is off, and the function of tpp_at_fork has run when this returns. The caller has a new thread
+ * number and counts as the scenario's, also if it was a service; the run ends when it and what it
+ * starts have ended. Memory, pollers and flags alive at the end are no failure any more. What the
+ * others wrote is seen, their stacks are not to be touched, joining one fails the run. */
+void tpps_fork(void);
+
+/* As _exit: the run ends here and has passed, whatever goes on elsewhere. */
+_Noreturn void tpps_exit(void);
 
 #endif

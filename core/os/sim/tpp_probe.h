@@ -17,5 +17,7 @@ void tpps_at_(const char *site);
 #define tpp_alloc(size, alignment) (tpps_at_(TPPS_SITE), (tpp_alloc)((size), (alignment)))
 #define tpp_free(memory, size) (tpps_at_(TPPS_SITE), (tpp_free)((memory), (size)))
 #define tpp_now(clock) (tpps_at_(TPPS_SITE), (tpp_now)(clock))
+#define tpp_alarm_set(delay_ns) (tpps_at_(TPPS_SITE), (tpp_alarm_set)(delay_ns))
+#define tpp_alarm_wait() (tpps_at_(TPPS_SITE), (tpp_alarm_wait)())
 
 #endif

@@ -13,5 +13,6 @@
 #define TPP_SLAB_SIZE 8192u
 #define TPP_SHARDS 2u
 #define TPP_IDLE_TIMEOUT_NS INT64_C(10000000000)
+#define TPP_GATE_PERIOD_NS INT64_C(4000000) /* between two looks at pools whose work is stuck */
 
 #endif

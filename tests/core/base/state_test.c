@@ -7,7 +7,7 @@
 
 struct model {
     uint32_t pending, running, epoch;
-    bool queued, waited, closed, detached;
+    bool queued, waited, closed, detached, shut;
     uint32_t effects;
 };
 
@@ -21,6 +21,7 @@ static struct model decode(uint64_t word)
         .waited = word >> 45 & 1,
         .closed = word >> 46 & 1,
         .detached = word >> 47 & 1,
+        .shut = word >> 48 & 1,
     };
 }
 
@@ -29,6 +30,7 @@ static uint64_t encode(const struct model *model)
     return (uint64_t)model->pending | (uint64_t)(model->running & 0xfff) << 32 |
            (uint64_t)model->queued << 44 | (uint64_t)model->waited << 45 |
            (uint64_t)model->closed << 46 | (uint64_t)model->detached << 47 |
+           (uint64_t)model->shut << 48 |
            (uint64_t)(model->epoch & TPI_STATE_EPOCH_MASK) << TPI_STATE_EPOCH_SHIFT;
 }
 
@@ -62,6 +64,10 @@ static void submit(struct model *model, uint32_t posts, uint32_t room)
 {
     if (model->closed) {
         model->effects = TPI_EFFECT_REFUSED;
+        return;
+    }
+    if (model->shut) {
+        model->effects = TPI_EFFECT_REFUSED | TPI_EFFECT_SHUT;
         return;
     }
     if ((uint64_t)model->pending + posts > UINT32_MAX) {
@@ -211,12 +217,15 @@ static void step(struct model *model, enum tpi_event event, uint32_t count, uint
     case TPI_EVENT_RELEASE:
         release(model);
         break;
+    case TPI_EVENT_SHUT:
+        model->shut = true;
+        break;
     }
 }
 
 /* ---- every cell ------------------------------------------------------------------------------ */
 
-#define EVENTS (TPI_EVENT_RELEASE + 1)
+#define EVENTS (TPI_EVENT_SHUT + 1)
 
 static const uint32_t pendings[] = {0, 1, 2, 3, UINT32_MAX - 1, UINT32_MAX};
 static const uint32_t rooms[] = {0, 1, 2, 3, TPI_STATE_ROOM_MAX};
@@ -403,7 +412,8 @@ static void walk_submit(struct walk *walk)
     if (!(apply(walk, TPI_EVENT_SUBMIT, posts) & TPI_EFFECT_REFUSED))
         walk->submitted += posts;
     else
-        must(walk, walk->word & TPI_STATE_CLOSED, "only a closed object refuses posts");
+        must(walk, walk->word & (TPI_STATE_CLOSED | TPI_STATE_SHUT),
+             "only an object that is closed or shut refuses posts");
 }
 
 /* A worker takes the ticket; now and then it is one of an epoch long gone. */

@@ -100,6 +100,160 @@ TAP_TEST(foreign__the_program_itself_can_be_pinned)
     check_eq(dlclose(handle), 0);
 }
 
+/* ---- the library on the stack --------------------------------------------------------------- */
+
+struct stack_look {
+    void *handle;
+    bool found;
+};
+
+static void look_for_library(void *memory)
+{
+    struct stack_look *look = memory;
+    errno = 77;
+    look->found = tpp_library_on_stack(look->handle);
+    check_eq(errno, 77);
+}
+
+typedef void (*plugin_call_t)(void (*function)(void *), void *argument);
+
+static plugin_call_t find_plugin_call(void *handle)
+{
+    union {
+        void *raw;
+        plugin_call_t call;
+    } symbol;
+    symbol.raw = dlsym(handle, "foreign_plugin_call");
+    return symbol.call;
+}
+
+static void *look_on_a_thread(void *memory)
+{
+    look_for_library(memory);
+    return NULL;
+}
+
+TAP_TEST(foreign__library_that_is_not_on_the_stack_is_not_found_there)
+{
+    struct stack_look look = {.found = true};
+    pthread_t thread;
+    if (plugin_path == NULL)
+        tap_skip("no plugin named on the command line");
+    look.handle = dlopen(plugin_path, RTLD_NOW);
+    require(look.handle != NULL);
+    look_for_library(&look);
+    check(!look.found);
+    look.found = true;
+    check_eq(pthread_create(&thread, NULL, look_on_a_thread, &look), 0);
+    check_eq(pthread_join(thread, NULL), 0);
+    check(!look.found);
+    check_eq(dlclose(look.handle), 0);
+}
+
+TAP_TEST(foreign__library_on_the_stack_is_found)
+{
+    struct stack_look look = {.found = false};
+    plugin_call_t call;
+    if (plugin_path == NULL)
+        tap_skip("no plugin named on the command line");
+    look.handle = dlopen(plugin_path, RTLD_NOW);
+    require(look.handle != NULL);
+    call = find_plugin_call(look.handle);
+    require(call != NULL);
+    call(look_for_library, &look);
+    check(look.found);
+    look_for_library(&look);
+    check(!look.found);
+    check_eq(dlclose(look.handle), 0);
+}
+
+/* Through the stack of a signal handler, on a stack of its own, to what was interrupted. */
+static struct stack_look signal_look;
+
+static void look_in_handler(int signal_number)
+{
+    (void)signal_number;
+    look_for_library(&signal_look);
+}
+
+static void raise_signal(void *unused)
+{
+    (void)unused;
+    check_eq(raise(SIGUSR1), 0);
+}
+
+TAP_TEST(foreign__library_interrupted_by_a_signal_is_found)
+{
+    static _Alignas(16) char memory[256 * 1024];
+    const stack_t stack = {.ss_sp = memory, .ss_size = sizeof memory};
+    struct sigaction action = {.sa_handler = look_in_handler, .sa_flags = SA_ONSTACK};
+    plugin_call_t call;
+    if (plugin_path == NULL)
+        tap_skip("no plugin named on the command line");
+    signal_look.handle = dlopen(plugin_path, RTLD_NOW);
+    require(signal_look.handle != NULL);
+    call = find_plugin_call(signal_look.handle);
+    require(call != NULL);
+    check_eq(sigaltstack(&stack, NULL), 0);
+    check_eq(sigaction(SIGUSR1, &action, NULL), 0);
+    signal_look.found = false;
+    call(raise_signal, NULL);
+    check(signal_look.found);
+    check_eq(dlclose(signal_look.handle), 0);
+}
+
+TAP_TEST(foreign__program_itself_is_always_on_the_stack)
+{
+    struct stack_look look = {.found = false};
+    look.handle = dlopen(NULL, RTLD_NOW);
+    require(look.handle != NULL);
+    look_for_library(&look);
+    check(look.found);
+    check_eq(dlclose(look.handle), 0);
+}
+
+/* Calls a function from one that has no unwind tables. */
+void foreign_call_unwindless(void (*function)(void *), void *argument);
+#if defined(__x86_64__)
+#define UNWINDLESS true
+__asm__(".text\n"
+        "foreign_call_unwindless:\n"
+        "    pushq %rbp\n"
+        "    movq %rdi, %rax\n"
+        "    movq %rsi, %rdi\n"
+        "    call *%rax\n"
+        "    popq %rbp\n"
+        "    ret\n");
+#elif defined(__aarch64__)
+#define UNWINDLESS true
+__asm__(".text\n"
+        "foreign_call_unwindless:\n"
+        "    stp x29, x30, [sp, #-16]!\n"
+        "    mov x2, x0\n"
+        "    mov x0, x1\n"
+        "    blr x2\n"
+        "    ldp x29, x30, [sp], #16\n"
+        "    ret\n");
+#else
+#define UNWINDLESS false
+void foreign_call_unwindless(void (*function)(void *), void *argument)
+{
+    function(argument);
+}
+#endif
+
+TAP_TEST(foreign__library_may_be_beyond_a_frame_that_cannot_be_unwound)
+{
+    struct stack_look look = {.found = false};
+    if (plugin_path == NULL || !UNWINDLESS)
+        tap_skip("no plugin named on the command line, or no such frame on this processor");
+    look.handle = dlopen(plugin_path, RTLD_NOW);
+    require(look.handle != NULL);
+    foreign_call_unwindless(look_for_library, &look);
+    check(look.found);
+    check_eq(dlclose(look.handle), 0);
+}
+
 static void *first_random(void *memory)
 {
     *(uint32_t *)memory = tpp_random();
@@ -162,6 +316,11 @@ int main(int count, char **arguments)
     tap_run(foreign__pinned_library_outlives_its_handle);
     tap_run(foreign__library_is_pinned_though_its_file_is_gone);
     tap_run(foreign__the_program_itself_can_be_pinned);
+    tap_run(foreign__library_that_is_not_on_the_stack_is_not_found_there);
+    tap_run(foreign__library_on_the_stack_is_found);
+    tap_run(foreign__library_interrupted_by_a_signal_is_found);
+    tap_run(foreign__library_may_be_beyond_a_frame_that_cannot_be_unwound);
+    tap_run(foreign__program_itself_is_always_on_the_stack);
     tap_run(random__bits_are_balanced_and_threads_differ);
     tap_run(abort__says_why_and_ends_the_process);
     return tap_done();

@@ -240,6 +240,36 @@ TAP_TEST(thread_state__tells_running_from_asleep_from_gone)
     check_eq(errno, 77);
 }
 
+/* The thread spins until the test lets it go, so its time grows as long as somebody looks. */
+TAP_TEST(thread_cpu_time__grows_while_it_runs_and_ends_with_it)
+{
+    static struct report report;
+    const struct tpp_thread_options options = {0, NULL};
+    int64_t mine = tpp_thread_cpu_time(tpp_thread_id());
+    int64_t theirs;
+    uint64_t id;
+    require(tpp_thread_start(spin_then_sleep, &report, &options) == 0);
+    while (tpp_load_acquire(&report.id) == 0)
+        sched_yield();
+    id = tpp_load_acquire(&report.id);
+    errno = 77;
+    theirs = tpp_thread_cpu_time(id);
+    check(theirs >= 0);
+    while (tpp_thread_cpu_time(id) < theirs + 5000000)
+        sched_yield();
+    tpp_store_release(&report.go, 1);
+    while (tpp_thread_state(id) != 'S')
+        sched_yield();
+    theirs = tpp_thread_cpu_time(id);
+    check_eq(tpp_thread_cpu_time(id), theirs); /* asleep */
+    check(mine >= 0 && tpp_thread_cpu_time(tpp_thread_id()) > mine);
+    tpp_store_release(&report.done, 1);
+    tpp_wake(&report.done, 1);
+    while (tpp_thread_cpu_time(id) != -1)
+        sched_yield();
+    check_eq(errno, 77);
+}
+
 TAP_TEST(cpu__count_is_what_affinity_allows)
 {
     cpu_set_t set;
@@ -274,6 +304,7 @@ int main(void)
     tap_run(local__is_null_in_a_new_thread_and_ends_with_it);
     tap_run(local__set_while_the_thread_ends_is_seen_too);
     tap_run(thread_state__tells_running_from_asleep_from_gone);
+    tap_run(thread_cpu_time__grows_while_it_runs_and_ends_with_it);
     tap_run(cpu__count_is_what_affinity_allows);
     return tap_done();
 }

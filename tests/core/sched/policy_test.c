@@ -27,7 +27,7 @@ TAP_TEST(policy__grow_up_to_the_target_and_those_that_block)
                                                 .maximum = numbers[m],
                                                 .target = numbers[p],
                                                 .blocked = numbers[b]};
-                    uint64_t wanted = (uint64_t)numbers[p] + numbers[b];
+                    uint64_t wanted = larger(numbers[p], 1) + numbers[b];
                     check_eq(tpi_policy_grow(&demand), numbers[t] < smaller(numbers[m], wanted));
                 }
 }

@@ -95,7 +95,7 @@ typedef uint32_t tp_priority_t;
 /** Order in which a free thread of a pool takes what is queued. */
 enum { TP_PRIORITY_HIGH = 0, TP_PRIORITY_NORMAL = 1, TP_PRIORITY_LOW = 2 };
 
-/** Flags of tp_pool_config_t. TP_POOL_CALLER_DRIVEN is TP_ERR_UNSUPPORTED in 0.1. */
+/** Flags of tp_pool_config_t. TP_POOL_CALLER_DRIVEN: no threads of its own, see tp_pool_run(). */
 enum { TP_POOL_CALLER_DRIVEN = 1 };
 
 /** I/O back ends, in tp_pool_config_t and tp_pool_stats_t. */
@@ -157,7 +157,7 @@ typedef struct tp_allocator {
 /** How tp_pool_create() makes a pool. */
 typedef struct tp_pool_config {
     uint32_t struct_size;    /**< sizeof(tp_pool_config_t) */
-    uint32_t flags;          /**< 0; TP_POOL_CALLER_DRIVEN gives TP_ERR_UNSUPPORTED in 0.1 */
+    uint32_t flags;          /**< 0, or TP_POOL_CALLER_DRIVEN: see tp_pool_run() */
     uint32_t thread_minimum; /**< threads kept for ever, 0..4000 */
     uint32_t thread_maximum; /**< threads at most, 1..4000; 0 = 500; at least the minimum */
     uint64_t stack_reserve;  /**< bytes of stack of a new thread; 0 = process default */
@@ -190,7 +190,7 @@ typedef struct tp_pool_stats {
     uint64_t stolen;                 /**< posts one thread took from another's queue */
     uint64_t threads_created;        /**< threads started so far */
     uint64_t threads_retired;        /**< threads ended so far */
-    uint64_t threads_injected;       /**< threads added because callbacks blocked; 0 in 0.1 */
+    uint64_t threads_injected;       /**< threads added because callbacks blocked */
     uint64_t thread_create_failures; /**< attempts to start a thread that failed */
     uint64_t timers_armed;           /**< 0 in 0.1 */
     uint64_t waits_armed;            /**< 0 in 0.1 */
@@ -198,6 +198,9 @@ typedef struct tp_pool_stats {
     uint64_t oldest_pending_ns;      /**< age of the oldest post queued; 0 in 0.1 */
     uint64_t queue_wait_ns_total;    /**< sum of times between post and start; 0 in 0.1 */
     uint64_t run_ns_total;           /**< time threads were awake, up to each one's last sleep */
+    uint32_t thread_target;          /**< processors this pool may fill, its share of all */
+    uint32_t threads_blocked;        /**< threads in callbacks that are known to block now */
+    uint64_t thread_cap_reached;     /**< times a thread was wanted and the maximum forbade it */
 } tp_pool_stats_t;
 
 /** Something to wait for. Built only by the functions tp_waitable_*(); the fields are private. */
@@ -214,7 +217,7 @@ typedef struct tp_waitable {
     { sizeof(tp_pool_config_t), 0, 0, 0, 0, 0, 0, 0, 0, NULL, NULL, NULL, NULL, 0 }
 #define TP_POOL_STATS_INIT \
     { sizeof(tp_pool_stats_t), 0, 0, 0, 0, 0, 0, 0, { 0, 0, 0 }, \
-      0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
+      0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
 #else
 #define TP_ALLOCATOR_INIT \
     { .struct_size = sizeof(tp_allocator_t), .reserved = 0, .alloc = NULL, .free = NULL, \
@@ -230,7 +233,8 @@ typedef struct tp_waitable {
       .pending = { 0, 0, 0 }, .submitted = 0, .executed = 0, .cancelled = 0, .stolen = 0, \
       .threads_created = 0, .threads_retired = 0, .threads_injected = 0, \
       .thread_create_failures = 0, .timers_armed = 0, .waits_armed = 0, .io_in_flight = 0, \
-      .oldest_pending_ns = 0, .queue_wait_ns_total = 0, .run_ns_total = 0 }
+      .oldest_pending_ns = 0, .queue_wait_ns_total = 0, .run_ns_total = 0, .thread_target = 0, \
+      .threads_blocked = 0, .thread_cap_reached = 0 }
 #endif
 
 #ifdef __cplusplus

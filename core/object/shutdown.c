@@ -1,0 +1,152 @@
+/* shutdown.c - the orderly end of a pool: nothing new, nothing left, no thread.
+ *
+ *   1  the pool takes no more objects, and each of its objects no more posts
+ *   2  with cancel, what is pending is dropped: of objects with a handle here, of simple callbacks
+ *      by the workers that claim them
+ *   3  wait until the pool is dry: no simple callback is left, and every other object is idle
+ *   4  the threads end; wait until the last has run its last hook
+ *   5  the handle goes, for exactly one of those who got here
+ *
+ * Whoever may have brought the pool nearer to its end raises shut_seq and wakes the waiters: a
+ * worker that runs out of work, an object that leaves, a thread that is gone. [SH1] They do so
+ * after what they changed; a waiter reads shut_seq before it looks at everything. */
+#include "core/object/shutdown.h"
+
+#include "core/object/object.h"
+#include "core/sched/driven.h"
+#include "core/sched/park.h"
+
+/* ---- the objects of a pool ------------------------------------------------------------------- */
+
+struct look {
+    struct tpi_pool *pool;
+    uint32_t birth;
+    bool cancel;
+    uint32_t found; /* objects with a handle */
+    bool busy;      /* one of them is not idle */
+};
+
+/* The object in that slot, if it is one of the pool's. */
+static struct tpi_object *object_of(struct tpi_slot *slot, const struct look *look,
+                                    uint32_t *generation_out)
+{
+    struct tpi_task *task = tpi_container(slot, struct tpi_task, slot);
+    *generation_out = tpi_slot_generation(slot);
+    if (!tpi_slot_live(*generation_out))
+        return NULL;
+    struct tpi_target target = tpi_task_target(task);
+    if (target.home != look->pool || target.home_generation != look->birth)
+        return NULL;
+    return tpi_container(task, struct tpi_object, task);
+}
+
+static bool shut_object(struct tpi_slot *slot, void *context)
+{
+    const struct look *look = context;
+    uint32_t generation;
+    struct tpi_object *object = object_of(slot, look, &generation);
+    if (!object)
+        return true;
+    tpi_task_apply_handle(&object->task, generation, TPI_EVENT_SHUT, 0);
+    if (look->cancel && tpi_object_cancel(object, generation))
+        tpi_object_free(object);
+    return true;
+}
+
+static bool look_at_object(struct tpi_slot *slot, void *context)
+{
+    struct look *look = context;
+    uint32_t generation;
+    struct tpi_object *object = object_of(slot, look, &generation);
+    if (!object)
+        return true;
+    look->found++;
+    if (!tpi_state_idle(tpp_load_acquire(&object->task.word))) /* [ST1] */
+        look->busy = true;
+    return true;
+}
+
+/* All objects counted are ones with a handle, and these are idle. Nothing can come any more, so
+ * what was counted first and not found afterwards is a simple callback, or on its way out. */
+static bool dry(struct look *look)
+{
+    uint32_t objects = tpi_life_objects(tpp_load_acquire(&look->pool->life)); /* [PL1] */
+    look->found = 0;
+    look->busy = false;
+    tpi_slab_each(TPI_KIND_WORK, look_at_object, look);
+    return !look->busy && look->found == objects;
+}
+
+/* ---- the steps ------------------------------------------------------------------------------- */
+
+static void shut(struct look *look)
+{
+    struct tpi_pool *pool = look->pool;
+    uint32_t seen = TPI_SHUT_NOT, wanted = look->cancel ? TPI_SHUT_DROP : TPI_SHUT_DRAIN;
+    tpp_or_acq_rel(&pool->life, TPI_LIFE_SHUT);                           /* [PL1] */
+    while (seen < wanted && !tpp_cas_acq_rel(&pool->shut, &seen, wanted)) /* [SH1] */
+        ;                /* ends: a failed swap means that it has grown */
+    tpp_fence_seq_cst(); /* [SH1] who publishes an object after this look finds the pool shut */
+    tpi_slab_each(TPI_KIND_WORK, shut_object, look);
+    tpi_park_wake_all(pool); /* callers of tp_pool_run do not wait for what will not come */
+}
+
+/* Until `over` says so; false at the deadline. */
+static bool wait_until(struct look *look, bool (*over)(struct look *look), int64_t deadline)
+{
+    for (;;) { /* ends when the pool has got there, or at the deadline */
+        uint32_t seen = tpp_load_acquire(&look->pool->shut_seq); /* [SH1] */
+        if (look->pool->driven)
+            tpi_driven_drain(look->pool);
+        if (over(look))
+            return true;
+        if (deadline != TPP_FOREVER && tpp_now(TPP_CLOCK_MONOTONIC) >= deadline)
+            return false;
+        tpi_blocking_enter();
+        (void)tpp_wait(&look->pool->shut_seq, seen, deadline);
+        tpi_blocking_leave();
+    }
+}
+
+static bool no_thread(struct look *look)
+{
+    return tpi_pool_threads_left(look->pool) == 0;
+}
+
+/* The pool is held. */
+static tp_status_t shutdown(struct look *look, uint32_t generation, int64_t deadline)
+{
+    struct tpi_pool *pool = look->pool;
+    uint32_t forks = tpi_forks();
+    shut(look);
+    if (!wait_until(look, dry, deadline))
+        return TP_ERR_TIMEOUT;
+    if (tpi_forks() != forks)
+        return TP_ERR_FORKED;
+    tpp_store_release(&pool->shut, TPI_SHUT_END); /* [SH1] */
+    tpi_park_wake_all(pool);
+    if (!wait_until(look, no_thread, deadline))
+        return TP_ERR_TIMEOUT;
+    if (!tpi_slab_retire(&pool->slot, generation))
+        return TP_ERR_HANDLE;
+    tpi_pool_close(pool);
+    return TP_OK;
+}
+
+tp_status_t tpi_shutdown(struct tpi_pool *pool, uint32_t generation, bool cancel_pending,
+                         int64_t timeout_ns)
+{
+    struct tpi_worker *worker = tpi_worker_self();
+    if (worker && worker->pool == pool)
+        return TP_ERR_DEADLOCK;
+    if (!tpi_pool_hold(pool))
+        return TP_ERR_HANDLE;
+    tp_status_t status = TP_ERR_HANDLE;
+    if (tpi_slot_generation(&pool->slot) == generation) {
+        struct look look = {pool, tpp_peek(&pool->birth), cancel_pending, 0, false};
+        status = shutdown(&look, generation, tpi_deadline(timeout_ns));
+    }
+    if (status != TP_ERR_FORKED)
+        tpi_pool_unhold(pool);
+    return status;
+}

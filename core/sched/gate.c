@@ -1,0 +1,298 @@
+/* gate.c - the gate's thread: when it looks, what it sees, and the threads it adds; see gate.h. */
+#include "core/sched/gate.h"
+
+#include "core/sched/budget.h"
+#include "core/sched/park.h"
+#include "core/sched/worker.h"
+
+#define GATE_STACK (UINT64_C(256) << 10)
+#define ASLEEP_SAME 2u  /* looks within one callback */
+#define ASLEEP_ANY 4u   /* looks in a row */
+#define ASK_BLOCKED 16u /* looks between two questions about a blocked thread */
+#define ASK_MOVING 8u   /* looks between two questions about a thread that gets on */
+#define CPU_SPAN (20 * TPI_MS)
+#define CPU_SHARE 50              /* one part in so many is as good as none */
+#define RETRY_MAX (1000 * TPI_MS) /* between two tries to start a thread that the system refused */
+
+static struct {
+    struct tpi_lock lock;
+    /* under lock */
+    struct tpi_link pools; /* watched; all zero at first */
+    bool armed;            /* the alarm is set, or the gate is looking */
+    bool running;          /* there is a thread, or it is being started */
+    bool started;          /* there is one */
+} gate;
+
+/* ---- what it sees ---------------------------------------------------------------------------- */
+
+/* The kernel hides what its threads do: less than its share of the processor is asleep. Told only
+ * once the span is over; until then what was found last. */
+static bool asleep_by_clock(struct tpi_gaze *gaze, uint64_t thread_id, int64_t now)
+{
+    if (now - gaze->cpu_at < CPU_SPAN)
+        return false;
+    int64_t used = tpp_thread_cpu_time(thread_id);
+    bool asleep =
+        gaze->cpu_at > 0 && used >= 0 && used - gaze->cpu_ns < (now - gaze->cpu_at) / CPU_SHARE;
+    gaze->cpu_at = now;
+    gaze->cpu_ns = used;
+    return asleep;
+}
+
+static bool asleep(struct tpi_worker *worker, int64_t now)
+{
+    /* relaxed: 0 until the thread has begun, and then it runs. */
+    uint64_t thread_id = tpp_load_relaxed(&worker->thread_id);
+    if (thread_id == 0)
+        return false;
+    char state = tpp_thread_state(thread_id);
+    if (state == '?')
+        return asleep_by_clock(&worker->gaze, thread_id, now);
+    return state != 'R';
+}
+
+/* Is the worker, which is in a callback, blocked in it? */
+static bool blocked(struct tpi_worker *worker, uint64_t claims, uint32_t look, int64_t now)
+{
+    struct tpi_gaze *gaze = &worker->gaze;
+    bool same = claims == gaze->claims;
+    gaze->claims = claims;
+    if (same && gaze->blocked && gaze->skip-- > 0)
+        return true;
+    gaze->skip = 0;
+    if (!same && gaze->asleep == 0 && look % ASK_MOVING != 0)
+        return false;
+    gaze->asleep = asleep(worker, now) ? gaze->asleep + 1 : 0;
+    gaze->blocked = gaze->asleep >= (same ? ASLEEP_SAME : ASLEEP_ANY);
+    if (gaze->blocked)
+        gaze->skip = ASK_BLOCKED;
+    return gaze->blocked;
+}
+
+/* How many of the pool's threads run, or are about to. */
+static uint32_t count_runnable(struct tpi_pool *pool, int64_t now)
+{
+    uint32_t runnable = 0;
+    uint32_t active = tpp_load_acquire(&pool->active); /* [PL2] */
+    pool->watch.look++;
+    for (uint32_t id = 0; id < active; id++) {
+        struct tpi_worker *worker = tpi_pool_worker(pool, id);
+        uint64_t claims;
+        if (!worker || !tpp_load_relaxed(&worker->alive)) /* relaxed: a thread more or less */
+            continue;
+        if (!tpi_worker_in_callback(worker, &claims))
+            runnable += 1;
+        else if (tpp_load_relaxed(&worker->declared) == 0 && /* relaxed: it said so, or will */
+                 !blocked(worker, claims, pool->watch.look, now))
+            runnable += 1;
+    }
+    return runnable;
+}
+
+static struct tpi_census census(struct tpi_pool *pool, int64_t now)
+{
+    struct tpi_census census = {0, 0, false};
+    uint64_t claims;
+    uint64_t pending = tpi_pool_pending(pool, &claims);
+    census.queued = pending > TPI_THREADS_MAXIMUM ? TPI_THREADS_MAXIMUM : (uint32_t)pending;
+    if (census.queued == 0)
+        census.queued = 1; /* work is to be seen: a count that is behind */
+    census.claimed = claims != pool->watch.claims;
+    pool->watch.claims = claims;
+    census.runnable = count_runnable(pool, now);
+    return census;
+}
+
+/* ---- what it does ---------------------------------------------------------------------------- */
+
+/* Adds up to `count` threads; false if the system refused one. */
+static bool inject(struct tpi_pool *pool, uint32_t count)
+{
+    while (count-- > 0)
+        if (!tpi_pool_inject(pool))
+            return false;
+    return true;
+}
+
+/* The policy asks for no gate to add one, only the system refused it earlier. */
+static void make_up(struct tpi_pool *pool, int64_t now)
+{
+    struct tpi_watch *watch = &pool->watch;
+    if (now < watch->retry_at)
+        return;
+    if (tpi_pool_inject(pool)) {
+        watch->retry = 0;
+        return;
+    }
+    watch->retry = watch->retry ? 2 * watch->retry : TPP_GATE_PERIOD_NS;
+    if (watch->retry > RETRY_MAX)
+        watch->retry = RETRY_MAX;
+    watch->retry_at = now + watch->retry;
+}
+
+/* One look at a pool that cannot go away meanwhile. False if there is nothing to watch for. */
+static bool look_at(struct tpi_pool *pool, int64_t now)
+{
+    if (tpi_pool_keeper_missing(pool)) {
+        make_up(pool, now);
+        return true;
+    }
+    if (!tpi_park_work_visible(pool))
+        return false;
+    /* relaxed: a look. Somebody who searches, or is just falling asleep, finds the work. */
+    if (tpp_load_relaxed(&pool->searching) || tpi_idle_count(&pool->idle) > 0)
+        return true;
+    struct tpi_demand demand = tpi_pool_demand(pool);
+    if (!tpi_policy_room(&demand)) {
+        tpp_add_relaxed(&pool->cap_reached, 1); /* relaxed: a statistic */
+        return false; /* a publisher has it watched again, and raising the maximum notifies */
+    }
+    struct tpi_census seen = census(pool, now);
+    if (tpi_policy_grow(&demand)) { /* only, the system refused it */
+        make_up(pool, now);
+        return true;
+    }
+    if (seen.runnable >= tpi_policy_share(&demand) && tpi_budget_ask(pool, true)) {
+        inject(pool, 1);
+        return true;
+    }
+    uint32_t count = tpi_policy_inject(&demand, &seen, &pool->watch.pace, now);
+    if (now >= pool->watch.retry_at && !inject(pool, count))
+        pool->watch.retry_at = now + TPI_INJECT_STEP_MAX;
+    return true;
+}
+
+/* ---- when it looks --------------------------------------------------------------------------- */
+
+static struct tpi_pool *pool_of(struct tpi_link *link)
+{
+    return tpi_container(link, struct tpi_pool, watch.link);
+}
+
+/* Under lock. */
+static void unwatch(struct tpi_pool *pool)
+{
+    tpi_list_remove(&pool->watch.link);
+    tpp_store_release(&pool->watched, 0); /* [GT1] */
+}
+
+/* Looks at one pool, and lets go of it if there is nothing to watch for. The lock is held, and
+ * dropped meanwhile. */
+static void visit(struct tpi_pool *pool)
+{
+    bool held = tpi_pool_hold(pool);
+    if (!held) {
+        unwatch(pool); /* it is being buried */
+        return;
+    }
+    uint32_t birth = tpp_peek(&pool->birth);
+    tpi_lock_drop(&gate.lock);
+    bool keep = look_at(pool, tpp_now(TPP_CLOCK_MONOTONIC));
+    tpi_lock_take(&gate.lock);
+    if (!keep)
+        unwatch(pool);
+    tpi_lock_drop(&gate.lock);
+    if (!keep) {
+        /* [GT1] Whoever published before the fence and trusted in the watch is seen here. */
+        tpp_fence_seq_cst();
+        struct tpi_demand demand = tpi_pool_demand(pool);
+        if (tpi_policy_room(&demand) && tpi_park_work_visible(pool))
+            tpi_park_notify(pool, birth);
+    }
+    tpi_pool_unhold(pool);
+    tpi_lock_take(&gate.lock);
+}
+
+/* Every pool that was watched at the beginning, once. */
+static void look_round(void)
+{
+    uint32_t count = 0;
+    tpi_lock_take(&gate.lock);
+    for (struct tpi_link *link = gate.pools.next; link != &gate.pools; link = link->next)
+        count++;
+    while (count-- > 0 && !tpi_list_empty(&gate.pools)) {
+        struct tpi_link *link = gate.pools.next;
+        tpi_list_remove(link); /* to the end: each comes once, whatever comes and goes meanwhile */
+        tpi_list_push_back(&gate.pools, link);
+        visit(pool_of(link));
+    }
+    gate.armed = !tpi_list_empty(&gate.pools);
+    bool again = gate.armed;
+    tpi_lock_drop(&gate.lock);
+    if (again)
+        tpp_alarm_set(TPP_GATE_PERIOD_NS);
+}
+
+static void gate_main(void *argument)
+{
+    (void)argument;
+    for (;;) { /* ends with the process */
+        tpp_alarm_wait();
+        tpi_budget_refresh();
+        look_round();
+    }
+}
+
+/* Under lock. */
+static void begin(void)
+{
+    if (!gate.pools.next)
+        tpi_list_init(&gate.pools);
+}
+
+void tpi_gate_start(void)
+{
+    static const struct tpp_thread_options options = {.stack_size = GATE_STACK, .name = "tp-gate"};
+    tpi_lock_take(&gate.lock);
+    begin();
+    bool start = !gate.running;
+    gate.running = true;
+    tpi_lock_drop(&gate.lock);
+    if (!start)
+        return;
+    bool started = tpp_thread_start(gate_main, NULL, &options) == 0;
+    tpi_lock_take(&gate.lock);
+    gate.running = gate.started = started;
+    tpi_lock_drop(&gate.lock);
+}
+
+bool tpi_gate_started(void)
+{
+    tpi_lock_take(&gate.lock);
+    bool started = gate.started;
+    tpi_lock_drop(&gate.lock);
+    return started;
+}
+
+void tpi_gate_watch(struct tpi_pool *pool, uint32_t birth)
+{
+    bool arm = false;
+    tpi_gate_start();
+    tpi_lock_take(&gate.lock);
+    /* [PL3] under the lock: a life that ends after this look is forgotten under it. */
+    if (gate.running && !tpp_peek(&pool->watched) && tpp_load_acquire(&pool->birth) == birth) {
+        tpi_list_push_back(&gate.pools, &pool->watch.link);
+        pool->watch.pace = (struct tpi_pace){0, 0, 0, 0, 0};
+        tpp_store_release(&pool->watched, 1); /* [GT1] */
+        arm = !gate.armed;
+        gate.armed = true;
+    }
+    tpi_lock_drop(&gate.lock);
+    if (arm)
+        tpp_alarm_set(TPP_GATE_PERIOD_NS);
+}
+
+void tpi_gate_forget(struct tpi_pool *pool)
+{
+    tpi_lock_take(&gate.lock);
+    if (tpp_peek(&pool->watched))
+        unwatch(pool);
+    tpi_lock_drop(&gate.lock);
+}
+
+void tpi_gate_reset(void)
+{
+    tpp_init(&gate.lock.word, 0);
+    gate.pools.next = gate.pools.prev = NULL;
+    gate.armed = gate.running = gate.started = false;
+}

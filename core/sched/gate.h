@@ -1,0 +1,47 @@
+/* gate.h - the one thread of the process that looks after pools whose work does not move.
+ *
+ * A publisher that finds nobody idle and may not add a thread has the gate watch the pool. From
+ * then on the gate looks at it every few milliseconds: it asks the kernel which of the threads that
+ * are in the same callback as at the last look are asleep in it, and adds threads as policy.h says.
+ * It stops when nothing waits in the pool, or nothing can be added. With no pool to watch it sleeps
+ * without a deadline, so an idle process has no wake-ups from it.
+ *
+ *   [GT1]  Who publishes: queue, full fence, look at `watched`.
+ *          The gate: `watched` = 0, full fence, look at the queues. One of the two sees the other.
+ *
+ * Blocked is a thread that the kernel shows asleep at two looks within one callback, or at four
+ * looks in a row whatever it ran. Where the kernel does not tell, a thread counts as asleep that
+ * used less than a fiftieth of the processor time of 20 ms. A thread found blocked is asked about
+ * again at every sixteenth look. */
+#ifndef TPI_SCHED_GATE_H
+#define TPI_SCHED_GATE_H
+
+#include "core/sched/pool.h"
+
+/* What the gate remembers of a worker; the gate's own. */
+struct tpi_gaze {
+    uint64_t claims; /* at the last look */
+    uint32_t asleep; /* looks in a row at which it slept */
+    uint32_t skip;   /* looks left before it is asked about again */
+    bool blocked;
+    int64_t cpu_ns, cpu_at; /* where the kernel does not tell: its processor time, and when */
+};
+
+/* Has the gate look after the pool, if it does not yet. Any thread; nothing need keep the pool
+ * alive, if `birth` says which life is meant. */
+void tpi_gate_watch(struct tpi_pool *pool, uint32_t birth);
+
+/* The pool is about to be freed. No lock held. */
+void tpi_gate_forget(struct tpi_pool *pool);
+
+/* Starts the gate's thread if there is none. It goes without if the system refuses, until the next
+ * call. */
+void tpi_gate_start(void);
+
+/* Is there a thread of the gate? For those who count threads. */
+bool tpi_gate_started(void);
+
+/* Forgets all, as in a new process. */
+void tpi_gate_reset(void);
+
+#endif
