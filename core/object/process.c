@@ -10,7 +10,7 @@
 #include "core/object/default_pool.h"
 #include "core/object/misuse.h"
 #include "core/sched/budget.h"
-#include "core/sched/gate.h"
+#include "core/sched/monitor.h"
 #include "core/sched/pool.h"
 #include "core/sched/thread.h"
 
@@ -41,7 +41,7 @@ static void begin_child(void)
     tpi_slab_each_inherited(TPI_KIND_POOL, close_flag, NULL);
     tpi_default_pool_reset();
     tpi_misuse_fork();
-    tpi_gate_reset();
+    tpi_monitor_reset();
     tpi_budget_reset();
     tpp_store_relaxed(&tpi_fork_count, tpi_forks() + 1); /* relaxed: there is one thread */
     tpp_local_set(NULL);
@@ -58,7 +58,7 @@ void tpi_process_reset(void)
     tpi_slab_reset();
     tpi_default_pool_reset();
     tpi_misuse_reset();
-    tpi_gate_reset();
+    tpi_monitor_reset();
     tpi_budget_reset();
     watch_forks();
 }

@@ -2,7 +2,7 @@
 #include "core/sched/park.h"
 
 #include "core/base/assert.h"
-#include "core/sched/gate.h"
+#include "core/sched/monitor.h"
 
 /* Values of a worker's park word; above them, the waker's processor. */
 enum { PARK_ASLEEP = 0, PARK_LOOK = 1, PARK_SEARCH = 2 };
@@ -86,7 +86,7 @@ static bool appoint(struct tpi_pool *pool, uint32_t birth)
         tpp_fence_seq_cst(); /* [GT1] too: the gate may have trusted in it when it let go */
         struct tpi_demand limits = tpi_pool_limits(pool);
         if (wants_watch(pool, &limits))
-            tpi_gate_watch(pool, birth);
+            tpi_monitor_watch(pool, birth);
         if (!tpi_park_work_visible(pool) || (!tpi_idle_any(&pool->idle) && !lacks_thread(pool)))
             return false;
         birth = tpp_load_acquire(&pool->birth); /* [PL3] they may be of the slot's next life */
@@ -273,7 +273,8 @@ static bool must_stay_up(struct tpi_worker *worker, enum doze how)
     struct tpi_demand demand = tpi_pool_demand(worker->pool);
     return tpi_park_work_visible(worker->pool) || kept_visible(worker) ||
            (how != DOZE_UNTIL && must_leave(worker)) || (how == DOZE_UNTIL && demand.ending) ||
-           (how == DOZE_FOREVER && tpi_policy_retire(&demand) && !tpi_worker_keeps(worker));
+           (how == DOZE_FOREVER && tpi_policy_retire(&demand) &&
+            (!tpi_worker_keeps(worker) || demand.objects == 0));
 }
 
 /* Sleeps on the park word, the idle bit being set. True: woken. False: the deadline passed, and the

@@ -5,7 +5,7 @@
  *
  *   A thread is added at once when work was published, nobody is idle, and fewer than
  *   min(maximum, target + blocked) threads exist.
- *   Threads beyond that are injected by the gate (gate.h) when work does not move, as told at
+ *   Threads beyond that are injected by the gate (monitor.h) when work does not move, as told at
  *   tpi_policy_inject.
  *   A thread leaves when there are more than the maximum; when it has been idle for the idle
  *   timeout and more than max(minimum, one if objects exist) remain; or when the pool is closed and
@@ -87,7 +87,8 @@ static inline bool tpi_policy_retire(const struct tpi_demand *demand)
 struct tpi_census {
     uint32_t queued;   /* posts that wait, at least 1 */
     uint32_t runnable; /* threads that run, or are about to */
-    bool claimed;      /* some thread has taken work since the last look */
+    uint32_t doubtful; /* of these: asleep for the first time, they may turn out blocked */
+    bool claimed;      /* work has been taken since the last look, by others than new threads */
 };
 
 /* What it remembers of a pool from look to look; all zero at first. */
@@ -131,7 +132,7 @@ static inline uint32_t tpi_policy_inject(const struct tpi_demand *demand,
         if (pace->patience < TPI_INJECT_HOG_MAX)
             pace->patience *= 2;
     }
-    if (census->runnable > 0)
+    if (census->runnable >= share + census->doubtful)
         pace->batch = 0;
     if (want > 0) {
         bool crowd = demand->threads >= (uint64_t)TPI_INJECT_CROWD * share;

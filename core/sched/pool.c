@@ -5,7 +5,7 @@
 
 #include "core/mem/token.h"
 #include "core/sched/budget.h"
-#include "core/sched/gate.h"
+#include "core/sched/monitor.h"
 #include "core/sched/park.h"
 #include "core/sched/worker.h"
 
@@ -56,7 +56,7 @@ void tpi_pool_bury(struct tpi_pool *pool)
             tpi_slab_free(TPI_KIND_WORKER, &worker->slot, NULL);
     }
     tpi_lock_drop(&pool->lock);
-    tpi_gate_forget(pool); /* after the birth has changed: see tpi_gate_watch */
+    tpi_monitor_forget(pool); /* after the birth has changed: see tpi_monitor_watch */
     tpi_slab_free(TPI_KIND_POOL, &pool->slot, NULL);
 }
 

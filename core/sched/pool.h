@@ -60,12 +60,13 @@ enum tpi_shut {
     TPI_SHUT_END,   /* nothing is left: the threads end */
 };
 
-/* What the gate keeps about a pool that it watches: gate.h. */
+/* What the gate keeps about a pool that it watches: monitor.h. */
 struct tpi_watch {
     struct tpi_link link; /* under the gate's lock */
     /* the gate's thread only */
     struct tpi_pace pace;
-    uint64_t claims; /* of the whole pool, at the last look */
+    uint64_t claims;   /* of the whole pool, at the last look */
+    uint64_t expected; /* claims to come that only show that the gate has added threads */
     uint32_t look;
     int64_t retry, retry_at; /* after the system refused a thread */
 };

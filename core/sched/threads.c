@@ -2,7 +2,7 @@
 #include <string.h>
 
 #include "core/sched/budget.h"
-#include "core/sched/gate.h"
+#include "core/sched/monitor.h"
 #include "core/sched/park.h"
 #include "core/sched/pool.h"
 #include "core/sched/worker.h"
@@ -183,8 +183,10 @@ static tp_status_t add_thread(struct tpi_pool *pool, uint32_t id, bool searching
         count_thread(pool);
         return TP_OK;
     }
-    if (worker)
+    if (worker) {
+        worker->searching = false;
         tpp_store_relaxed(&worker->alive, false); /* relaxed: as above */
+    }
     pool->create_failures++;
     /* relaxed: a mere countdown. */
     tpp_store_relaxed(&pool->spawn_pause, SPAWN_PAUSE);
@@ -202,7 +204,7 @@ tp_status_t tpi_pool_first_thread(struct tpi_pool *pool, bool *searching)
     }
     tpi_lock_drop(&pool->lock);
     *searching = *searching && added;
-    tpi_gate_start();
+    tpi_monitor_start();
     return status;
 }
 
@@ -293,7 +295,7 @@ static bool may_leave(struct tpi_pool *pool, struct tpi_worker *worker, uint64_t
     demand.closed = life & TPI_LIFE_CLOSED;
     if (tpi_policy_over(&demand))
         return true;
-    if (tpi_worker_keeps(worker))
+    if (tpi_worker_keeps(worker) && demand.objects > 0)
         return false;
     return tpi_policy_surplus(&demand) || (was_idle && tpi_policy_retire(&demand));
 }
@@ -320,6 +322,8 @@ static bool leave_life(struct tpi_pool *pool, struct tpi_worker *worker, bool wa
         left = life - TPI_LIFE_THREAD + TPI_LIFE_HOLD;
     } while (!tpp_cas_acq_rel(&pool->life, &life, left)); /* [PL1] */
     uncount_thread(pool, worker, left);
+    if (tpi_worker_keeps(worker))
+        tpp_store_relaxed(&pool->keeper, 0); /* relaxed: the next is appointed under the lock */
     return true;
 }
 
@@ -385,7 +389,7 @@ void tpi_pool_thread_lost(struct tpi_worker *worker)
     tpi_lock_drop(&pool->lock);
     pass_work_on(pool);
     if (lacking && !pool->driven) /* the system refused the other one: the gate tries again */
-        tpi_gate_watch(pool, tpp_peek(&pool->birth));
+        tpi_monitor_watch(pool, tpp_peek(&pool->birth));
     tpi_pool_thread_gone(pool);
 }
 
@@ -443,7 +447,7 @@ tp_status_t tpi_pool_set_minimum(struct tpi_pool *pool, uint32_t minimum)
     tpi_lock_drop(&pool->lock);
     tpi_park_wake_all(pool); /* who sleeps without a deadline may retire now */
     if (minimum > 0)
-        tpi_gate_start();
+        tpi_monitor_start();
     return status;
 }
 

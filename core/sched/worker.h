@@ -4,7 +4,7 @@
 
 #include "core/mem/slab.h"
 #include "core/queue/ring.h"
-#include "core/sched/gate.h"
+#include "core/sched/monitor.h"
 #include "core/sched/pool.h"
 #include "core/sched/thread.h"
 

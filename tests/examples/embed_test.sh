@@ -1,5 +1,5 @@
 #!/bin/sh
-# embed_test.sh - pools inside foreign event loops: epoll_loop against factor, glib_loop against sha256sum.
+# embed_test.sh - pools in foreign event loops: epoll_loop against factor, glib_loop with sha256sum.
 #
 # usage: embed_test.sh PATH-OF-EPOLL_LOOP [PATH-OF-GLIB_LOOP] (prints TAP)
 

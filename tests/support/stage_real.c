@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/sched/gate.h"
+#include "core/sched/monitor.h"
 #include "tests/support/tap.h"
 
 /* ---- checks ---------------------------------------------------------------------------------- */
@@ -101,7 +101,7 @@ static uint32_t tasks(void)
 
 uint32_t stage_library_threads(void)
 {
-    uint32_t others = threads_at_start + tpp_load_acquire(&foreign) + tpi_gate_started();
+    uint32_t others = threads_at_start + tpp_load_acquire(&foreign) + tpi_monitor_started();
     uint32_t all = tasks();
     return all > others ? all - others : 0;
 }

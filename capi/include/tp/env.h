@@ -79,10 +79,11 @@ TP_API tp_status_t tp_env_set_runs_long(tp_env_t *env, bool runs_long);
 
 /** Asks that callbacks of the objects to come run on a thread of the pool that never retires.
  *
- *  In 0.1 the choice is recorded and has no effect; it takes effect in the release that brings
- *  thread growth. A pool whose minimum and maximum are 1 gives the same promise today.
+ *  It is one and the same thread for all persistent objects of a pool, for as long as the pool has
+ *  objects. It runs other callbacks too; one that blocks there delays them. Without effect in a
+ *  caller-driven pool.
  *
- *  Mirrors: SetThreadpoolCallbackPersistent. Differs: no effect yet; MIRROR.md#env-set-persistent.
+ *  Mirrors: SetThreadpoolCallbackPersistent; MIRROR.md#env-set-persistent.
  *  env      the environment.
  *  persistent  true to ask; false is the default.
  *  Returns: TP_OK; TP_ERR_HANDLE if not an environment.

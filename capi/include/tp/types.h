@@ -198,7 +198,7 @@ typedef struct tp_pool_stats {
     uint64_t oldest_pending_ns;      /**< age of the oldest post queued; 0 in 0.1 */
     uint64_t queue_wait_ns_total;    /**< sum of times between post and start; 0 in 0.1 */
     uint64_t run_ns_total;           /**< time threads were awake, up to each one's last sleep */
-    uint32_t thread_target;          /**< processors this pool may fill, its share of all */
+    uint32_t thread_target;          /**< processors it may fill now: its share; 0 if none yet */
     uint32_t threads_blocked;        /**< threads in callbacks that are known to block now */
     uint64_t thread_cap_reached;     /**< times a thread was wanted and the maximum forbade it */
 } tp_pool_stats_t;

@@ -198,7 +198,7 @@ typedef struct tp_pool_stats {
     uint64_t oldest_pending_ns;      /**< age of the oldest post queued; 0 in 0.1 */
     uint64_t queue_wait_ns_total;    /**< sum of times between post and start; 0 in 0.1 */
     uint64_t run_ns_total;           /**< time threads were awake, up to each one's last sleep */
-    uint32_t thread_target;          /**< processors this pool may fill, its share of all */
+    uint32_t thread_target;          /**< processors it may fill now: its share; 0 if none yet */
     uint32_t threads_blocked;        /**< threads in callbacks that are known to block now */
     uint64_t thread_cap_reached;     /**< times a thread was wanted and the maximum forbade it */
 } tp_pool_stats_t;
@@ -212,29 +212,42 @@ typedef struct tp_waitable {
 
 /* Initialisers: C names the fields; C++11 has no names there and lists all of them in order. */
 #ifdef __cplusplus
-#define TP_ALLOCATOR_INIT { sizeof(tp_allocator_t), 0, NULL, NULL, NULL }
+#define TP_ALLOCATOR_INIT \
+    { \
+        sizeof(tp_allocator_t), 0, NULL, NULL, NULL \
+    }
 #define TP_POOL_CONFIG_INIT \
-    { sizeof(tp_pool_config_t), 0, 0, 0, 0, 0, 0, 0, 0, NULL, NULL, NULL, NULL, 0 }
+    { \
+        sizeof(tp_pool_config_t), 0, 0, 0, 0, 0, 0, 0, 0, NULL, NULL, NULL, NULL, 0 \
+    }
 #define TP_POOL_STATS_INIT \
-    { sizeof(tp_pool_stats_t), 0, 0, 0, 0, 0, 0, 0, { 0, 0, 0 }, \
-      0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
+    { \
+        sizeof(tp_pool_stats_t), 0, 0, 0, 0, 0, 0, 0, {0, 0, 0}, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, \
+            0, 0, 0, 0, 0, 0 \
+    }
 #else
 #define TP_ALLOCATOR_INIT \
-    { .struct_size = sizeof(tp_allocator_t), .reserved = 0, .alloc = NULL, .free = NULL, \
-      .context = NULL }
+    { \
+        .struct_size = sizeof(tp_allocator_t), .reserved = 0, .alloc = NULL, .free = NULL, \
+        .context = NULL \
+    }
 #define TP_POOL_CONFIG_INIT \
-    { .struct_size = sizeof(tp_pool_config_t), .flags = 0, .thread_minimum = 0, \
-      .thread_maximum = 0, .stack_reserve = 0, .stack_commit = 0, .idle_timeout = 0, \
-      .queue_limit = 0, .io_backend = 0, .name = NULL, .on_thread_start = NULL, \
-      .on_thread_stop = NULL, .hook_context = NULL, .stall_threshold = 0 }
+    { \
+        .struct_size = sizeof(tp_pool_config_t), .flags = 0, .thread_minimum = 0, \
+        .thread_maximum = 0, .stack_reserve = 0, .stack_commit = 0, .idle_timeout = 0, \
+        .queue_limit = 0, .io_backend = 0, .name = NULL, .on_thread_start = NULL, \
+        .on_thread_stop = NULL, .hook_context = NULL, .stall_threshold = 0 \
+    }
 #define TP_POOL_STATS_INIT \
-    { .struct_size = sizeof(tp_pool_stats_t), .io_backend = 0, .threads = 0, .idle_threads = 0, \
-      .running = 0, .thread_minimum = 0, .thread_maximum = 0, .threads_peak = 0, \
-      .pending = { 0, 0, 0 }, .submitted = 0, .executed = 0, .cancelled = 0, .stolen = 0, \
-      .threads_created = 0, .threads_retired = 0, .threads_injected = 0, \
-      .thread_create_failures = 0, .timers_armed = 0, .waits_armed = 0, .io_in_flight = 0, \
-      .oldest_pending_ns = 0, .queue_wait_ns_total = 0, .run_ns_total = 0, .thread_target = 0, \
-      .threads_blocked = 0, .thread_cap_reached = 0 }
+    { \
+        .struct_size = sizeof(tp_pool_stats_t), .io_backend = 0, .threads = 0, .idle_threads = 0, \
+        .running = 0, .thread_minimum = 0, .thread_maximum = 0, .threads_peak = 0, \
+        .pending = {0, 0, 0}, .submitted = 0, .executed = 0, .cancelled = 0, .stolen = 0, \
+        .threads_created = 0, .threads_retired = 0, .threads_injected = 0, \
+        .thread_create_failures = 0, .timers_armed = 0, .waits_armed = 0, .io_in_flight = 0, \
+        .oldest_pending_ns = 0, .queue_wait_ns_total = 0, .run_ns_total = 0, .thread_target = 0, \
+        .threads_blocked = 0, .thread_cap_reached = 0 \
+    }
 #endif
 
 #ifdef __cplusplus

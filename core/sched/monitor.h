@@ -1,4 +1,4 @@
-/* gate.h - the one thread of the process that looks after pools whose work does not move.
+/* monitor.h - the gate: one thread of the process that looks after pools whose work is stuck.
  *
  * A publisher that finds nobody idle and may not add a thread has the gate watch the pool. From
  * then on the gate looks at it every few milliseconds: it asks the kernel which of the threads that
@@ -13,8 +13,8 @@
  * looks in a row whatever it ran. Where the kernel does not tell, a thread counts as asleep that
  * used less than a fiftieth of the processor time of 20 ms. A thread found blocked is asked about
  * again at every sixteenth look. */
-#ifndef TPI_SCHED_GATE_H
-#define TPI_SCHED_GATE_H
+#ifndef TPI_SCHED_MONITOR_H
+#define TPI_SCHED_MONITOR_H
 
 #include "core/sched/pool.h"
 
@@ -29,19 +29,19 @@ struct tpi_gaze {
 
 /* Has the gate look after the pool, if it does not yet. Any thread; nothing need keep the pool
  * alive, if `birth` says which life is meant. */
-void tpi_gate_watch(struct tpi_pool *pool, uint32_t birth);
+void tpi_monitor_watch(struct tpi_pool *pool, uint32_t birth);
 
 /* The pool is about to be freed. No lock held. */
-void tpi_gate_forget(struct tpi_pool *pool);
+void tpi_monitor_forget(struct tpi_pool *pool);
 
 /* Starts the gate's thread if there is none. It goes without if the system refuses, until the next
  * call. */
-void tpi_gate_start(void);
+void tpi_monitor_start(void);
 
 /* Is there a thread of the gate? For those who count threads. */
-bool tpi_gate_started(void);
+bool tpi_monitor_started(void);
 
 /* Forgets all, as in a new process. */
-void tpi_gate_reset(void);
+void tpi_monitor_reset(void);
 
 #endif

@@ -1,5 +1,5 @@
-/* gate.c - the gate's thread: when it looks, what it sees, and the threads it adds; see gate.h. */
-#include "core/sched/gate.h"
+/* monitor.c - the gate: when it looks, what it sees, and the threads it adds; see monitor.h. */
+#include "core/sched/monitor.h"
 
 #include "core/sched/budget.h"
 #include "core/sched/park.h"
@@ -56,11 +56,12 @@ static bool blocked(struct tpi_worker *worker, uint64_t claims, uint32_t look, i
 {
     struct tpi_gaze *gaze = &worker->gaze;
     bool same = claims == gaze->claims;
+    bool known = gaze->claims > 0;
     gaze->claims = claims;
     if (same && gaze->blocked && gaze->skip-- > 0)
         return true;
     gaze->skip = 0;
-    if (!same && gaze->asleep == 0 && look % ASK_MOVING != 0)
+    if (!same && known && gaze->asleep == 0 && look % ASK_MOVING != 0)
         return false;
     gaze->asleep = asleep(worker, now) ? gaze->asleep + 1 : 0;
     gaze->blocked = gaze->asleep >= (same ? ASLEEP_SAME : ASLEEP_ANY);
@@ -70,9 +71,8 @@ static bool blocked(struct tpi_worker *worker, uint64_t claims, uint32_t look, i
 }
 
 /* How many of the pool's threads run, or are about to. */
-static uint32_t count_runnable(struct tpi_pool *pool, int64_t now)
+static void count_runnable(struct tpi_pool *pool, struct tpi_census *census, int64_t now)
 {
-    uint32_t runnable = 0;
     uint32_t active = tpp_load_acquire(&pool->active); /* [PL2] */
     pool->watch.look++;
     for (uint32_t id = 0; id < active; id++) {
@@ -80,26 +80,39 @@ static uint32_t count_runnable(struct tpi_pool *pool, int64_t now)
         uint64_t claims;
         if (!worker || !tpp_load_relaxed(&worker->alive)) /* relaxed: a thread more or less */
             continue;
-        if (!tpi_worker_in_callback(worker, &claims))
-            runnable += 1;
-        else if (tpp_load_relaxed(&worker->declared) == 0 && /* relaxed: it said so, or will */
-                 !blocked(worker, claims, pool->watch.look, now))
-            runnable += 1;
+        if (!tpi_worker_in_callback(worker, &claims)) {
+            census->runnable++;
+        } else if (tpp_load_relaxed(&worker->declared) == 0 && /* relaxed: it said so, or will */
+                   !blocked(worker, claims, pool->watch.look, now)) {
+            census->runnable++;
+            census->doubtful += worker->gaze.asleep > 0;
+        }
     }
-    return runnable;
+}
+
+/* Has work been taken since the last look, other than by threads that the gate has added? */
+static bool moved(struct tpi_watch *watch, uint64_t claims)
+{
+    uint64_t taken = claims - watch->claims;
+    watch->claims = claims;
+    if (taken <= watch->expected) {
+        watch->expected -= taken;
+        return false;
+    }
+    watch->expected = 0;
+    return true;
 }
 
 static struct tpi_census census(struct tpi_pool *pool, int64_t now)
 {
-    struct tpi_census census = {0, 0, false};
+    struct tpi_census census = {0, 0, 0, false};
     uint64_t claims;
     uint64_t pending = tpi_pool_pending(pool, &claims);
     census.queued = pending > TPI_THREADS_MAXIMUM ? TPI_THREADS_MAXIMUM : (uint32_t)pending;
     if (census.queued == 0)
         census.queued = 1; /* work is to be seen: a count that is behind */
-    census.claimed = claims != pool->watch.claims;
-    pool->watch.claims = claims;
-    census.runnable = count_runnable(pool, now);
+    census.claimed = moved(&pool->watch, claims);
+    count_runnable(pool, &census, now);
     return census;
 }
 
@@ -108,9 +121,11 @@ static struct tpi_census census(struct tpi_pool *pool, int64_t now)
 /* Adds up to `count` threads; false if the system refused one. */
 static bool inject(struct tpi_pool *pool, uint32_t count)
 {
-    while (count-- > 0)
+    for (; count > 0; count--) {
         if (!tpi_pool_inject(pool))
             return false;
+        pool->watch.expected++;
+    }
     return true;
 }
 
@@ -240,7 +255,7 @@ static void begin(void)
         tpi_list_init(&gate.pools);
 }
 
-void tpi_gate_start(void)
+void tpi_monitor_start(void)
 {
     static const struct tpp_thread_options options = {.stack_size = GATE_STACK, .name = "tp-gate"};
     tpi_lock_take(&gate.lock);
@@ -256,7 +271,7 @@ void tpi_gate_start(void)
     tpi_lock_drop(&gate.lock);
 }
 
-bool tpi_gate_started(void)
+bool tpi_monitor_started(void)
 {
     tpi_lock_take(&gate.lock);
     bool started = gate.started;
@@ -264,15 +279,16 @@ bool tpi_gate_started(void)
     return started;
 }
 
-void tpi_gate_watch(struct tpi_pool *pool, uint32_t birth)
+void tpi_monitor_watch(struct tpi_pool *pool, uint32_t birth)
 {
     bool arm = false;
-    tpi_gate_start();
+    tpi_monitor_start();
     tpi_lock_take(&gate.lock);
     /* [PL3] under the lock: a life that ends after this look is forgotten under it. */
     if (gate.running && !tpp_peek(&pool->watched) && tpp_load_acquire(&pool->birth) == birth) {
         tpi_list_push_back(&gate.pools, &pool->watch.link);
         pool->watch.pace = (struct tpi_pace){0, 0, 0, 0, 0};
+        pool->watch.expected = 0;
         tpp_store_release(&pool->watched, 1); /* [GT1] */
         arm = !gate.armed;
         gate.armed = true;
@@ -282,7 +298,7 @@ void tpi_gate_watch(struct tpi_pool *pool, uint32_t birth)
         tpp_alarm_set(TPP_GATE_PERIOD_NS);
 }
 
-void tpi_gate_forget(struct tpi_pool *pool)
+void tpi_monitor_forget(struct tpi_pool *pool)
 {
     tpi_lock_take(&gate.lock);
     if (tpp_peek(&pool->watched))
@@ -290,7 +306,7 @@ void tpi_gate_forget(struct tpi_pool *pool)
     tpi_lock_drop(&gate.lock);
 }
 
-void tpi_gate_reset(void)
+void tpi_monitor_reset(void)
 {
     tpp_init(&gate.lock.word, 0);
     gate.pools.next = gate.pools.prev = NULL;
