@@ -68,48 +68,65 @@ tp_status_t tp_pool_default(tp_pool_t **pool_out)
     return tpi_gate_result(__func__, NULL, status);
 }
 
-/* A private pool behind an open handle. */
-static tp_status_t find(tp_pool_t *handle, bool private_only, struct tpi_pool **pool_out)
+/* What a function may be used on. */
+enum scope { ANY, PRIVATE, THREADED, DRIVEN };
+
+/* The pool behind an open handle, held if TP_OK: it stays the one meant whoever closes it. */
+static tp_status_t find(tp_pool_t *handle, enum scope scope, struct tpi_pool **pool_out)
 {
     uint32_t generation;
-    *pool_out = tpi_gate_slot(TPI_KIND_POOL, handle, &generation);
-    if (!*pool_out)
+    struct tpi_pool *pool = tpi_gate_slot(TPI_KIND_POOL, handle, &generation);
+    *pool_out = pool;
+    if (!pool || !tpi_pool_hold(pool))
         return TP_ERR_HANDLE;
-    return private_only && (*pool_out)->is_default ? TP_ERR_UNSUPPORTED : TP_OK;
+    tp_status_t status = TP_OK;
+    if (tpi_slot_generation(&pool->slot) != generation)
+        status = TP_ERR_HANDLE;
+    else if ((scope == DRIVEN && !pool->driven) || (scope == THREADED && pool->driven) ||
+             (scope != ANY && pool->is_default))
+        status = TP_ERR_UNSUPPORTED;
+    if (status != TP_OK)
+        tpi_pool_unhold(pool);
+    return status;
 }
 
 tp_status_t tp_pool_set_thread_minimum(tp_pool_t *handle, uint32_t minimum)
 {
     struct tpi_pool *pool;
-    tp_status_t status = find(handle, true, &pool);
-    if (status == TP_OK && pool->driven)
-        status = TP_ERR_UNSUPPORTED;
-    if (status == TP_OK && minimum > TPI_THREADS_MAXIMUM)
-        status = TP_ERR_ARGUMENT;
-    if (status == TP_OK)
-        status = tpi_pool_set_minimum(pool, minimum);
+    tp_status_t status = find(handle, THREADED, &pool);
+    if (status == TP_OK) {
+        status =
+            minimum > TPI_THREADS_MAXIMUM ? TP_ERR_ARGUMENT : tpi_pool_set_minimum(pool, minimum);
+        tpi_pool_unhold(pool);
+    }
     return tpi_gate_result(__func__, handle, status);
 }
 
 tp_status_t tp_pool_set_thread_maximum(tp_pool_t *handle, uint32_t maximum)
 {
     struct tpi_pool *pool;
-    tp_status_t status = find(handle, true, &pool);
-    if (status == TP_OK && maximum > TPI_THREADS_MAXIMUM)
-        status = TP_ERR_ARGUMENT;
-    if (status == TP_OK)
-        tpi_pool_set_maximum(pool, maximum);
+    tp_status_t status = find(handle, PRIVATE, &pool);
+    if (status == TP_OK) {
+        if (maximum > TPI_THREADS_MAXIMUM)
+            status = TP_ERR_ARGUMENT;
+        else
+            tpi_pool_set_maximum(pool, maximum);
+        tpi_pool_unhold(pool);
+    }
     return tpi_gate_result(__func__, handle, status);
 }
 
 tp_status_t tp_pool_set_stack(tp_pool_t *handle, uint64_t reserve, uint64_t commit)
 {
     struct tpi_pool *pool;
-    tp_status_t status = find(handle, true, &pool);
-    if (status == TP_OK && (reserve > TPI_STACK_MAXIMUM || commit > TPI_STACK_MAXIMUM))
-        status = TP_ERR_ARGUMENT;
-    if (status == TP_OK)
-        tpi_pool_set_stack(pool, reserve, commit);
+    tp_status_t status = find(handle, PRIVATE, &pool);
+    if (status == TP_OK) {
+        if (reserve > TPI_STACK_MAXIMUM || commit > TPI_STACK_MAXIMUM)
+            status = TP_ERR_ARGUMENT;
+        else
+            tpi_pool_set_stack(pool, reserve, commit);
+        tpi_pool_unhold(pool);
+    }
     return tpi_gate_result(__func__, handle, status);
 }
 
@@ -119,9 +136,11 @@ tp_status_t tp_pool_get_stack(tp_pool_t *handle, uint64_t *reserve, uint64_t *co
     if (!reserve || !commit)
         return tpi_gate_result(__func__, handle, TP_ERR_ARGUMENT);
     *reserve = *commit = 0;
-    tp_status_t status = find(handle, false, &pool);
-    if (status == TP_OK)
+    tp_status_t status = find(handle, ANY, &pool);
+    if (status == TP_OK) {
         tpi_pool_get_stack(pool, reserve, commit);
+        tpi_pool_unhold(pool);
+    }
     return tpi_gate_result(__func__, handle, status);
 }
 
@@ -134,27 +153,37 @@ tp_status_t tp_pool_get_stats(tp_pool_t *handle, tp_pool_stats_t *stats)
     tp_status_t status = tpi_gate_size(STATS_FIRST, stats);
     if (status != TP_OK)
         return tpi_gate_result(__func__, handle, status);
-    status = find(handle, false, &pool);
-    if (status == TP_OK)
+    status = find(handle, ANY, &pool);
+    if (status == TP_OK) {
         tpi_pool_stats(pool, &own);
+        tpi_pool_unhold(pool);
+    }
     tpi_gate_write(&own, sizeof own, stats);
     return tpi_gate_result(__func__, handle, status);
 }
 
+/* The pool is held. */
+static tp_status_t close_handle(struct tpi_pool *pool, tp_pool_t *handle)
+{
+    if (pool->driven && !tpi_pool_close_empty(pool))
+        return TP_ERR_BUSY;
+    uint32_t generation = tpi_slot_generation(&pool->slot);
+    if (!tpi_token_matches((uintptr_t)handle, generation) ||
+        !tpi_slab_retire(&pool->slot, generation))
+        return TP_ERR_HANDLE; /* somebody else was first */
+    tpi_pool_close(pool);
+    return TP_OK;
+}
+
 tp_status_t tp_pool_close(tp_pool_t *handle)
 {
-    uint32_t generation;
+    struct tpi_pool *pool;
     if (!handle)
         return TP_OK;
-    struct tpi_pool *pool = tpi_gate_slot(TPI_KIND_POOL, handle, &generation);
-    tp_status_t status = TP_ERR_HANDLE;
-    if (pool && pool->is_default)
-        status = TP_ERR_UNSUPPORTED;
-    else if (pool && pool->driven && !tpi_pool_close_empty(pool))
-        status = TP_ERR_BUSY;
-    else if (pool && tpi_slab_retire(&pool->slot, generation)) {
-        tpi_pool_close(pool);
-        status = TP_OK;
+    tp_status_t status = find(handle, PRIVATE, &pool);
+    if (status == TP_OK) {
+        status = close_handle(pool, handle);
+        tpi_pool_unhold(pool);
     }
     return tpi_gate_result(__func__, handle, status);
 }
@@ -173,34 +202,13 @@ tp_status_t tp_pool_shutdown(tp_pool_t *handle, bool cancel_pending, int64_t tim
     return tpi_gate_result(__func__, handle, status);
 }
 
-/* A caller-driven pool behind an open handle, held. */
-static tp_status_t find_driven(tp_pool_t *handle, struct tpi_pool **pool_out)
-{
-    uint32_t generation;
-    struct tpi_pool *pool = tpi_gate_slot(TPI_KIND_POOL, handle, &generation);
-    *pool_out = pool;
-    if (!pool)
-        return TP_ERR_HANDLE;
-    if (!pool->driven)
-        return TP_ERR_UNSUPPORTED;
-    if (!tpi_pool_hold(pool))
-        return TP_ERR_HANDLE;
-    if (tpi_slot_generation(&pool->slot) == generation)
-        return TP_OK;
-    tpi_pool_unhold(pool);
-    return TP_ERR_HANDLE;
-}
-
 tp_status_t tp_pool_run(tp_pool_t *handle, uint32_t max_callbacks, int64_t timeout, uint32_t *ran)
 {
     struct tpi_pool *pool;
     uint32_t count = 0;
-    tp_status_t status = timeout < 0 ? TP_ERR_ARGUMENT : find_driven(handle, &pool);
-    if (status == TP_OK) {
+    tp_status_t status = timeout < 0 ? TP_ERR_ARGUMENT : find(handle, DRIVEN, &pool);
+    if (status == TP_OK)
         status = tpi_driven_run(pool, max_callbacks, tpi_deadline(timeout), &count);
-        if (status != TP_ERR_FORKED)
-            tpi_pool_unhold(pool);
-    }
     if (ran)
         *ran = count;
     return tpi_gate_result(__func__, handle, status);
@@ -212,7 +220,7 @@ tp_status_t tp_pool_poll_fd(tp_pool_t *handle, int *fd)
     if (!fd)
         return tpi_gate_result(__func__, handle, TP_ERR_ARGUMENT);
     *fd = -1;
-    tp_status_t status = find_driven(handle, &pool);
+    tp_status_t status = find(handle, DRIVEN, &pool);
     if (status == TP_OK) {
         int failed = tpi_driven_flag(pool, fd);
         if (failed)

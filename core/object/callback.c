@@ -141,7 +141,7 @@ static void complete(const struct run *run)
     run->thread->instance = instance->outer;
     tpi_count(&run->worker->executed, 1);
     finish(run->object, instance->disassociated);
-    if (instance->library)
+    if (instance->library && tpi_forks() == run->forks)
         tpi_unload(instance->library, "tp_callback_close_library_on_return");
 }
 

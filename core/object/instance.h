@@ -30,6 +30,10 @@ struct tpi_instance *tpi_instance_find(const void *handle);
  * calling thread's stack: waiting for it would wait for ever. */
 bool tpi_instance_running(const struct tpi_object *object, uint32_t generation);
 
+/* True if the calling thread is one of the pool's, or runs a callback of it: the pool cannot end
+ * before it returns. */
+bool tpi_instance_in_pool(const struct tpi_pool *pool);
+
 /* True if any callback on the calling thread, disassociated or not, is a member of the group. */
 bool tpi_instance_in_group(const struct tpi_group *group);
 

@@ -257,8 +257,11 @@ void tpi_object_free(struct tpi_object *object)
     enum tpi_kind kind = tpi_task_kind(&object->task);
     struct tpi_extra *extra = tpi_object_extra(object);
     struct tpi_group *group = tpi_object_group(object);
+    uint32_t forks = tpi_forks();
     if (extra && extra->release)
         extra->release(object->task.context);
+    if (tpi_forks() != forks)
+        return; /* the child, where the object is not looked at again */
     if (group)
         tpi_group_leave(group, object);
     if (kind != TPI_KIND_BRIEF)
@@ -340,6 +343,9 @@ bool tpi_object_cancel(struct tpi_object *object, uint32_t generation)
     bool last = applied.effects & TPI_EFFECT_FREE;
     if (last && tpi_task_has(&object->task, TPI_TRAIT_COUNTED))
         tpp_sub_relaxed(&pool->simples, 1); /* relaxed: a count that orders nothing */
+    tpp_fence_seq_cst(); /* [SH1] the object may have become idle; the pool may even be gone */
+    if (tpp_load_relaxed(&pool->shut) != TPI_SHUT_NOT) /* relaxed: ordered by the fence */
+        tpi_pool_shut_moved(pool);
     return last;
 }
 
@@ -430,7 +436,10 @@ tp_status_t tpi_object_wait(struct tpi_object *object, uint32_t generation, bool
         return TP_ERR_HANDLE;
     if (tpi_instance_running(object, generation))
         return TP_ERR_DEADLOCK;
+    uint32_t forks = tpi_forks();
     if (cancel_pending && tpi_object_cancel(object, generation))
         tpi_object_free(object);
+    if (tpi_forks() != forks)
+        return TP_ERR_FORKED;
     return wait_quiet(object, generation, tpi_deadline(timeout_ns));
 }

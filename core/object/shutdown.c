@@ -12,6 +12,9 @@
  * after what they changed; a waiter reads shut_seq before it looks at everything. */
 #include "core/object/shutdown.h"
 
+#include <stdio.h>
+
+#include "core/object/instance.h"
 #include "core/object/object.h"
 #include "core/sched/driven.h"
 #include "core/sched/park.h"
@@ -22,9 +25,16 @@ struct look {
     struct tpi_pool *pool;
     uint32_t birth;
     bool cancel;
+    uint32_t forks; /* as they were at the beginning */
     uint32_t found; /* objects with a handle */
     bool busy;      /* one of them is not idle */
 };
+
+/* Has code of the application forked meanwhile, and is this the child? */
+static bool forked(const struct look *look)
+{
+    return tpi_forks() != look->forks;
+}
 
 /* The object in that slot, if it is one of the pool's. */
 static struct tpi_object *object_of(struct tpi_slot *slot, const struct look *look,
@@ -50,7 +60,7 @@ static bool shut_object(struct tpi_slot *slot, void *context)
     tpi_task_apply_handle(&object->task, generation, TPI_EVENT_SHUT, 0);
     if (look->cancel && tpi_object_cancel(object, generation))
         tpi_object_free(object);
-    return true;
+    return !forked(look);
 }
 
 static bool look_at_object(struct tpi_slot *slot, void *context)
@@ -88,20 +98,25 @@ static void shut(struct look *look)
         ;                /* ends: a failed swap means that it has grown */
     tpp_fence_seq_cst(); /* [SH1] who publishes an object after this look finds the pool shut */
     tpi_slab_each(TPI_KIND_WORK, shut_object, look);
+    if (forked(look))
+        return;
     tpi_park_wake_all(pool); /* callers of tp_pool_run do not wait for what will not come */
 }
 
-/* Until `over` says so; false at the deadline. */
-static bool wait_until(struct look *look, bool (*over)(struct look *look), int64_t deadline)
+/* Until `over` says so. What is queued in a pool without threads is run here meanwhile, if `drain`.
+ * TP_ERR_TIMEOUT, TP_ERR_NO_MEMORY, TP_ERR_FORKED. */
+static tp_status_t wait_until(struct look *look, bool (*over)(struct look *look), bool drain,
+                              int64_t deadline)
 {
     for (;;) { /* ends when the pool has got there, or at the deadline */
         uint32_t seen = tpp_load_acquire(&look->pool->shut_seq); /* [SH1] */
-        if (look->pool->driven)
-            tpi_driven_drain(look->pool);
-        if (over(look))
-            return true;
+        tp_status_t status = drain ? tpi_driven_drain(look->pool) : TP_OK;
+        if (forked(look))
+            return TP_ERR_FORKED;
+        if (status != TP_OK || over(look))
+            return status;
         if (deadline != TPP_FOREVER && tpp_now(TPP_CLOCK_MONOTONIC) >= deadline)
-            return false;
+            return TP_ERR_TIMEOUT;
         tpi_blocking_enter();
         (void)tpp_wait(&look->pool->shut_seq, seen, deadline);
         tpi_blocking_leave();
@@ -113,40 +128,73 @@ static bool no_thread(struct look *look)
     return tpi_pool_threads_left(look->pool) == 0;
 }
 
-/* The pool is held. */
+/* One call of tpi_shutdown, which holds the pool. */
+struct call {
+    struct look look;
+    uint32_t generation;
+    int64_t deadline;
+    tp_status_t status;
+};
+
 static tp_status_t shutdown(struct look *look, uint32_t generation, int64_t deadline)
 {
     struct tpi_pool *pool = look->pool;
-    uint32_t forks = tpi_forks();
     shut(look);
-    if (!wait_until(look, dry, deadline))
-        return TP_ERR_TIMEOUT;
-    if (tpi_forks() != forks)
+    if (forked(look))
         return TP_ERR_FORKED;
+    tp_status_t status = wait_until(look, dry, pool->driven, deadline);
+    if (status != TP_OK)
+        return status;
     tpp_store_release(&pool->shut, TPI_SHUT_END); /* [SH1] */
     tpi_park_wake_all(pool);
-    if (!wait_until(look, no_thread, deadline))
-        return TP_ERR_TIMEOUT;
+    status = wait_until(look, no_thread, false, deadline);
+    if (status != TP_OK)
+        return status;
     if (!tpi_slab_retire(&pool->slot, generation))
         return TP_ERR_HANDLE;
     tpi_pool_close(pool);
     return TP_OK;
 }
 
+static void steps(void *argument)
+{
+    struct call *call = argument;
+    call->status = shutdown(&call->look, call->generation, call->deadline);
+}
+
+/* At the end, or when code of the application, run here, has ended the thread. */
+static void let_go(void *argument)
+{
+    struct call *call = argument;
+    if (forked(&call->look))
+        return;                           /* the pool is not looked at again */
+    tpi_pool_shut_moved(call->look.pool); /* whoever saw this one's seat looks again */
+    tpi_pool_unhold(call->look.pool);
+}
+
+static void describe(void *argument, char *text, size_t size)
+{
+    (void)argument;
+    snprintf(text, size, "a pool that is being shut down");
+}
+
+static const struct tpp_guard guard = {steps, let_go, describe};
+
 tp_status_t tpi_shutdown(struct tpi_pool *pool, uint32_t generation, bool cancel_pending,
                          int64_t timeout_ns)
 {
-    struct tpi_worker *worker = tpi_worker_self();
-    if (worker && worker->pool == pool)
+    if (tpi_instance_in_pool(pool))
         return TP_ERR_DEADLOCK;
     if (!tpi_pool_hold(pool))
         return TP_ERR_HANDLE;
-    tp_status_t status = TP_ERR_HANDLE;
-    if (tpi_slot_generation(&pool->slot) == generation) {
-        struct look look = {pool, tpp_peek(&pool->birth), cancel_pending, 0, false};
-        status = shutdown(&look, generation, tpi_deadline(timeout_ns));
-    }
-    if (status != TP_ERR_FORKED)
-        tpi_pool_unhold(pool);
-    return status;
+    struct call call = {
+        .look = {pool, tpp_peek(&pool->birth), cancel_pending, tpi_forks(), 0, false},
+        .generation = generation,
+        .deadline = tpi_deadline(timeout_ns),
+        .status = TP_ERR_HANDLE,
+    };
+    if (tpi_slot_generation(&pool->slot) == generation)
+        tpp_guarded(&guard, &call);
+    let_go(&call);
+    return call.status;
 }

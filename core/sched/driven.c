@@ -1,23 +1,27 @@
 /* driven.c - runs callbacks of a pool without threads on threads that call in. */
 #include "core/sched/driven.h"
 
+#include <stdio.h>
+
 #include "core/sched/park.h"
 #include "core/sched/worker.h"
 
-/* Runs what is there, at most so many (0: all); how many ran. Stops in the child of a fork. */
-static uint32_t turn(struct tpi_worker *worker, uint32_t most)
+/* One thread's stay in a pool. */
+struct visit {
+    struct tpi_pool *pool;
+    struct tpi_thread *thread;
+    struct tpi_worker *seat;
+    struct tpi_worker *outer; /* the worker that the thread is besides, in another pool */
+    uint32_t forks;
+    uint32_t most; /* callbacks; 0: all there are */
+    int64_t deadline;
+    bool wait; /* until there is something */
+    uint32_t ran;
+};
+
+static bool forked(const struct visit *visit)
 {
-    uint32_t ran = 0, forks = tpi_forks();
-    while (most == 0 || ran < most) {
-        struct tpi_task *task = tpi_worker_take(worker);
-        if (!task)
-            break;
-        worker->pool->run(task, worker);
-        ran++;
-        if (tpi_forks() != forks)
-            break;
-    }
-    return ran;
+    return tpi_forks() != visit->forks;
 }
 
 static bool shut(struct tpi_pool *pool)
@@ -25,53 +29,102 @@ static bool shut(struct tpi_pool *pool)
     return tpp_load_relaxed(&pool->shut) != TPI_SHUT_NOT; /* relaxed: wake_all comes after it */
 }
 
+/* Runs what is there. Stops in the child of a fork. */
+static void turn(struct visit *visit)
+{
+    while (visit->most == 0 || visit->ran < visit->most) {
+        struct tpi_task *task = tpi_worker_take(visit->seat);
+        if (!task)
+            return;
+        visit->pool->run(task, visit->seat);
+        visit->ran++;
+        if (forked(visit))
+            return;
+    }
+}
+
+static void stay(void *argument)
+{
+    struct visit *visit = argument;
+    for (;;) { /* ends with the first callback, the deadline, or the pool */
+        turn(visit);
+        if (forked(visit))
+            return;
+        tpi_worker_flush_gone(visit->seat);
+        tpi_park_lower_flag(visit->pool);
+        if (!visit->wait || visit->ran > 0 || shut(visit->pool) ||
+            !tpi_park_sleep_until(visit->seat, visit->deadline))
+            return;
+    }
+}
+
+/* The stay is over, or a callback has ended the thread. */
+static void leave(void *argument)
+{
+    struct visit *visit = argument;
+    struct tpi_worker *seat = visit->seat;
+    if (forked(visit))
+        return;
+    tpi_count(&seat->busy_ns, (uint64_t)(tpp_now(TPP_CLOCK_MONOTONIC) - seat->awake_since));
+    visit->thread->worker = visit->outer;
+    /* A shutdown that finds nothing to run must not wake itself. */
+    tpi_pool_rise(visit->pool, seat, visit->wait || visit->ran > 0);
+}
+
+static void describe(void *argument, char *text, size_t size)
+{
+    (void)argument;
+    snprintf(text, size, "a thread that runs a pool");
+}
+
+static const struct tpp_guard guard = {stay, leave, describe};
+
+/* The thread has its seat. */
+static void run(struct visit *visit)
+{
+    visit->forks = tpi_forks();
+    visit->outer = visit->thread->worker;
+    visit->thread->worker = visit->seat;
+    visit->seat->awake_since = tpp_now(TPP_CLOCK_MONOTONIC);
+    tpp_guarded(&guard, visit);
+}
+
 tp_status_t tpi_driven_run(struct tpi_pool *pool, uint32_t most, int64_t deadline,
                            uint32_t *ran_out)
 {
-    struct tpi_worker *worker;
-    uint32_t forks = tpi_forks();
-    struct tpi_thread *thread = tpi_thread_ensure();
-    if (!thread)
-        return TP_ERR_NO_MEMORY;
-    if (thread->instance || thread->worker)
-        return TP_ERR_DEADLOCK;
-    tp_status_t status = tpi_pool_sit(pool, thread, &worker);
+    struct visit visit = {.pool = pool, .most = most, .deadline = deadline, .wait = true};
+    tp_status_t status = TP_ERR_NO_MEMORY;
+    visit.thread = tpi_thread_ensure();
+    if (visit.thread && (visit.thread->instance || visit.thread->worker))
+        status = TP_ERR_DEADLOCK;
+    else if (visit.thread)
+        status = tpi_pool_sit(pool, visit.thread, &visit.seat);
+    tpi_pool_unhold(pool); /* whoever has a seat keeps the pool as its threads do */
     if (status != TP_OK)
         return status;
-    thread->worker = worker;
-    worker->awake_since = tpp_now(TPP_CLOCK_MONOTONIC);
-    for (;;) { /* ends with the first callback, the deadline, or the pool */
-        *ran_out = turn(worker, most);
-        if (tpi_forks() != forks)
-            return TP_ERR_FORKED;
-        tpi_worker_flush_gone(worker);
-        tpi_park_lower_flag(pool);
-        if (*ran_out > 0 || shut(pool) || !tpi_park_sleep_until(worker, deadline))
-            break;
-    }
-    status = *ran_out > 0 ? TP_OK : shut(pool) ? TP_ERR_CLOSED : TP_ERR_TIMEOUT;
-    tpi_count(&worker->busy_ns, (uint64_t)(tpp_now(TPP_CLOCK_MONOTONIC) - worker->awake_since));
-    thread->worker = NULL;
-    tpi_pool_rise(pool, worker);
-    return status;
+    run(&visit);
+    *ran_out = visit.ran;
+    if (forked(&visit))
+        return TP_ERR_FORKED;
+    bool closed = shut(pool);
+    leave(&visit);
+    if (visit.ran > 0)
+        return TP_OK;
+    return closed ? TP_ERR_CLOSED : TP_ERR_TIMEOUT;
 }
 
-void tpi_driven_drain(struct tpi_pool *pool)
+tp_status_t tpi_driven_drain(struct tpi_pool *pool)
 {
-    struct tpi_worker *worker;
-    uint32_t forks = tpi_forks();
-    struct tpi_thread *thread = tpi_thread_ensure();
-    if (!thread || tpi_pool_sit(pool, thread, &worker) != TP_OK)
-        return;
-    struct tpi_worker *outer = thread->worker;
-    thread->worker = worker;
-    worker->awake_since = tpp_now(TPP_CLOCK_MONOTONIC);
-    turn(worker, 0);
-    if (tpi_forks() != forks)
-        return;
-    tpi_worker_flush_gone(worker);
-    thread->worker = outer;
-    tpi_pool_rise(pool, worker);
+    struct visit visit = {.pool = pool};
+    visit.thread = tpi_thread_ensure();
+    if (!visit.thread)
+        return TP_ERR_NO_MEMORY;
+    tp_status_t status = tpi_pool_sit(pool, visit.thread, &visit.seat);
+    if (status != TP_OK)
+        return status == TP_ERR_NO_MEMORY ? status : TP_OK;
+    run(&visit);
+    leave(&visit);
+    return TP_OK;
 }
 
 int tpi_driven_flag(struct tpi_pool *pool, int *descriptor_out)

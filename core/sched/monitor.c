@@ -27,11 +27,11 @@ static struct {
 
 /* The kernel hides what its threads do: less than its share of the processor is asleep. Told only
  * once the span is over; until then what was found last. */
-static bool asleep_by_clock(struct tpi_gaze *gaze, uint64_t thread_id, int64_t now)
+static bool asleep_by_clock(struct tpi_gaze *gaze, int64_t now)
 {
     if (now - gaze->cpu_at < CPU_SPAN)
-        return false;
-    int64_t used = tpp_thread_cpu_time(thread_id);
+        return gaze->asleep > 0;
+    int64_t used = tpp_thread_cpu_time(gaze->thread_id);
     bool asleep =
         gaze->cpu_at > 0 && used >= 0 && used - gaze->cpu_ns < (now - gaze->cpu_at) / CPU_SHARE;
     gaze->cpu_at = now;
@@ -39,22 +39,21 @@ static bool asleep_by_clock(struct tpi_gaze *gaze, uint64_t thread_id, int64_t n
     return asleep;
 }
 
-static bool asleep(struct tpi_worker *worker, int64_t now)
+static bool asleep(struct tpi_gaze *gaze, int64_t now)
 {
-    /* relaxed: 0 until the thread has begun, and then it runs. */
-    uint64_t thread_id = tpp_load_relaxed(&worker->thread_id);
-    if (thread_id == 0)
+    if (gaze->thread_id == 0) /* it is about to begin */
         return false;
-    char state = tpp_thread_state(thread_id);
-    if (state == '?')
-        return asleep_by_clock(&worker->gaze, thread_id, now);
-    return state != 'R';
+    char state = tpp_thread_state(gaze->thread_id);
+    return state == '?' ? asleep_by_clock(gaze, now) : state != 'R';
 }
 
 /* Is the worker, which is in a callback, blocked in it? */
 static bool blocked(struct tpi_worker *worker, uint64_t claims, uint32_t look, int64_t now)
 {
     struct tpi_gaze *gaze = &worker->gaze;
+    uint64_t thread_id = tpp_load_relaxed(&worker->thread_id); /* relaxed: 0 until it has begun */
+    if (gaze->thread_id != thread_id)
+        *gaze = (struct tpi_gaze){.thread_id = thread_id};
     bool same = claims == gaze->claims;
     bool known = gaze->claims > 0;
     gaze->claims = claims;
@@ -63,7 +62,7 @@ static bool blocked(struct tpi_worker *worker, uint64_t claims, uint32_t look, i
     gaze->skip = 0;
     if (!same && known && gaze->asleep == 0 && look % ASK_MOVING != 0)
         return false;
-    gaze->asleep = asleep(worker, now) ? gaze->asleep + 1 : 0;
+    gaze->asleep = asleep(gaze, now) ? gaze->asleep + 1 : 0;
     gaze->blocked = gaze->asleep >= (same ? ASLEEP_SAME : ASLEEP_ANY);
     if (gaze->blocked)
         gaze->skip = ASK_BLOCKED;
@@ -118,38 +117,40 @@ static struct tpi_census census(struct tpi_pool *pool, int64_t now)
 
 /* ---- what it does ---------------------------------------------------------------------------- */
 
-/* Adds up to `count` threads; false if the system refused one. */
-static bool inject(struct tpi_pool *pool, uint32_t count)
-{
-    for (; count > 0; count--) {
-        if (!tpi_pool_inject(pool))
-            return false;
-        pool->watch.expected++;
-    }
-    return true;
-}
-
-/* The policy asks for no gate to add one, only the system refused it earlier. */
-static void make_up(struct tpi_pool *pool, int64_t now)
+/* Adds up to `count` threads. When the system refuses one it is left alone for a while, longer each
+ * time. */
+static void inject(struct tpi_pool *pool, uint32_t count, int64_t now)
 {
     struct tpi_watch *watch = &pool->watch;
-    if (now < watch->retry_at)
-        return;
-    if (tpi_pool_inject(pool)) {
-        watch->retry = 0;
-        return;
+    for (; count > 0 && now >= watch->retry_at; count--) {
+        if (tpi_pool_inject(pool)) {
+            watch->expected++;
+            watch->retry = 0;
+            continue;
+        }
+        watch->retry = watch->retry ? 2 * watch->retry : TPP_GATE_PERIOD_NS;
+        if (watch->retry > RETRY_MAX)
+            watch->retry = RETRY_MAX;
+        watch->retry_at = now + watch->retry;
     }
-    watch->retry = watch->retry ? 2 * watch->retry : TPP_GATE_PERIOD_NS;
-    if (watch->retry > RETRY_MAX)
-        watch->retry = RETRY_MAX;
-    watch->retry_at = now + watch->retry;
+}
+
+/* How many threads the pool should get now. */
+static uint32_t lacking(struct tpi_pool *pool, const struct tpi_demand *demand, int64_t now)
+{
+    struct tpi_census seen = census(pool, now);
+    if (tpi_policy_grow(demand)) /* it needs no gate for that: the system refused */
+        return 1;
+    if (seen.runnable >= tpi_policy_share(demand) && tpi_budget_ask(pool, true))
+        return 1;
+    return tpi_policy_inject(demand, &seen, &pool->watch.pace, now);
 }
 
 /* One look at a pool that cannot go away meanwhile. False if there is nothing to watch for. */
 static bool look_at(struct tpi_pool *pool, int64_t now)
 {
     if (tpi_pool_keeper_missing(pool)) {
-        make_up(pool, now);
+        inject(pool, 1, now);
         return true;
     }
     if (!tpi_park_work_visible(pool))
@@ -162,18 +163,7 @@ static bool look_at(struct tpi_pool *pool, int64_t now)
         tpp_add_relaxed(&pool->cap_reached, 1); /* relaxed: a statistic */
         return false; /* a publisher has it watched again, and raising the maximum notifies */
     }
-    struct tpi_census seen = census(pool, now);
-    if (tpi_policy_grow(&demand)) { /* only, the system refused it */
-        make_up(pool, now);
-        return true;
-    }
-    if (seen.runnable >= tpi_policy_share(&demand) && tpi_budget_ask(pool, true)) {
-        inject(pool, 1);
-        return true;
-    }
-    uint32_t count = tpi_policy_inject(&demand, &seen, &pool->watch.pace, now);
-    if (now >= pool->watch.retry_at && !inject(pool, count))
-        pool->watch.retry_at = now + TPI_INJECT_STEP_MAX;
+    inject(pool, lacking(pool, &demand, now), now);
     return true;
 }
 
@@ -289,6 +279,7 @@ void tpi_monitor_watch(struct tpi_pool *pool, uint32_t birth)
         tpi_list_push_back(&gate.pools, &pool->watch.link);
         pool->watch.pace = (struct tpi_pace){0, 0, 0, 0, 0};
         pool->watch.expected = 0;
+        pool->watch.retry = pool->watch.retry_at = 0;
         tpp_store_release(&pool->watched, 1); /* [GT1] */
         arm = !gate.armed;
         gate.armed = true;

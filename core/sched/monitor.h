@@ -20,9 +20,10 @@
 
 /* What the gate remembers of a worker; the gate's own. */
 struct tpi_gaze {
-    uint64_t claims; /* at the last look */
-    uint32_t asleep; /* looks in a row at which it slept */
-    uint32_t skip;   /* looks left before it is asked about again */
+    uint64_t thread_id; /* whom the rest is about */
+    uint64_t claims;    /* at the last look */
+    uint32_t asleep;    /* looks in a row at which it slept */
+    uint32_t skip;      /* looks left before it is asked about again */
     bool blocked;
     int64_t cpu_ns, cpu_at; /* where the kernel does not tell: its processor time, and when */
 };

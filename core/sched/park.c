@@ -119,6 +119,8 @@ bool tpi_park_notify(struct tpi_pool *pool, uint32_t birth)
     if (pool->driven)
         raise_flag(pool);
     /* relaxed: ordered by the fence. */
+    if (pool->driven && tpp_load_relaxed(&pool->shut))
+        tpi_pool_shut_moved(pool); /* whoever shuts it down runs what was still on its way */
     if (tpp_load_relaxed(&pool->searching))
         return false;
     struct tpi_demand limits = tpi_pool_limits(pool);

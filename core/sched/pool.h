@@ -199,10 +199,11 @@ void tpi_pool_thread_gone(struct tpi_pool *pool);
  * pool would lack it. Called last on that thread. */
 void tpi_pool_thread_lost(struct tpi_worker *worker);
 
-/* A caller of a driven pool becomes one of its workers, and ceases to be one. */
+/* A caller of a driven pool becomes one of its workers, and ceases to be one. `news` tells those
+ * who wait in a shutdown. */
 tp_status_t tpi_pool_sit(struct tpi_pool *pool, struct tpi_thread *thread,
                          struct tpi_worker **worker_out);
-void tpi_pool_rise(struct tpi_pool *pool, struct tpi_worker *worker);
+void tpi_pool_rise(struct tpi_pool *pool, struct tpi_worker *worker, bool news);
 
 tp_status_t tpi_pool_set_minimum(struct tpi_pool *pool, uint32_t minimum);
 void tpi_pool_set_maximum(struct tpi_pool *pool, uint32_t maximum);

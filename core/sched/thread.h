@@ -23,6 +23,7 @@ struct tpi_thread {
     /* owner thread only */
     struct tpi_worker *worker; /* NULL for a thread that is not ours */
     void *instance;            /* innermost callback running here: object/instance.h */
+    void *leaving;             /* the pool whose stop hook runs here */
     int last_errno;            /* of the last TP_ERR_SYSTEM */
     uint32_t index;            /* of the slot */
     uint64_t instances;        /* callbacks begun here so far */

@@ -213,8 +213,10 @@ static bool grow_held(struct tpi_pool *pool, bool beyond_target)
 {
     bool added = false;
     struct tpi_demand demand = tpi_pool_demand(pool);
-    if (!beyond_target && tpi_policy_room(&demand) && !tpi_policy_grow(&demand))
-        tpi_budget_ask(pool, false);
+    /* Ends: each turn takes one processor more. */
+    while (!beyond_target && tpi_policy_room(&demand) && !tpi_policy_grow(&demand) &&
+           tpi_budget_ask(pool, false))
+        demand = tpi_pool_demand(pool);
     tpi_lock_take(&pool->lock);
     demand = tpi_pool_demand(pool);
     /* A pool without objects and threads needs none. */
@@ -312,7 +314,15 @@ static void uncount_thread(struct tpi_pool *pool, struct tpi_worker *worker, uin
     tpp_probe(TPP_PROBE_RETIRE, pool, tpi_life_threads(life));
 }
 
-/* The thread becomes a hold, if it may leave. Under lock. */
+/* The thread becomes a hold. Under lock. */
+static void become_hold(struct tpi_pool *pool, struct tpi_worker *worker)
+{
+    /* [PL1] */
+    uint64_t life = tpp_add_acq_rel(&pool->life, TPI_LIFE_HOLD - TPI_LIFE_THREAD);
+    uncount_thread(pool, worker, life + TPI_LIFE_HOLD - TPI_LIFE_THREAD);
+}
+
+/* The same if it may leave. Under lock. */
 static bool leave_life(struct tpi_pool *pool, struct tpi_worker *worker, bool was_idle)
 {
     uint64_t left, life = tpp_load_acquire(&pool->life); /* [PL1] */
@@ -346,26 +356,34 @@ bool tpi_pool_thread_leaves(struct tpi_pool *pool, struct tpi_worker *worker, bo
     tpi_lock_drop(&pool->lock);
     if (left) {
         thread->worker = NULL; /* it may be another thread's by now */
+        thread->leaving = pool;
         tpi_budget_return(pool, threads);
     }
     pass_work_on(pool);
     return left;
 }
 
-void tpi_pool_thread_gone(struct tpi_pool *pool)
+/* The thread's hold goes; `news` tells those who wait in a shutdown. */
+static void gone(struct tpi_pool *pool, bool news)
 {
     tpi_lock_take(&pool->lock);
     pool->stopping--;
     tpi_lock_drop(&pool->lock);
-    tpi_pool_shut_moved(pool);
+    if (news)
+        tpi_pool_shut_moved(pool);
     tpi_pool_unhold(pool);
+}
+
+void tpi_pool_thread_gone(struct tpi_pool *pool)
+{
+    gone(pool, true);
 }
 
 /* In place of one that was lost, if the pool would lack it. Under lock. */
 static void replace(struct tpi_pool *pool, struct tpi_worker *lost)
 {
     struct tpi_demand demand = tpi_pool_demand(pool);
-    if (pool->driven || tpi_policy_over(&demand))
+    if (tpi_policy_over(&demand))
         return;
     if (tpi_worker_keeps(lost) || demand.threads < tpi_policy_floor(&demand))
         (void)add_thread(pool, free_id(pool), false);
@@ -374,21 +392,21 @@ static void replace(struct tpi_pool *pool, struct tpi_worker *lost)
 void tpi_pool_thread_lost(struct tpi_worker *worker)
 {
     struct tpi_pool *pool = worker->pool;
-    if (pool->on_thread_stop && !pool->driven)
+    uint32_t forks = tpi_forks();
+    if (pool->on_thread_stop)
         pool->on_thread_stop(pool->hook_context);
+    if (tpi_forks() != forks)
+        return;
     tpi_worker_hand_over(worker);
     while (tpp_load_relaxed(&worker->declared) > 0) /* relaxed: only this thread writes it */
         tpi_worker_unblocks(worker);
     tpi_lock_take(&pool->lock);
-    /* [PL1] */
-    uint64_t life = tpp_add_acq_rel(&pool->life, TPI_LIFE_HOLD - TPI_LIFE_THREAD) + TPI_LIFE_HOLD -
-                    TPI_LIFE_THREAD;
-    uncount_thread(pool, worker, life);
+    become_hold(pool, worker);
     replace(pool, worker);
     bool lacking = tpi_life_threads(tpp_peek(&pool->life)) == 0 || tpi_pool_keeper_missing(pool);
     tpi_lock_drop(&pool->lock);
     pass_work_on(pool);
-    if (lacking && !pool->driven) /* the system refused the other one: the gate tries again */
+    if (lacking) /* the system refused the other one: the gate tries again */
         tpi_monitor_watch(pool, tpp_peek(&pool->birth));
     tpi_pool_thread_gone(pool);
 }
@@ -416,17 +434,14 @@ tp_status_t tpi_pool_sit(struct tpi_pool *pool, struct tpi_thread *thread,
     return full ? TP_ERR_TOO_MANY_THREADS : TP_ERR_NO_MEMORY;
 }
 
-void tpi_pool_rise(struct tpi_pool *pool, struct tpi_worker *worker)
+void tpi_pool_rise(struct tpi_pool *pool, struct tpi_worker *worker, bool news)
 {
     tpi_worker_hand_over(worker);
     tpi_lock_take(&pool->lock);
-    /* [PL1] */
-    uint64_t life = tpp_sub_acq_rel(&pool->life, TPI_LIFE_THREAD) - TPI_LIFE_THREAD;
-    uncount_thread(pool, worker, life);
-    pool->stopping--; /* no hook follows */
+    become_hold(pool, worker);
     tpi_lock_drop(&pool->lock);
     pass_work_on(pool);
-    tpi_pool_shut_moved(pool);
+    gone(pool, news);
 }
 
 /* ---- limits ---------------------------------------------------------------------------------- */
@@ -435,6 +450,9 @@ tp_status_t tpi_pool_set_minimum(struct tpi_pool *pool, uint32_t minimum)
 {
     tp_status_t status = TP_OK;
     tpi_lock_take(&pool->lock);
+    struct tpi_demand demand = tpi_pool_demand(pool);
+    if (tpi_policy_over(&demand))
+        status = TP_ERR_CLOSED;
     /* peek: threads change only under this lock. */
     while (status == TP_OK && tpi_life_threads(tpp_peek(&pool->life)) < minimum)
         status = add_thread(pool, free_id(pool), false);

@@ -289,6 +289,7 @@ void tpi_worker_main(void *argument)
 {
     struct tpi_worker *worker = argument;
     struct tpi_pool *pool = worker->pool;
+    uint32_t forks = tpi_forks();
     tpi_thread_adopt(worker->thread);
     /* relaxed: the gate takes a thread that it does not know yet for one that runs. */
     tpp_store_relaxed(&worker->thread_id, tpp_thread_id());
@@ -297,9 +298,10 @@ void tpi_worker_main(void *argument)
         tpi_park_found(worker);
         pool->on_thread_start(pool->hook_context);
     }
-    if (!work(worker))
+    if (tpi_forks() != forks || !work(worker))
         return;
     if (pool->on_thread_stop)
         pool->on_thread_stop(pool->hook_context);
-    tpi_pool_thread_gone(pool);
+    if (tpi_forks() == forks)
+        tpi_pool_thread_gone(pool);
 }

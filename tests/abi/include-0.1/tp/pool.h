@@ -50,7 +50,8 @@ TP_API tp_status_t tp_pool_default(tp_pool_t **pool_out);
  *  pool     a private pool.
  *  minimum  threads, 0..4000; above the maximum it raises the maximum too.
  *  Returns: TP_OK, and that many threads exist; TP_ERR_HANDLE; TP_ERR_ARGUMENT above 4000;
- *           TP_ERR_UNSUPPORTED for the default pool and for a caller-driven one;
+ *           TP_ERR_UNSUPPORTED for the default pool and for a caller-driven one; TP_ERR_CLOSED if
+ *           the pool is being shut down and has come to its end;
  *           TP_ERR_NO_MEMORY and TP_ERR_NO_THREAD if a thread could not be started: minimum and
  *           maximum are then as they were.
  *  Threads: any.
@@ -156,10 +157,11 @@ TP_API tp_status_t tp_pool_close(tp_pool_t *pool);
  *  Returns: TP_OK; TP_ERR_HANDLE, also for whoever lost against another shutdown or close;
  *           TP_ERR_ARGUMENT for a negative timeout; TP_ERR_UNSUPPORTED for the default pool;
  *           TP_ERR_TIMEOUT, what was dropped stays dropped; TP_ERR_DEADLOCK from a callback of the
- *           pool, nothing has changed.
+ *           pool, nothing has changed; TP_ERR_NO_MEMORY for the record of a thread that has to run
+ *           what is queued in a caller-driven pool, which stays shut.
  *  Threads: any, also several at once, and along with submits and closes.
- *  Blocks:  until the pool is empty; allocates nothing; callable from a callback of another pool;
- *           not async-signal-safe.
+ *  Blocks:  until the pool is empty; allocates nothing, but for a caller-driven pool; callable
+ *           from a callback of another pool; not async-signal-safe.
  *  Owns:    TP_OK ends the caller's ownership.
  *  Since:   0.1 */
 TP_API TP_NODISCARD tp_status_t tp_pool_shutdown(tp_pool_t *pool, bool cancel_pending,
