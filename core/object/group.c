@@ -133,12 +133,27 @@ static bool become_closer(struct tpi_group *group, uint32_t generation)
     return true;
 }
 
-/* The last holder of a member tells the application, if it was cancelled, and frees it. */
-static void dispose(struct tpi_object *object, bool cancelled, void *cleanup_context)
+/* One call of tpi_group_close_members, once it is the closer. */
+struct closing {
+    struct tpi_group *group;
+    bool cancel;
+    void *cleanup_context;
+    uint32_t forks;
+    struct tpi_link orphans;      /* members that have no other holder than this call */
+    struct tpi_object *disposing; /* the one whose cancel callback is running */
+};
+
+/* The last holder of a member tells the application, if `tell`, and frees it. */
+static void dispose(struct closing *closing, struct tpi_object *object, bool tell)
 {
     struct tpi_extra *extra = tpi_object_extra(object);
-    if (cancelled && extra && extra->cancel)
-        extra->cancel(object->task.context, cleanup_context);
+    if (tell && extra && extra->cancel) {
+        closing->disposing = object;
+        extra->cancel(object->task.context, closing->cleanup_context);
+        if (forked(closing->forks))
+            return;
+        closing->disposing = NULL;
+    }
     tpi_object_free(object);
 }
 
@@ -158,14 +173,13 @@ static void cancel_all(struct tpi_group *group, struct tpi_link *orphans)
     }
 }
 
-static void dispose_orphans(struct tpi_link *orphans, void *cleanup_context)
+static void dispose_orphans(struct closing *closing, bool tell)
 {
-    uint32_t forks = tpi_forks();
-    while (!forked(forks) && !tpi_list_empty(orphans)) {
-        struct tpi_object *object = tpi_container(orphans->next, struct tpi_object, member);
+    while (!forked(closing->forks) && !tpi_list_empty(&closing->orphans)) {
+        struct tpi_object *object = tpi_container(closing->orphans.next, struct tpi_object, member);
         tpi_list_remove(&object->member);
         /* One that was closed on its own gets no cancel callback; a simple one has no handle. */
-        dispose(object, tpi_object_simple(object), cleanup_context);
+        dispose(closing, object, tell && tpi_object_simple(object));
     }
 }
 
@@ -186,19 +200,19 @@ static void wait_member(struct tpi_group *group, struct tpi_object *object, uint
 }
 
 /* Waits for the members one by one and closes them. Lock held, dropped around user code. */
-static void close_all(struct tpi_group *group, bool cancel, void *cleanup_context)
+static void close_all(struct closing *closing)
 {
-    uint32_t forks = tpi_forks();
+    struct tpi_group *group = closing->group;
     /* Ends: nothing joins `closing`, and each member leaves it once it is idle. */
-    while (!forked(forks) && !tpi_list_empty(&group->closing)) {
+    while (!forked(closing->forks) && !tpi_list_empty(&group->closing)) {
         struct tpi_object *object = tpi_container(group->closing.next, struct tpi_object, member);
         uint32_t seen = tpp_load_acquire(&object->task.done_seq); /* [ST2] */
         struct tpi_applied applied = tpi_task_apply(&object->task, TPI_EVENT_RELEASE, 0);
         if (applied.effects & TPI_EFFECT_FREE) {
             tpi_list_remove(&object->member);
             tpi_lock_drop(&group->lock);
-            dispose(object, cancel, cleanup_context);
-            if (!forked(forks))
+            dispose(closing, object, closing->cancel);
+            if (!forked(closing->forks))
                 tpi_lock_take(&group->lock);
         } else if (tpi_state_idle(applied.before)) {
             /* It was closed on its own, and whoever frees it is on the way. */
@@ -209,40 +223,34 @@ static void close_all(struct tpi_group *group, bool cancel, void *cleanup_contex
     }
 }
 
-/* One call of tpi_group_close_members, once it is the closer. */
-struct closing {
-    struct tpi_group *group;
-    bool cancel;
-    void *cleanup_context;
-    uint32_t forks;
-};
-
-/* Lock held, dropped around user code. */
+/* Lock held, dropped around user code, and not taken again in the child of a fork. */
 static void close_members(void *argument)
 {
-    const struct closing *closing = argument;
+    struct closing *closing = argument;
     struct tpi_group *group = closing->group;
-    struct tpi_link orphans;
-    tpi_list_init(&orphans);
     if (closing->cancel) {
-        cancel_all(group, &orphans);
+        cancel_all(group, &closing->orphans);
         tpi_lock_drop(&group->lock);
-        dispose_orphans(&orphans, closing->cleanup_context);
+        dispose_orphans(closing, true);
         if (forked(closing->forks))
             return;
         tpi_lock_take(&group->lock);
     }
-    close_all(group, closing->cancel, closing->cleanup_context);
+    close_all(closing);
 }
 
-/* Code of the application ended the thread that was closing; no lock was held in it. Somebody else
- * may go on. */
+/* Code of the application ended the thread that was closing; no lock was held in it. What nobody
+ * else holds is freed without a word, since it is no thread to run callbacks on any more; with the
+ * other members somebody else may go on. */
 static void closer_ended(void *argument)
 {
-    const struct closing *closing = argument;
+    struct closing *closing = argument;
     struct tpi_group *group = closing->group;
     if (forked(closing->forks))
         return;
+    if (closing->disposing)
+        tpi_object_free(closing->disposing);
+    dispose_orphans(closing, false);
     tpi_lock_take(&group->lock);
     tpi_list_splice_back(&group->members, &group->closing);
     group->closer = 0;
@@ -268,7 +276,11 @@ tp_status_t tpi_group_close_members(struct tpi_group *group, uint32_t generation
         tpi_lock_drop(&group->lock);
         return TP_ERR_DEADLOCK; /* from a cancel callback of this very call */
     }
-    struct closing closing = {group, cancel_pending, cleanup_context, tpi_forks()};
+    struct closing closing = {.group = group,
+                              .cancel = cancel_pending,
+                              .cleanup_context = cleanup_context,
+                              .forks = tpi_forks()};
+    tpi_list_init(&closing.orphans);
     if (!become_closer(group, generation)) {
         if (forked(closing.forks))
             return TP_ERR_FORKED;

@@ -387,6 +387,8 @@ static void replace(struct tpi_pool *pool, struct tpi_worker *lost)
         return;
     if (tpi_worker_keeps(lost) || demand.threads < tpi_policy_floor(&demand))
         (void)add_thread(pool, free_id(pool), false);
+    if (tpi_pool_keeper_missing(pool) && lowest(pool)) /* relaxed: as in tpi_pool_keep */
+        tpp_store_relaxed(&pool->keeper, lowest(pool)->id + 1);
 }
 
 void tpi_pool_thread_lost(struct tpi_worker *worker)
@@ -406,6 +408,7 @@ void tpi_pool_thread_lost(struct tpi_worker *worker)
     bool lacking = tpi_life_threads(tpp_peek(&pool->life)) == 0 || tpi_pool_keeper_missing(pool);
     tpi_lock_drop(&pool->lock);
     pass_work_on(pool);
+    tpi_park_notify_keeper(pool);
     if (lacking) /* the system refused the other one: the gate tries again */
         tpi_monitor_watch(pool, tpp_peek(&pool->birth));
     tpi_pool_thread_gone(pool);

@@ -230,7 +230,9 @@ static void begin(const struct tpps_options *options)
     void (*on_quiet)(void *) = s->on_quiet;
     void (*on_probe)(enum tpp_probe, const void *, uint64_t) = s->on_probe;
     void *context = s->quiet_context;
+    void (*at_fork)(void) = s->at_fork;
     memset(s, 0, sizeof *s);
+    s->at_fork = at_fork;
     s->on_quiet = on_quiet;
     s->on_probe = on_probe;
     s->quiet_context = context;
