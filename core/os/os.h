@@ -155,6 +155,9 @@ enum tpp_probe {
 };
 #include "tpp_probe.h" /* tpp_probe(enum tpp_probe, const void *subject, uint64_t value) */
 
+/* Ends the process as the return of its last thread would: exit handlers run, the status is 0. */
+_Noreturn void tpp_exit(void);
+
 /* The process cannot go on: says so on standard error and aborts. */
 _Noreturn void tpp_abort(const char *message);
 

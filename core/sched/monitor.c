@@ -141,8 +141,10 @@ static uint32_t lacking(struct tpi_pool *pool, const struct tpi_demand *demand, 
     struct tpi_census seen = census(pool, now);
     if (tpi_policy_grow(demand)) /* it needs no gate for that: the system refused */
         return 1;
-    if (seen.runnable >= tpi_policy_share(demand) && tpi_budget_ask(pool, true))
-        return 1;
+    if (seen.runnable >= tpi_policy_share(demand) && tpi_budget_ask(pool, true)) {
+        struct tpi_demand now_allowed = tpi_pool_demand(pool);
+        return tpi_policy_grow(&now_allowed);
+    }
     return tpi_policy_inject(demand, &seen, &pool->watch.pace, now);
 }
 

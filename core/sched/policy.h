@@ -52,6 +52,13 @@ static inline bool tpi_policy_grow(const struct tpi_demand *demand)
            demand->threads < (uint64_t)tpi_policy_share(demand) + demand->blocked;
 }
 
+/* Has it just as many as it may have at once, so that one processor more would allow another? */
+static inline bool tpi_policy_full(const struct tpi_demand *demand)
+{
+    return tpi_policy_room(demand) &&
+           demand->threads == (uint64_t)tpi_policy_share(demand) + demand->blocked;
+}
+
 /* How many threads must stay however long they have been idle. */
 static inline uint32_t tpi_policy_floor(const struct tpi_demand *demand)
 {

@@ -213,9 +213,10 @@ static bool grow_held(struct tpi_pool *pool, bool beyond_target)
 {
     bool added = false;
     struct tpi_demand demand = tpi_pool_demand(pool);
-    /* Ends: each turn takes one processor more. */
-    while (!beyond_target && tpi_policy_room(&demand) && !tpi_policy_grow(&demand) &&
-           tpi_budget_ask(pool, false))
+    /* Ends: each turn takes one processor more, as long as the next could make a thread of it. A
+     * pool that has more threads than its share, because others were taken from it or blocked, asks
+     * through the gate. */
+    while (!beyond_target && tpi_policy_full(&demand) && tpi_budget_ask(pool, false))
         demand = tpi_pool_demand(pool);
     tpi_lock_take(&pool->lock);
     demand = tpi_pool_demand(pool);

@@ -299,7 +299,7 @@ void tpi_worker_main(void *argument)
         pool->on_thread_start(pool->hook_context);
     }
     if (tpi_forks() != forks || !work(worker))
-        return;
+        tpp_exit(); /* the child of a fork in a callback that has returned: nothing to go back to */
     if (pool->on_thread_stop)
         pool->on_thread_stop(pool->hook_context);
     if (tpi_forks() == forks)

@@ -100,6 +100,14 @@ static _Unwind_Reason_Code look_at_frame(struct _Unwind_Context *context, void *
     return walk->met ? _URC_NORMAL_STOP : _URC_NO_REASON;
 }
 
+/* The loader frees what this reads only when the last reference is closed, and whoever asks holds
+ * one; but the loader's lock, which orders the two, is hidden from ThreadSanitizer. */
+__attribute__((noinline, no_sanitize("thread"))) static uintptr_t dynamic_section(
+    const struct link_map *map)
+{
+    return (uintptr_t)map->l_ld;
+}
+
 /* The first frame of a thread says that nobody called it, and the unwinder reports that as a last
  * frame at address zero. Any other end is a function without unwind tables: what lies beyond it
  * cannot be known. Neither can the segments of a library in another namespace of the loader. */
@@ -110,7 +118,7 @@ bool tpp_library_on_stack(void *dlopen_handle)
     struct walk walk = {.met = true};
 
     if (dlinfo(dlopen_handle, RTLD_DI_LINKMAP, &map) == 0) {
-        walk.object.inside = (uintptr_t)map->l_ld;
+        walk.object.inside = dynamic_section(map);
         (void)dl_iterate_phdr(match_object, &walk.object);
     }
     if (walk.object.segments != NULL)

@@ -38,6 +38,11 @@ uint32_t tpp_random(void)
     return (uint32_t)(state >> 32);
 }
 
+_Noreturn void tpp_exit(void)
+{
+    exit(0);
+}
+
 /* Straight to the descriptor: the process may be here because stdio, or the heap, is broken. */
 _Noreturn void tpp_abort(const char *message)
 {

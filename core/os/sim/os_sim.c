@@ -318,6 +318,11 @@ void tpps_probe_(enum tpp_probe probe, const void *subject, uint64_t value)
     tpps_hook_end_(began);
 }
 
+_Noreturn void tpp_exit(void)
+{
+    tpps_exit();
+}
+
 _Noreturn void tpp_abort(const char *message)
 {
     if (tpps_sim_.running && tpps_sim_.current != NULL)
