@@ -249,7 +249,7 @@ bool tpi_pool_inject(struct tpi_pool *pool)
     if (tpi_policy_room(&demand)) {
         status = add_thread(pool, free_id(pool), searching);
         added = status == TP_OK;
-        pool->threads_injected += added;
+        pool->threads_injected += added && !tpi_policy_grow(&demand);
     }
     tpi_lock_drop(&pool->lock);
     if (searching && !added) {
@@ -275,8 +275,6 @@ static struct tpi_worker *lowest(struct tpi_pool *pool)
 tp_status_t tpi_pool_keep(struct tpi_pool *pool)
 {
     tp_status_t status = TP_OK;
-    if (pool->driven)
-        return TP_OK; /* it has no thread to keep: whoever runs it takes what is kept */
     tpi_lock_take(&pool->lock);
     if (!tpp_peek(&pool->keeper)) {
         if (!lowest(pool))
