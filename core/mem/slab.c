@@ -40,19 +40,14 @@ static struct {
     struct depot depots[TPI_KIND_COUNT];
 } registry;
 
-static struct slab *recorded(uint32_t number)
-{
-    /* relaxed: both pointers were written before count was released. */
-    struct block *block = tpp_load_relaxed(&registry.blocks[number >> BLOCK_BITS]);
-    return tpp_load_relaxed(&block->slabs[number & (BLOCK_SIZE - 1)]);
-}
-
 static struct slab *slab_at(uint32_t number)
 {
     /* [SL1] acquire: a number below count has its block and its slab. Pairs with publish(). */
     if (number >= tpp_load_acquire(&registry.count) || number < tpp_peek(&registry.base))
         return NULL;
-    return recorded(number);
+    /* relaxed: both pointers were written before count was released. */
+    struct block *block = tpp_load_relaxed(&registry.blocks[number >> BLOCK_BITS]);
+    return tpp_load_relaxed(&block->slabs[number & (BLOCK_SIZE - 1)]);
 }
 
 static struct tpi_slot *slot_at(const struct slab *slab, uint32_t number)
@@ -299,13 +294,21 @@ struct tpi_slot *tpi_slab_at(enum tpi_kind kind, uint32_t index)
     return slot_in(slab_at(index >> SLOT_BITS), kind, index);
 }
 
+/* The same for one of a forking parent's, whose other threads went on while its memory was copied
+ * page by page: the count may be ahead of what it counts. */
+static struct slab *inherited(uint32_t number)
+{
+    struct block *block = tpp_peek(&registry.blocks[number >> BLOCK_BITS]);
+    return block ? tpp_peek(&block->slabs[number & (BLOCK_SIZE - 1)]) : NULL;
+}
+
 /* The slabs from `number` up to, without, `end`; the visitor may have seen enough earlier. */
 static void visit_slabs(uint32_t number, uint32_t end, enum tpi_kind kind,
                         bool (*visit)(struct tpi_slot *slot, void *context), void *context)
 {
     for (; number < end; number++) {
-        struct slab *slab = recorded(number);
-        if (slab->kind != kind)
+        struct slab *slab = inherited(number);
+        if (!slab || slab->kind != kind)
             continue;
         for (uint32_t i = 0; i < slab->slots; i++)
             if (!visit(slot_at(slab, i), context))
@@ -352,7 +355,7 @@ void tpi_slab_fork(void)
 struct tpi_slot *tpi_slab_inherited(enum tpi_kind kind, uint32_t index)
 {
     uint32_t number = index >> SLOT_BITS;
-    return number < tpp_peek(&registry.base) ? slot_in(recorded(number), kind, index) : NULL;
+    return number < tpp_peek(&registry.base) ? slot_in(inherited(number), kind, index) : NULL;
 }
 
 void tpi_slab_each_inherited(enum tpi_kind kind,

@@ -148,8 +148,12 @@ static void dispose(struct closing *closing, struct tpi_object *object, bool tel
 {
     struct tpi_extra *extra = tpi_object_extra(object);
     if (tell && extra && extra->cancel) {
+        struct tpi_errand errand;
         closing->disposing = object;
+        tpi_errand_begin(&errand,
+                         tpi_object_simple(object) ? tpi_task_target(&object->task).home : NULL);
         extra->cancel(object->task.context, closing->cleanup_context);
+        tpi_errand_end(&errand);
         if (forked(closing->forks))
             return;
         closing->disposing = NULL;
@@ -248,6 +252,9 @@ static void closer_ended(void *argument)
     struct tpi_group *group = closing->group;
     if (forked(closing->forks))
         return;
+    struct tpi_thread *thread = tpi_thread_self();
+    if (thread)
+        thread->errand = NULL; /* those that ran were below here */
     if (closing->disposing)
         tpi_object_free(closing->disposing);
     dispose_orphans(closing, false);

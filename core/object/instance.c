@@ -29,8 +29,13 @@ bool tpi_instance_running(const struct tpi_object *object, uint32_t generation)
 bool tpi_instance_in_pool(const struct tpi_pool *pool)
 {
     struct tpi_thread *thread = tpi_thread_self();
-    if (thread && (thread->leaving == pool || (thread->worker && thread->worker->pool == pool)))
+    if (!thread)
+        return false;
+    if (thread->leaving == pool || (thread->worker && thread->worker->pool == pool))
         return true;
+    for (struct tpi_errand *errand = thread->errand; errand; errand = errand->outer)
+        if (errand->pool == pool)
+            return true;
     for (struct tpi_instance *instance = innermost(); instance; instance = instance->outer)
         if (tpi_task_target(&instance->object->task).home == pool)
             return true;

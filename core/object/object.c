@@ -258,8 +258,12 @@ void tpi_object_free(struct tpi_object *object)
     struct tpi_extra *extra = tpi_object_extra(object);
     struct tpi_group *group = tpi_object_group(object);
     uint32_t forks = tpi_forks();
-    if (extra && extra->release)
+    if (extra && extra->release) {
+        struct tpi_errand errand;
+        tpi_errand_begin(&errand, tpi_object_simple(object) ? pool : NULL);
         extra->release(object->task.context);
+        tpi_errand_end(&errand);
+    }
     if (tpi_forks() != forks)
         return; /* the child, where the object is not looked at again */
     if (group)

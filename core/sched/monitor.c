@@ -19,8 +19,7 @@ static struct {
     /* under lock */
     struct tpi_link pools; /* watched; all zero at first */
     bool armed;            /* the alarm is set, or the gate is looking */
-    bool running;          /* there is a thread, or it is being started */
-    bool started;          /* there is one */
+    bool running;          /* there is a thread */
 } gate;
 
 /* ---- what it sees ---------------------------------------------------------------------------- */
@@ -247,37 +246,32 @@ static void begin(void)
         tpi_list_init(&gate.pools);
 }
 
-void tpi_monitor_start(void)
+bool tpi_monitor_start(void)
 {
     static const struct tpp_thread_options options = {.stack_size = GATE_STACK, .name = "tp-gate"};
     tpi_lock_take(&gate.lock);
     begin();
-    bool start = !gate.running;
-    gate.running = true;
+    if (!gate.running) /* under lock: whoever comes meanwhile waits until it is known */
+        gate.running = tpp_thread_start(gate_main, NULL, &options) == 0;
+    bool running = gate.running;
     tpi_lock_drop(&gate.lock);
-    if (!start)
-        return;
-    bool started = tpp_thread_start(gate_main, NULL, &options) == 0;
-    tpi_lock_take(&gate.lock);
-    gate.running = gate.started = started;
-    tpi_lock_drop(&gate.lock);
+    return running;
 }
 
 bool tpi_monitor_started(void)
 {
     tpi_lock_take(&gate.lock);
-    bool started = gate.started;
+    bool running = gate.running;
     tpi_lock_drop(&gate.lock);
-    return started;
+    return running;
 }
 
 void tpi_monitor_watch(struct tpi_pool *pool, uint32_t birth)
 {
     bool arm = false;
-    tpi_monitor_start();
     tpi_lock_take(&gate.lock);
     /* [PL3] under the lock: a life that ends after this look is forgotten under it. */
-    if (gate.running && !tpp_peek(&pool->watched) && tpp_load_acquire(&pool->birth) == birth) {
+    if (!tpp_peek(&pool->watched) && tpp_load_acquire(&pool->birth) == birth) {
         tpi_list_push_back(&gate.pools, &pool->watch.link);
         pool->watch.pace = (struct tpi_pace){0, 0, 0, 0, 0};
         pool->watch.expected = 0;
@@ -303,5 +297,5 @@ void tpi_monitor_reset(void)
 {
     tpp_init(&gate.lock.word, 0);
     gate.pools.next = gate.pools.prev = NULL;
-    gate.armed = gate.running = gate.started = false;
+    gate.armed = gate.running = false;
 }

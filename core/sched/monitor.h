@@ -35,9 +35,9 @@ void tpi_monitor_watch(struct tpi_pool *pool, uint32_t birth);
 /* The pool is about to be freed. No lock held. */
 void tpi_monitor_forget(struct tpi_pool *pool);
 
-/* Starts the gate's thread if there is none. It goes without if the system refuses, until the next
- * call. */
-void tpi_monitor_start(void);
+/* Starts the gate's thread if there is none; false if the system refuses. Before the first thread
+ * of a pool, so that a pool with threads always has it. */
+bool tpi_monitor_start(void);
 
 /* Is there a thread of the gate? For those who count threads. */
 bool tpi_monitor_started(void);

@@ -41,6 +41,7 @@ struct tpi_thread *tpi_thread_new(struct tpi_worker *worker)
     thread->worker = worker;
     thread->instance = NULL;
     thread->leaving = NULL;
+    thread->errand = NULL;
     thread->last_errno = 0;
     thread->env.handle = NULL;
     memset(&thread->simples, 0, sizeof thread->simples);
@@ -68,4 +69,20 @@ struct tpi_thread *tpi_thread_ensure(void)
     if (thread)
         tpi_thread_adopt(thread);
     return thread;
+}
+
+void tpi_errand_begin(struct tpi_errand *errand, const void *pool)
+{
+    struct tpi_thread *thread = tpi_thread_self(); /* a close must not allocate */
+    errand->pool = pool;
+    errand->outer = thread ? thread->errand : NULL;
+    if (thread)
+        thread->errand = errand;
+}
+
+void tpi_errand_end(struct tpi_errand *errand)
+{
+    struct tpi_thread *thread = tpi_thread_self();
+    if (thread && thread->errand == errand)
+        thread->errand = errand->outer;
 }

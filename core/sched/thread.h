@@ -18,12 +18,20 @@ struct tpi_env_copy {
     struct tpi_profile profile;
 };
 
+/* Code of the application runs on behalf of an object that has not left its pool yet, and cannot
+ * leave it before that code returns. On the stack of the thread. */
+struct tpi_errand {
+    const void *pool;
+    struct tpi_errand *outer;
+};
+
 struct tpi_thread {
     struct tpi_slot slot;
     /* owner thread only */
     struct tpi_worker *worker; /* NULL for a thread that is not ours */
     void *instance;            /* innermost callback running here: object/instance.h */
     void *leaving;             /* the pool whose stop hook runs here */
+    struct tpi_errand *errand; /* innermost */
     int last_errno;            /* of the last TP_ERR_SYSTEM */
     uint32_t index;            /* of the slot */
     uint64_t instances;        /* callbacks begun here so far */
@@ -50,6 +58,10 @@ static inline struct tpi_thread *tpi_thread_self(void)
 
 /* ... or a new one; NULL when memory is out. */
 struct tpi_thread *tpi_thread_ensure(void);
+
+/* Begins an errand, and ends it. Of a thread without a record nobody knows it. */
+void tpi_errand_begin(struct tpi_errand *errand, const void *pool);
+void tpi_errand_end(struct tpi_errand *errand);
 
 /* A record that a new thread will adopt as its own, first thing; NULL when memory is out. */
 struct tpi_thread *tpi_thread_new(struct tpi_worker *worker);

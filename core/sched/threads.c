@@ -193,18 +193,28 @@ static tp_status_t add_thread(struct tpi_pool *pool, uint32_t id, bool searching
     return status;
 }
 
+/* Before the first thread of a pool: without the gate it is not looked after. */
+static tp_status_t start_gate(struct tpi_pool *pool)
+{
+    if (tpi_monitor_start())
+        return TP_OK;
+    tpi_lock_take(&pool->lock);
+    pool->create_failures++;
+    tpi_lock_drop(&pool->lock);
+    return TP_ERR_NO_THREAD;
+}
+
 tp_status_t tpi_pool_first_thread(struct tpi_pool *pool, bool *searching)
 {
-    tp_status_t status = TP_OK;
+    tp_status_t status = start_gate(pool);
     bool added = false;
     tpi_lock_take(&pool->lock);
-    if (tpi_life_threads(tpp_peek(&pool->life)) == 0) {
+    if (status == TP_OK && tpi_life_threads(tpp_peek(&pool->life)) == 0) {
         status = add_thread(pool, free_id(pool), *searching);
         added = status == TP_OK;
     }
     tpi_lock_drop(&pool->lock);
     *searching = *searching && added;
-    tpi_monitor_start();
     return status;
 }
 
@@ -220,8 +230,8 @@ static bool grow_held(struct tpi_pool *pool, bool beyond_target)
         demand = tpi_pool_demand(pool);
     tpi_lock_take(&pool->lock);
     demand = tpi_pool_demand(pool);
-    /* A pool without objects and threads needs none. */
-    if ((demand.threads > 0 || demand.objects > 0) &&
+    /* Without a thread the pool needs none yet, or has lost its last one: that is the gate's. */
+    if (demand.threads > 0 &&
         (tpi_policy_grow(&demand) || (beyond_target && tpi_policy_room(&demand))))
         added = add_thread(pool, free_id(pool), true) == TP_OK;
     tpi_lock_drop(&pool->lock);
@@ -450,7 +460,7 @@ void tpi_pool_rise(struct tpi_pool *pool, struct tpi_worker *worker, bool news)
 
 tp_status_t tpi_pool_set_minimum(struct tpi_pool *pool, uint32_t minimum)
 {
-    tp_status_t status = TP_OK;
+    tp_status_t status = minimum > 0 ? start_gate(pool) : TP_OK;
     tpi_lock_take(&pool->lock);
     struct tpi_demand demand = tpi_pool_demand(pool);
     if (tpi_policy_over(&demand))
@@ -466,8 +476,6 @@ tp_status_t tpi_pool_set_minimum(struct tpi_pool *pool, uint32_t minimum)
     }
     tpi_lock_drop(&pool->lock);
     tpi_park_wake_all(pool); /* who sleeps without a deadline may retire now */
-    if (minimum > 0)
-        tpi_monitor_start();
     return status;
 }
 

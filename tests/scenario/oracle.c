@@ -241,27 +241,49 @@ static void claimed(const struct tpi_task *task)
     if (self->wrong)
         tpps_fail("oracle: %s", self->wrong);
     task_of(task, true)->active++;
+    self->claimed = task;
 }
 
-static void callback_begins(void)
+/* Posts that wait are dropped; or the one that the pool's shutdown lets nobody begin any more. */
+static void dropped(const struct tpi_task *task)
 {
     struct oracle_fiber *self = oracle_self();
-    struct oracle_pool *known = oracle_pool(self->worker->pool);
+    if (self->claimed == task)
+        task_of(task, true)->active--;
+    self->claimed = NULL;
+}
+
+/* A thread that drains a caller-driven pool within a callback of another is a thread of both. */
+static bool runs(const struct oracle_fiber *fiber, const struct oracle_pool *known)
+{
+    for (uint32_t i = 0; i < fiber->depth; i++)
+        if (fiber->stack[i] == known)
+            return true;
+    return false;
+}
+
+static void callback_begins(const struct tpi_task *task)
+{
+    struct oracle_fiber *self = oracle_self();
+    struct oracle_pool *known = oracle_pool(home_of(task));
+    bool helps = runs(self, known);
+    self->claimed = NULL;
     if (self->locks != 0)
         tpps_fail("oracle: a callback begins with a lock of the library held");
+    if (self->depth == ORACLE_DEPTH)
+        tpps_fail("oracle: too many callbacks on one stack");
+    self->stack[self->depth++] = known;
     known->depth++;
-    if (self->depth++ != 0)
-        return; /* this thread runs one already and helps */
-    if (++known->running > oracle_allowed(known))
+    if (!helps && ++known->running > oracle_allowed(known))
         tpps_fail("oracle: %u callbacks at once, %u allowed", known->running, known->allowed);
 }
 
 static void callback_ended(const struct tpi_task *task)
 {
     struct oracle_fiber *self = oracle_self();
-    struct oracle_pool *known = oracle_pool(self->worker->pool);
+    struct oracle_pool *known = self->stack[--self->depth];
     known->depth--;
-    if (--self->depth == 0)
+    if (!runs(self, known))
         known->running--;
     task_of(task, true)->active--;
 }
@@ -329,7 +351,7 @@ static void on_probe(enum tpp_probe probe, const void *subject, uint64_t value)
         spawned(pool, value);
         break;
     case TPP_PROBE_USER_ENTER:
-        callback_begins();
+        callback_begins(subject);
         break;
     case TPP_PROBE_USER_LEAVE:
         callback_ended(subject);
@@ -343,8 +365,10 @@ static void on_probe(enum tpp_probe probe, const void *subject, uint64_t value)
     case TPP_PROBE_FREE:
         freed(subject);
         break;
-    case TPP_PROBE_DROP: /* what the word says is enough for these */
-    case TPP_PROBE_UNPUBLISH:
+    case TPP_PROBE_DROP:
+        dropped(subject);
+        break;
+    case TPP_PROBE_UNPUBLISH: /* what the word says is enough for these */
     case TPP_PROBE_FINISH:
     case TPP_PROBE_WAKE:
     case TPP_PROBE_RETIRE:
@@ -371,6 +395,16 @@ BLIND void oracle_raising(uint32_t threads)
 {
     if (oracle.raising < threads)
         oracle.raising = threads;
+}
+
+BLIND void oracle_processors_followed(void)
+{
+    oracle.processors = 0;
+}
+
+BLIND uint64_t oracle_rests(void)
+{
+    return oracle.rests;
 }
 
 BLIND void oracle_allow_hooks(void)

@@ -14,7 +14,10 @@
  *                  no task that says it is queued and is not; no post without a queue slot although
  *                  there is room; nobody left waiting for an object that is quiet; threads are idle
  *                  or in a callback; a pool with objects has a thread; posts made = callbacks
- *                  begun + posts dropped + posts pending, for each priority
+ *                  begun + posts dropped + posts pending, for each priority; all targets together
+ *                  are no more than the processors; as many threads count as blocked as have said
+ *                  so; a pool that is watched is on the gate's list; a thread that has left or was
+ *                  lost has left nothing behind
  *   at the end     nothing of the library is in use, nobody is idle, nobody searches */
 #ifndef TESTS_SCENARIO_ORACLE_H
 #define TESTS_SCENARIO_ORACLE_H
@@ -32,6 +35,12 @@ void oracle_over(uint32_t kept);
 /* From now on pools may have that many threads whatever their maximum says: a new minimum
  * creates its threads before it raises the maximum. */
 void oracle_raising(uint32_t threads);
+
+/* The processors have become fewer, and by now the pools must have noticed. */
+void oracle_processors_followed(void);
+
+/* How often everybody slept so far: nothing happens in an idle process, so it does not grow. */
+uint64_t oracle_rests(void);
 
 /* Threads may sleep in hooks or release functions: they need be neither idle nor in a callback. */
 void oracle_allow_hooks(void);

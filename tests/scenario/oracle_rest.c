@@ -1,6 +1,6 @@
 /* oracle_rest.c - what must be true whenever nobody can run. */
 #include "core/queue/inject.h"
-#include "core/sched/gate.h"
+#include "core/sched/monitor.h"
 #include "tests/scenario/oracle_state.h"
 
 /* One pool at rest, added up. */
@@ -116,7 +116,7 @@ static bool keeper_idle(struct tpi_pool *pool)
 /* Threads may be added to the pool, and nobody will. */
 static bool unwatched(const struct rest *rest)
 {
-    return tpi_policy_room(&rest->demand) && rest->demand.threads > 0 && tpi_gate_started() &&
+    return tpi_policy_room(&rest->demand) && rest->demand.threads > 0 && tpi_monitor_started() &&
            !tpp_peek(&rest->pool->watched);
 }
 
@@ -129,7 +129,7 @@ static void check_threads(const struct rest *rest)
         tpps_fail("oracle: the pool counts %u threads in one place and %u in the other",
                   tpp_peek(&rest->pool->threads), threads);
     if (rest->demand.objects > 0 && threads == 0 && rest->pool->create_failures == 0 &&
-        !rest->demand.driven)
+        !rest->demand.driven && !rest->demand.ending)
         tpps_fail("oracle: a pool with objects has no thread");
     if (threads > rest->demand.maximum && rest->idle > 0)
         tpps_fail("oracle: %u threads, %u allowed, and one of them is idle", threads,
@@ -140,10 +140,55 @@ static void check_threads(const struct rest *rest)
         tpps_fail("oracle: STRANDED: work is queued and a worker is idle");
     if (rest->kept_work && keeper_idle(rest->pool))
         tpps_fail("oracle: STRANDED: a persistent post is queued and its worker is idle");
+    if (rest->demand.objects > 0 && tpi_pool_keeper_missing(rest->pool) && tpi_monitor_started() &&
+        !tpp_peek(&rest->pool->watched))
+        tpps_fail("oracle: STRANDED: a pool lost its keeper and the gate does not look");
     if (rest->work && unwatched(rest))
         tpps_fail("oracle: STRANDED: work is queued, nobody is idle, and the gate does not look");
     if (rest->work && may_grow(rest))
         tpps_fail("oracle: STRANDED: work is queued, nobody is idle, and no thread was added");
+}
+
+/* Each thread that is about to block counts once, and nobody who has gone. */
+static void check_blocked(struct tpi_pool *pool)
+{
+    uint32_t declared = 0, active = tpp_peek(&pool->active);
+    for (uint32_t id = 0; id < active; id++) {
+        struct tpi_worker *worker = oracle_worker(pool, id);
+        declared += worker && tpp_peek(&worker->declared) > 0;
+    }
+    if (declared != tpp_peek(&pool->blocked))
+        tpps_fail("oracle: the pool counts %u blocked threads, but %u have said so",
+                  tpp_peek(&pool->blocked), declared);
+}
+
+/* What a thread had has been handed over when it is gone, also if it was lost. */
+BLIND static void check_gone(struct tpi_pool *pool)
+{
+    uint32_t active = tpp_peek(&pool->active);
+    for (uint32_t id = 0; id < active; id++) {
+        struct tpi_worker *worker = oracle_worker(pool, id);
+        if (!worker || tpp_peek(&worker->alive))
+            continue;
+        if (tpp_peek(&worker->ring.head) != tpp_peek(&worker->ring.tail))
+            tpps_fail("oracle: a worker that has left still has tickets in its ring");
+        if (tpp_peek(&worker->declared) > 0 || worker->gone > 0)
+            tpps_fail("oracle: a worker that has left is blocked or has objects to give back");
+    }
+    if (!oracle.hooks && pool->stopping > 0)
+        tpps_fail("oracle: everybody sleeps and a thread is believed to be leaving");
+}
+
+/* Watched by the gate is what stands on its list. */
+BLIND static void check_watched(struct tpi_pool *pool)
+{
+    const struct tpi_link *link = &pool->watch.link;
+    bool linked = link->next && link->next != link;
+    if (linked && (link->next->prev != link || link->prev->next != link))
+        tpps_fail("oracle: the list of the pools that the gate watches is broken");
+    if (linked != tpp_peek(&pool->watched))
+        tpps_fail("oracle: a pool %s", linked ? "is on the gate's list and does not say so"
+                                              : "says that it is watched and is not on the list");
 }
 
 static void check_pool(struct oracle_pool *known)
@@ -162,8 +207,25 @@ static void check_pool(struct oracle_pool *known)
     tpi_slab_each(TPI_KIND_BRIEF, visit_task, &rest);
     check_threads(&rest);
     check_counts(&rest);
+    check_blocked(known->pool);
+    check_gone(known->pool);
+    check_watched(known->pool);
     if (rest.demand.threads <= rest.demand.maximum)
         known->allowed = rest.demand.maximum;
+}
+
+/* The pools share the processors, and none has more than there are. */
+static void check_targets(void)
+{
+    uint32_t sum = 0, processors = tpp_cpu_count();
+    if (oracle.processors < processors)
+        oracle.processors = processors;
+    for (uint32_t i = 0; i < oracle.pool_count; i++)
+        if (tpp_peek(&oracle.pools[i].pool->birth) == oracle.pools[i].birth)
+            sum += tpp_peek(&oracle.pools[i].pool->target);
+    if (sum > oracle.processors)
+        tpps_fail("oracle: the targets add up to %u, but there are %u processors", sum,
+                  oracle.processors);
 }
 
 /* ---- the end --------------------------------------------------------------------------------- */
@@ -181,11 +243,13 @@ static void check_nothing_left(void)
         tpps_fail("oracle: %u locks held at the end", oracle.held_count);
 }
 
-void oracle_rest(void *context)
+BLIND void oracle_rest(void *context)
 {
     (void)context;
+    oracle.rests++;
     for (uint32_t i = 0; i < oracle.pool_count; i++)
         check_pool(&oracle.pools[i]);
+    check_targets();
     if (oracle.over && tpps_service_fibers() == 0)
         check_nothing_left();
 }

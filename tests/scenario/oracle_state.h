@@ -9,14 +9,24 @@
  * race detector cannot know. */
 #define BLIND __attribute__((no_sanitize("thread")))
 
-enum { ORACLE_FIBERS = 256, ORACLE_POOLS = 8, ORACLE_TASKS = 64, ORACLE_LOCKS = 32 };
+enum {
+    ORACLE_FIBERS = 256,
+    ORACLE_POOLS = 8,
+    ORACLE_TASKS = 64,
+    ORACLE_LOCKS = 32,
+    ORACLE_DEPTH = 32
+};
+
+struct oracle_pool;
 
 struct oracle_fiber {
     struct tpi_worker *worker; /* NULL until its first look through the queues */
     uint64_t scan;             /* when its last look began */
     const char *wrong;         /* what a claim of the ticket in its hands would be */
     uint32_t locks;
-    uint32_t depth; /* callbacks on its stack */
+    uint32_t depth; /* callbacks on its stack, and the pool of each */
+    struct oracle_pool *stack[ORACLE_DEPTH];
+    const struct tpi_task *claimed; /* and not begun yet */
 };
 
 struct oracle_pool {
@@ -49,6 +59,8 @@ struct oracle {
     uint64_t now; /* counts what matters for order */
     bool over, hooks;
     uint32_t kept, raising;
+    uint32_t processors; /* the most there were, see oracle_processors_followed */
+    uint64_t rests;
     uint32_t pool_count, task_count, held_count;
     struct oracle_fiber fibers[ORACLE_FIBERS];
     struct oracle_pool pools[ORACLE_POOLS];

@@ -57,6 +57,11 @@ int scene_main(int argc, char **argv, const struct tpps_scenario *table, size_t 
     return tpps_runner(argc, argv, table, count, reset);
 }
 
+bool scene_sweeps(void)
+{
+    return scene.faults;
+}
+
 bool scene_made(tp_status_t status)
 {
     if (status == TP_OK)
@@ -119,10 +124,13 @@ static void choose(tp_env_t *env, const struct scene_choice *choice)
     tpps_check(tp_env_set_priority(env, priority) == TP_OK);
     tpps_check(tp_env_set_concurrency_limit(env, choice->limit) == TP_OK);
     tpps_check(tp_env_set_runs_long(env, choice->runs_long) == TP_OK);
+    tpps_check(tp_env_set_persistent(env, choice->persistent) == TP_OK);
     if (choice->group)
         tpps_check(tp_env_set_cleanup_group(env, choice->group, choice->cancel) == TP_OK);
     if (choice->release)
         tpps_check(tp_env_set_context_release(env, choice->release) == TP_OK);
+    if (choice->finalizer)
+        tpps_check(tp_env_set_finalizer(env, choice->finalizer) == TP_OK);
 }
 
 tp_env_t *scene_env(const struct scene_choice *choice)
@@ -207,6 +215,13 @@ void scene_finish(tp_work_t *work)
     scene_close(work);
 }
 
+tp_pool_stats_t scene_stats(tp_pool_t *pool)
+{
+    tp_pool_stats_t stats = TP_POOL_STATS_INIT;
+    tpps_check(!pool || tp_pool_get_stats(pool, &stats) == TP_OK);
+    return stats;
+}
+
 bool scene_or_stale(tp_status_t status)
 {
     if (status != TP_OK && status != TP_ERR_HANDLE)
@@ -239,6 +254,29 @@ void scene_await(uint32_t word, uint32_t at_least)
     uint32_t seen;
     while ((seen = tpp_load_acquire(&scene.words[word])) < at_least)
         tpp_wait(&scene.words[word], seen, TPP_FOREVER);
+}
+
+bool scene_await_for(uint32_t word, uint32_t at_least, int64_t ns)
+{
+    int64_t deadline = tpps_now() + ns;
+    uint32_t seen;
+    while ((seen = tpp_load_acquire(&scene.words[word])) < at_least)
+        if (!tpp_wait(&scene.words[word], seen, deadline))
+            return false;
+    return true;
+}
+
+static void misused(void *context, const char *function, tp_status_t status, const char *message)
+{
+    (void)function;
+    (void)status;
+    (void)message;
+    scene_add((uint32_t)(uintptr_t)context, 1);
+}
+
+void scene_count_misuses(uint32_t word)
+{
+    tpps_check(tp_set_misuse_hook(misused, SCENE_WORD(word)) == TP_OK);
 }
 
 void scene_count(tp_callback_instance_t *instance, void *context, tp_work_t *work)

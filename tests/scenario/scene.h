@@ -59,6 +59,8 @@ struct scene_choice {
     tp_cancel_fn cancel;
     tp_release_fn release;
     bool runs_long;
+    bool persistent;
+    tp_simple_fn finalizer;
 };
 #define SCENE_HIGH (TP_PRIORITY_HIGH + 1)
 #define SCENE_NORMAL (TP_PRIORITY_NORMAL + 1)
@@ -77,6 +79,9 @@ bool scene_simple(tp_simple_fn function, void *context, const struct scene_choic
 tp_cleanup_group_t *scene_group(void);
 void scene_close_group(tp_cleanup_group_t *group);
 
+/* Creations may fail: the command line sweeps faults. */
+bool scene_sweeps(void);
+
 /* True: made. False: a resource failed, as may be where faults are swept. Else the run fails. */
 bool scene_made(tp_status_t status);
 
@@ -88,6 +93,8 @@ void scene_cancel(tp_work_t *work); /* and waits */
 void scene_close(tp_work_t *work);
 void scene_finish(tp_work_t *work); /* waits, then closes */
 
+tp_pool_stats_t scene_stats(tp_pool_t *pool); /* all zero for NULL */
+
 /* TP_OK, or TP_ERR_HANDLE because somebody else closed it: true if TP_OK. */
 bool scene_or_stale(tp_status_t status);
 
@@ -98,6 +105,10 @@ void scene_add(uint32_t word, uint32_t amount);
 uint32_t scene_next(uint32_t word); /* adds one; returns the value before */
 uint32_t scene_value(uint32_t word);
 void scene_await(uint32_t word, uint32_t at_least);
+bool scene_await_for(uint32_t word, uint32_t at_least, int64_t ns); /* false: it took longer */
+
+/* From now on the word counts what the misuse hook is told. */
+void scene_count_misuses(uint32_t word);
 
 /* A callback: adds one to the word whose number is its context. */
 void scene_count(tp_callback_instance_t *instance, void *context, tp_work_t *work);

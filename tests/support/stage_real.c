@@ -152,6 +152,11 @@ static bool wanted(int argc, char **argv, const char *name)
     return argc < 2;
 }
 
+static void nothing(void *arg)
+{
+    (void)arg;
+}
+
 int stage_main(int argc, char **argv, const struct stage_case *cases, size_t count)
 {
     tp_allocator_t allocator = TP_ALLOCATOR_INIT;
@@ -159,6 +164,7 @@ int stage_main(int argc, char **argv, const struct stage_case *cases, size_t cou
     allocator.free = release;
     if (tp_set_allocator(&allocator) != TP_OK)
         return 1;
+    stage_join(stage_start(nothing, NULL)); /* a sanitizer starts one of its own with the first */
     threads_at_start = tasks();
     for (size_t i = 0; i < count; i++) {
         running = &cases[i];

@@ -66,7 +66,6 @@ int tpp_at_fork(void (*child)(void))
  * is in it, as if they had been joined. */
 static void vanish(struct tpps_fiber *fiber)
 {
-    tpps_fiber_join_(fiber);
     tpps_weak_join_(tpps_slot_(tpps_sim_.current), tpps_slot_(fiber));
     fiber->state = TPPS_DONE;
     fiber->vanished = fiber->abandoned = true;
@@ -77,9 +76,13 @@ void tpps_fork(void)
     struct tpps_sim *s = &tpps_sim_;
     struct tpps_fiber *fiber = self("tpps_fork");
     tpps_point_(TPPS_OP_THREAD, NULL, "tpps_fork");
-    for (uint32_t i = 0; i < s->high; i++)
-        if (&tpps_fibers_[i] != fiber && tpps_fibers_[i].state != TPPS_DONE)
+    for (uint32_t i = 0; i < s->high; i++) {
+        if (&tpps_fibers_[i] == fiber)
+            continue;
+        tpps_fiber_join_(&tpps_fibers_[i]); /* also one that has ended, and nobody has joined */
+        if (tpps_fibers_[i].state != TPPS_DONE)
             vanish(&tpps_fibers_[i]);
+    }
     tpps_alone_();
     tpps_poller_fork_();
     tpps_mix_(0x300);

@@ -1,0 +1,197 @@
+/* scene.h - what the tests of survival share: clocks, pools, what the kernel counts, a child. */
+#ifndef TESTS_SURVIVAL_SCENE_H
+#define TESTS_SURVIVAL_SCENE_H
+
+#include <dirent.h>
+#include <errno.h>
+#include <pthread.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+
+#include "core/os/os.h"
+#include "tests/support/tap.h"
+#include "tp/tp.h"
+
+#define MS INT64_C(1000000)
+#define COUNT(array) (sizeof(array) / sizeof *(array))
+
+/* A build whose times and memory say nothing about the library. */
+#if defined(__SANITIZE_ADDRESS__)
+#define SANITIZED true
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define SANITIZED true
+#endif
+#endif
+#ifndef SANITIZED
+#define SANITIZED TAP_UNDER_TSAN
+#endif
+
+/* Threads that are there without the library: this one, and ThreadSanitizer's own. */
+enum { THREADS_BEFORE = TAP_UNDER_TSAN ? 2 : 1 };
+
+TAP_UNUSED_ static int64_t now(void)
+{
+    return tpp_now(TPP_CLOCK_MONOTONIC);
+}
+
+/* How much longer than on a quiet machine everything may take. */
+TAP_UNUSED_ static int64_t patience(void)
+{
+    const char *slowdown = getenv("TAP_SLOWDOWN");
+    int factor = slowdown ? atoi(slowdown) : 1;
+    return (factor > 1 ? factor : 1) * (SANITIZED ? 10 : 1);
+}
+
+/* Until the word has reached a value: false if that takes very long. */
+TAP_UNUSED_ static bool reaches(tpp_u32 *word, uint32_t at_least)
+{
+    int64_t end = now() + (patience() > 1 ? 100000 : 20000) * MS;
+    while (tpp_load_acquire(word) < at_least && now() < end)
+        usleep(200);
+    return tpp_load_acquire(word) >= at_least;
+}
+
+/* ---- pools ----------------------------------------------------------------------------------- */
+
+TAP_UNUSED_ static tp_pool_stats_t stats_of(tp_pool_t *pool)
+{
+    tp_pool_stats_t stats = TP_POOL_STATS_INIT;
+    check_eq(tp_pool_get_stats(pool, &stats), TP_OK);
+    return stats;
+}
+
+/* A private pool with an environment that names it. */
+struct scene {
+    tp_pool_config_t config;
+    tp_pool_t *pool;
+    tp_env_t *env;
+};
+
+TAP_UNUSED_ static struct scene scene_plan(uint32_t minimum, uint32_t maximum)
+{
+    struct scene scene = {.config = TP_POOL_CONFIG_INIT};
+    scene.config.thread_minimum = minimum;
+    scene.config.thread_maximum = maximum;
+    return scene;
+}
+
+TAP_UNUSED_ static void scene_build(struct scene *scene)
+{
+    check_eq(tp_pool_create(&scene->config, &scene->pool), TP_OK);
+    check_eq(tp_env_create(&scene->env), TP_OK);
+    check_eq(tp_env_set_pool(scene->env, scene->pool), TP_OK);
+}
+
+/* Everything made with it has been closed. Returns when its threads have ended. */
+TAP_UNUSED_ static void scene_end(struct scene *scene)
+{
+    check_eq(tp_env_destroy(scene->env), TP_OK);
+    check_eq(tp_pool_shutdown(scene->pool, false, TP_INFINITE), TP_OK);
+}
+
+TAP_UNUSED_ static tp_work_t *scene_work(struct scene *scene, tp_work_fn function, void *context)
+{
+    tp_work_t *work = NULL;
+    check_eq(tp_work_create(function, context, scene->env, &work), TP_OK);
+    return work;
+}
+
+TAP_UNUSED_ static void finish_work(tp_work_t *work)
+{
+    check_eq(tp_work_wait(work, false, TP_INFINITE), TP_OK);
+    check_eq(tp_work_close(work), TP_OK);
+}
+
+/* ---- what the kernel counts ------------------------------------------------------------------ */
+
+/* How many entries a folder has: of threads in /proc/self/task, of descriptors in /proc/self/fd
+ * (the one that looks is among them every time). */
+TAP_UNUSED_ static uint32_t entries(const char *path)
+{
+    uint32_t count = 0;
+    DIR *folder = opendir(path);
+    for (struct dirent *entry; folder && (entry = readdir(folder));)
+        count += entry->d_name[0] != '.';
+    if (folder)
+        closedir(folder);
+    return count;
+}
+
+TAP_UNUSED_ static uint32_t threads_now(void)
+{
+    return entries("/proc/self/task");
+}
+
+/* Threads that have ended stay in the list for a moment. */
+TAP_UNUSED_ static bool threads_fall_to(uint32_t count)
+{
+    int64_t end = now() + 10000 * MS * patience();
+    while (threads_now() > count && now() < end)
+        usleep(1000);
+    return threads_now() <= count;
+}
+
+/* A line of a status file in /proc: the number that follows the name; -1 if there is none. */
+TAP_UNUSED_ static int64_t status_line(const char *path, const char *name, int base)
+{
+    char line[256];
+    int64_t value = -1;
+    size_t length = strlen(name);
+    FILE *file = fopen(path, "r");
+    while (file && value < 0 && fgets(line, sizeof line, file))
+        if (strncmp(line, name, length) == 0 && line[length] == ':')
+            value = (int64_t)strtoull(line + length + 1, NULL, base);
+    if (file)
+        fclose(file);
+    return value;
+}
+
+/* ---- children -------------------------------------------------------------------------------- */
+
+/* In a child: a hang is a failure, and so is every check that failed. The thread may be one that
+ * blocks all signals, so the kernel itself ends it. */
+TAP_UNUSED_ static void child_begin(unsigned seconds)
+{
+    timer_t timer;
+    struct itimerspec when = {.it_value = {.tv_sec = (time_t)seconds * patience()}};
+    struct sigevent event;
+    memset(&event, 0, sizeof event);
+    event.sigev_notify = SIGEV_SIGNAL;
+    event.sigev_signo = SIGKILL;
+    check_eq(timer_create(CLOCK_MONOTONIC, &event, &timer), 0);
+    check_eq(timer_settime(timer, 0, &when, NULL), 0);
+    __atomic_store_n(&tap_failures_, 0, __ATOMIC_SEQ_CST);
+}
+
+TAP_UNUSED_ static _Noreturn void child_end(void)
+{
+    _exit(__atomic_load_n(&tap_failures_, __ATOMIC_SEQ_CST) != 0);
+}
+
+/* How a child ended: its status, or 1000 and the signal. */
+TAP_UNUSED_ static int end_of(pid_t child)
+{
+    int status = 0;
+    while (waitpid(child, &status, 0) < 0)
+        if (errno != EINTR)
+            return -1;
+    return WIFEXITED(status) ? WEXITSTATUS(status) : 1000 + WTERMSIG(status);
+}
+
+/* This program anew, with one argument; its standard error goes to `error_fd` unless that is
+ * negative. It is killed if it does not end by itself. */
+TAP_UNUSED_ static pid_t start_again(const char *mode, unsigned seconds, int error_fd)
+{
+    const char *arguments[] = {"/proc/self/exe", mode, NULL};
+    pid_t child = fork();
+    if (child != 0)
+        return child;
+    alarm(seconds * (unsigned)patience());
+    if (error_fd >= 0)
+        dup2(error_fd, 2);
+    execv(arguments[0], (char *const *)(uintptr_t)arguments);
+    _exit(99);
+}
+
+#endif
