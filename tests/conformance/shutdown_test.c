@@ -311,7 +311,7 @@ static void shut_own(tp_callback_instance_t *instance, void *context, tp_work_t 
 {
     struct tally *tally = context;
     (void)instance;
-    if (stage_value(&tally->done) == 0) {
+    if (tpp_add_acq_rel(&tally->started.value, 1) == 0) { /* the first of all */
         stage_expect_eq(tp_pool_shutdown(tally->pool, true, TP_INFINITE), TP_ERR_DEADLOCK);
         stage_expect_eq(tp_pool_shutdown(tally->pool, false, 0), TP_ERR_DEADLOCK);
         stage_expect_eq(tp_work_submit(work), TP_OK); /* nothing has changed */

@@ -45,11 +45,10 @@ static void expect_flat(void (*cycle)(void), const char *what)
     int64_t took = now() - begun;
     check(threads_fall_to(before.threads));
     struct holdings after = look();
-    printf(
-        "# %d times %s: %.1f us each; threads %u -> %u, descriptors %u -> %u, memory %lld -> %lld kB\n",
-        cycles, what, (double)took / 1e3 / cycles, before.threads, after.threads,
-        before.descriptors, after.descriptors, (long long)before.resident_kb,
-        (long long)after.resident_kb);
+    printf("# %d times %s: %.1f us each\n", cycles, what, (double)took / 1e3 / cycles);
+    printf("# threads %u -> %u, descriptors %u -> %u, memory %lld -> %lld kB\n", before.threads,
+           after.threads, before.descriptors, after.descriptors, (long long)before.resident_kb,
+           (long long)after.resident_kb);
     check_eq(tpp_load_acquire(&runs), warm_up + cycles);
     check_eq(after.threads, before.threads);
     check_eq(after.descriptors, before.descriptors);
