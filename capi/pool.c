@@ -82,8 +82,8 @@ static tp_status_t find(tp_pool_t *handle, enum scope scope, struct tpi_pool **p
     tp_status_t status = TP_OK;
     if (tpi_slot_generation(&pool->slot) != generation)
         status = TP_ERR_HANDLE;
-    else if ((scope == DRIVEN && !pool->driven) || (scope == THREADED && pool->driven) ||
-             (scope != ANY && pool->is_default))
+    else if ((scope == DRIVEN && !tpi_pool_driven(pool)) ||
+             (scope == THREADED && tpi_pool_driven(pool)) || (scope != ANY && pool->is_default))
         status = TP_ERR_UNSUPPORTED;
     if (status != TP_OK)
         tpi_pool_unhold(pool);
@@ -165,7 +165,7 @@ tp_status_t tp_pool_get_stats(tp_pool_t *handle, tp_pool_stats_t *stats)
 /* The pool is held. */
 static tp_status_t close_handle(struct tpi_pool *pool, tp_pool_t *handle)
 {
-    if (pool->driven && !tpi_pool_close_empty(pool))
+    if (tpi_pool_driven(pool) && !tpi_pool_close_empty(pool))
         return TP_ERR_BUSY;
     uint32_t generation = tpi_slot_generation(&pool->slot);
     if (!tpi_token_matches((uintptr_t)handle, generation) ||

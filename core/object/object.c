@@ -125,7 +125,7 @@ static tp_status_t enter_pool_and_group(struct tpi_object *object, const struct 
     uint32_t posts = spec->kind == TPI_KIND_SIMPLE;
     struct tpi_worker *worker = tpi_worker_self();
     uint32_t all_traits = traits(spec->profile) | (uint32_t)kind << TPI_TRAIT_KIND_SHIFT;
-    if (pool->driven) /* it has no thread to be kept on */
+    if (tpi_pool_driven(pool)) /* it has no thread to be kept on */
         all_traits &= ~TPI_TRAIT_KEPT;
     tp_status_t status = all_traits & TPI_TRAIT_KEPT ? tpi_pool_keep(pool) : TP_OK;
     if (status == TP_OK)

@@ -142,7 +142,7 @@ static tp_status_t shutdown(struct look *look, uint32_t generation, int64_t dead
     shut(look);
     if (forked(look))
         return TP_ERR_FORKED;
-    tp_status_t status = wait_until(look, dry, pool->driven, deadline);
+    tp_status_t status = wait_until(look, dry, tpi_pool_driven(pool), deadline);
     if (status != TP_OK)
         return status;
     tpp_store_release(&pool->shut, TPI_SHUT_END); /* [SH1] */

@@ -116,10 +116,10 @@ void tpi_park_lower_flag(struct tpi_pool *pool)
 bool tpi_park_notify(struct tpi_pool *pool, uint32_t birth)
 {
     tpp_fence_seq_cst(); /* [PK1] [GT1] */
-    if (pool->driven)
+    if (tpi_pool_driven(pool))
         raise_flag(pool);
     /* relaxed: ordered by the fence. */
-    if (pool->driven && tpp_load_relaxed(&pool->shut))
+    if (tpi_pool_driven(pool) && tpp_load_relaxed(&pool->shut))
         tpi_pool_shut_moved(pool); /* whoever shuts it down runs what was still on its way */
     if (tpp_load_relaxed(&pool->searching))
         return false;

@@ -19,7 +19,7 @@ struct tpi_demand tpi_pool_limits(struct tpi_pool *pool)
         .maximum = tpp_load_relaxed(&pool->maximum),
         .target = tpp_load_relaxed(&pool->target),
         .blocked = tpp_load_relaxed(&pool->blocked),
-        .driven = pool->driven,
+        .driven = tpi_pool_driven(pool),
         .ending = tpp_load_relaxed(&pool->shut) == TPI_SHUT_END,
     };
 }
@@ -154,7 +154,7 @@ tp_status_t tpi_pool_join(struct tpi_pool *pool, struct tpi_worker *worker)
     if (objects > 1)
         worker->gone += objects - 1;
     /* Once counted, the object keeps the last thread from retiring: one look is enough. */
-    if (tpi_life_threads(life) > 0 || pool->driven)
+    if (tpi_life_threads(life) > 0 || tpi_pool_driven(pool))
         return TP_OK;
     tp_status_t status = first_thread(pool);
     if (status != TP_OK)
@@ -204,7 +204,6 @@ static void begin_life(struct tpi_pool *pool, const tp_pool_config_t *config)
     pool->stack_reserve = config->stack_reserve ? config->stack_reserve : tpp_stack_default();
     pool->stack_commit = config->stack_commit ? config->stack_commit : tpp_stack_minimum();
     copy_name(pool->name, config->name ? config->name : "tp-worker");
-    pool->driven = config->flags & TP_POOL_CALLER_DRIVEN;
     for (uint32_t priority = 0; priority < TPI_PRIORITY_COUNT; priority++) {
         tpi_inject_init(&pool->inject[priority], priority);
         tpi_inject_init(&pool->kept[priority], priority);
@@ -224,6 +223,7 @@ static void begin_life(struct tpi_pool *pool, const tp_pool_config_t *config)
     tpp_store_relaxed(&pool->maximum, maximum > minimum ? maximum : minimum);
     tpp_store_relaxed(&pool->target, 0);
     tpp_store_relaxed(&pool->shut, TPI_SHUT_NOT);
+    tpp_store_relaxed(&pool->driven, config->flags & TP_POOL_CALLER_DRIVEN);
     tpp_store_relaxed(&pool->keeper, 0);
     tpp_store_relaxed(&pool->flag, 0);
     tpp_store_relaxed(&pool->raised, 0);

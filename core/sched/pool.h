@@ -76,7 +76,6 @@ struct tpi_pool {
 
     /* set at creation, then read-only */
     bool is_default;
-    bool driven; /* it has no threads: callers of tp_pool_run take the seats of workers */
     uint32_t queue_limit;
     uint32_t io_backend;
     int64_t idle_timeout;
@@ -98,6 +97,7 @@ struct tpi_pool {
     tpp_u32 watched; /* the gate looks after it; [GT1] */
     tpp_u32 shut;    /* enum tpi_shut, only grows; [SH1] */
     tpp_u32 keeper;  /* one more than the number of the worker that never retires; 0: none */
+    tpp_u32 driven;  /* it has no threads: callers of tp_pool_run take the seats of workers */
     tpp_u32 flag;    /* driven: one more than the descriptor for pollers; 0: none */
     tpp_u32 raised;  /* driven: its flag is up; [FL1] */
     tpp_u32 birth;   /* which life of the slot this is; even while it has none; [PL3] */
@@ -228,6 +228,12 @@ uint32_t tpi_pool_threads_left(struct tpi_pool *pool);
 /* Posts that wait, and how many were ever claimed: a count that is somewhat behind. */
 uint64_t tpi_pool_pending(struct tpi_pool *pool, uint64_t *claims_out);
 struct tpi_worker *tpi_pool_worker(struct tpi_pool *pool, uint32_t id);
+
+static inline bool tpi_pool_driven(struct tpi_pool *pool)
+{
+    /* relaxed: constant for a life; a latecomer that sees the next one's does no harm. */
+    return tpp_load_relaxed(&pool->driven);
+}
 
 static inline bool tpi_pool_exact(struct tpi_pool *pool)
 {

@@ -585,6 +585,46 @@ SCENE(fork__in_a_release_function)
     new_things();
 }
 
+static void just_fork(void *context)
+{
+    (void)context;
+    if (scene_value(CHILD) > 0)
+        return;
+    tpps_fork();
+    tpps_on_probe(NULL);
+    tpps_on_quiet(NULL, NULL);
+    scene_add(CHILD, 1);
+}
+
+/* The object was about to be given back: the child must not find it among its free ones. */
+SCENE(fork__in_a_release_function_before_anything_new)
+{
+    with_default_things();
+    struct scene_choice choice = {.pool = old.pool, .release = just_fork};
+    tp_work_t *work = scene_work(scene_count, SCENE_WORD(RAN), &choice);
+    tp_status_t status = tp_work_close(work);
+    tpps_check(status == TP_OK || status == TP_ERR_FORKED);
+    new_things();
+}
+
+static void fork_and_close(tp_callback_instance_t *instance, void *context, tp_work_t *work)
+{
+    (void)instance;
+    scene_close(work);
+    just_fork(context);
+}
+
+/* The same, had the callback not forked. */
+SCENE(fork__in_a_callback_that_closes_its_object)
+{
+    uint32_t ran = 0;
+    with_default_things();
+    tp_work_t *work = scene_pool_work(old.driven, fork_and_close, NULL);
+    scene_submit(work, 1);
+    forked(tp_pool_run(old.driven, 0, TP_INFINITE, &ran));
+    new_things();
+}
+
 /* The shutdown gives back what was closed with posts pending. */
 SCENE(fork__in_a_release_function_that_a_shutdown_calls)
 {
@@ -653,6 +693,8 @@ static const struct tpps_scenario table[] = {
     {ROW(fork__in_the_cancel_callback_of_a_work_object)},
     {ROW(fork__in_the_cancel_callback_of_a_simple_one)},
     {ROW(fork__in_a_release_function)},
+    {ROW(fork__in_a_release_function_before_anything_new)},
+    {ROW(fork__in_a_callback_that_closes_its_object)},
     {ROW(fork__in_a_release_function_that_a_shutdown_calls)},
     {ROW(fork__in_a_start_hook)},
     {ROW(fork__in_a_stop_hook)},

@@ -391,6 +391,9 @@ SCENE(gate__watched_pools_follow_each_other)
         scene_close_pool(pool);
         scene_finish(work);
     }
+    uint64_t rests = oracle_rests();
+    tpps_sleep(SECOND);
+    tpps_check(oracle_rests() - rests <= 8); /* none is left to be looked at */
 }
 
 /* ---- limits that change ---------------------------------------------------------------------- */

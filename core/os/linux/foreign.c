@@ -101,9 +101,10 @@ static _Unwind_Reason_Code look_at_frame(struct _Unwind_Context *context, void *
 }
 
 /* The loader frees what this reads only when the last reference is closed, and whoever asks holds
- * one; but the loader's lock, which orders the two, is hidden from ThreadSanitizer. */
+ * one; but the loader's lock, which orders the two, is hidden from ThreadSanitizer. Volatile, or
+ * the compiler would let the caller read it. */
 __attribute__((noinline, no_sanitize("thread"))) static uintptr_t dynamic_section(
-    const struct link_map *map)
+    const volatile struct link_map *map)
 {
     return (uintptr_t)map->l_ld;
 }
