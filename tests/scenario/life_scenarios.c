@@ -248,6 +248,43 @@ SCENE(life__simple_callbacks_outlive_the_handle)
         scene_close_pool(the_pool);
 }
 
+/* ---- libraries ------------------------------------------------------------------------------- */
+
+/* An object keeps its library until it is gone. The simulator sees to it that the thread that has
+ * code of it to return to, if `on_stack` the one that closes the object, does not close it. */
+static void pin_and_close(bool on_stack)
+{
+    static char library;
+    tp_pool_t *pool = scene_pool(0, 1);
+    tp_env_t *env = scene_env(&(struct scene_choice){.pool = pool});
+    tp_work_t *work = NULL;
+    tpps_library_set_refs(&library, 1);
+    tpps_library_set_on_stack(&library, on_stack);
+    tpps_check(tp_env_set_library(env, &library) == TP_OK);
+    tpps_check(tp_work_create(scene_count, SCENE_WORD(0), env, &work) == TP_OK);
+    tpps_check(tp_env_destroy(env) == TP_OK);
+    scene_submit(work, 2);
+    tpps_check(tpps_library_refs(&library) == 2);
+    tpps_check(tp_work_wait(work, false, TP_INFINITE) == TP_OK);
+    tpps_check(tpps_library_refs(&library) == 2);
+    scene_submit(work, 1);
+    scene_close(work);
+    while (tpps_library_refs(&library) > 1) /* ends: who is last, or a thread for it, closes it */
+        tpps_sleep(1000);
+    scene_await(0, 3);
+    scene_close_pool(pool);
+}
+
+SCENE(life__c041_library_stays_until_the_last_object_is_gone)
+{
+    pin_and_close(false);
+}
+
+SCENE(life__c042_library_is_not_closed_where_its_code_is_on_the_stack)
+{
+    pin_and_close(true);
+}
+
 static const struct tpps_scenario table[] = {
     {SCENE_ROW(life__pool_close_last_object_and_retiring_worker)},
     {SCENE_ROW(life__submit_and_close)},
@@ -259,6 +296,8 @@ static const struct tpps_scenario table[] = {
     {SCENE_ROW(life__latecomer_and_growth_of_the_next_life), .cpus = 4, .no_faults = true},
     {SCENE_ROW(life__r06_close_and_last_completion)},
     {SCENE_ROW(life__simple_callbacks_outlive_the_handle)},
+    {SCENE_ROW(life__c041_library_stays_until_the_last_object_is_gone), .no_faults = true},
+    {SCENE_ROW(life__c042_library_is_not_closed_where_its_code_is_on_the_stack), .no_faults = true},
 };
 
 int main(int argc, char **argv)

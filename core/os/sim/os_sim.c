@@ -237,7 +237,7 @@ int tpp_user_mutex_unlock(void *pthread_mutex)
 static struct library {
     const void *handle;
     int references;
-    bool on_stack;
+    uint64_t on_stack; /* of the thread with that number; 0: of none */
 } libraries[LIBRARIES];
 
 static struct library *library(const void *handle)
@@ -264,6 +264,8 @@ int tpp_library_pin(void *dlopen_handle, void **own_handle)
 int tpp_library_close(void *dlopen_handle)
 {
     tpps_point_(TPPS_OP_USER, NULL, NULL);
+    if (library(dlopen_handle)->on_stack == tpp_thread_id())
+        tpps_fail("a library was closed by a thread that has code of it to return to");
     if (--library(dlopen_handle)->references < 0)
         tpps_fail("a library was closed more often than it was opened");
     return 0;
@@ -272,7 +274,7 @@ int tpp_library_close(void *dlopen_handle)
 bool tpp_library_on_stack(void *dlopen_handle)
 {
     tpps_point_(TPPS_OP_USER, NULL, NULL);
-    return library(dlopen_handle)->on_stack;
+    return library(dlopen_handle)->on_stack == tpp_thread_id();
 }
 
 int tpps_library_refs(const void *handle)
@@ -287,14 +289,14 @@ void tpps_library_set_refs(const void *handle, int references)
 
 void tpps_library_set_on_stack(const void *handle, bool on_stack)
 {
-    library(handle)->on_stack = on_stack;
+    library(handle)->on_stack = on_stack ? tpp_thread_id() : 0;
 }
 
 /* References outlive a run: the scenarios' own libraries are counted once for the program. */
 void tpps_os_begin_(void)
 {
     for (uint32_t i = 0; i < LIBRARIES; i++)
-        libraries[i].on_stack = false;
+        libraries[i].on_stack = 0;
 }
 
 /* ---- odds and ends --------------------------------------------------------------------------- */

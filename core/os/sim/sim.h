@@ -170,7 +170,8 @@ bool tpps_flag_raised(int descriptor); /* no schedule point; false also once it 
 
 int tpps_library_refs(const void *handle); /* references, pinned or set, minus closed */
 void tpps_library_set_refs(const void *handle, int references);
-void tpps_library_set_on_stack(const void *handle, bool on_stack); /* for this run; else false */
+/* Has the calling thread code of it to return to? For this run; it must not close it then. */
+void tpps_library_set_on_stack(const void *handle, bool on_stack);
 
 /* ---- ends and copies ------------------------------------------------------------------------- */
 
