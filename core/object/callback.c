@@ -141,22 +141,15 @@ static void complete(const struct run *run)
     run->thread->instance = instance->outer;
     tpi_count(&run->worker->executed, 1);
     finish(run->object, instance->disassociated);
-    if (instance->library && tpi_forks() == run->forks)
+    if (instance->library && !tpi_forked(run->forks))
         tpi_unload(instance->library, "tp_callback_close_library_on_return");
-}
-
-/* Is this the child of a fork in the callback? Then all that the parent's threads shared, and
- * this callback's object with it, is left alone. */
-static bool forked(const struct run *run)
-{
-    return tpi_forks() != run->forks;
 }
 
 /* The callback ended its thread. */
 static void ended(void *argument)
 {
     const struct run *run = argument;
-    if (forked(run))
+    if (tpi_forked(run->forks))
         return;
     tpp_probe(TPP_PROBE_USER_LEAVE, &run->object->task, 0);
     tpi_misuse("pthread_exit", TP_ERR_STATE, "a callback ended the thread it was running on");
@@ -195,6 +188,6 @@ void tpi_callback_run(struct tpi_task *task, struct tpi_worker *worker)
     if (tpi_task_has(task, TPI_TRAIT_RUNS_LONG))
         (void)tpi_instance_may_run_long(&instance);
     tpp_guarded(&guard, &run);
-    if (!forked(&run))
+    if (!tpi_forked(run.forks)) /* else the object is the parent's, and left alone */
         complete(&run);
 }

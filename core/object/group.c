@@ -6,13 +6,6 @@
 #include "core/mem/token.h"
 #include "core/object/instance.h"
 
-/* Has code of the application, called since `forks` was read, forked, and is this the child? Then
- * nothing of the parent's may be touched, and no lock is held that anybody would miss. */
-static bool forked(uint32_t forks)
-{
-    return tpi_forks() != forks;
-}
-
 static bool enter(struct tpi_group *group, uint32_t generation)
 {
     tpi_lock_take(&group->lock);
@@ -107,7 +100,7 @@ static bool help_closing(struct tpi_group *group)
             continue;
         tpi_lock_drop(&group->lock);
         bool helped = tpi_object_help(object, generation);
-        if (!forked(forks))
+        if (!tpi_forked(forks))
             tpi_lock_take(&group->lock);
         return helped;
     }
@@ -123,7 +116,7 @@ static bool become_closer(struct tpi_group *group, uint32_t generation)
         uint32_t seen = tpp_peek(&group->changes); /* before the lock is dropped */
         if (!help_closing(group))
             wait_change(group, seen);
-        if (forked(forks))
+        if (tpi_forked(forks))
             return false;
         if (tpi_slot_generation(&group->slot) != generation)
             return false;
@@ -154,7 +147,7 @@ static void dispose(struct closing *closing, struct tpi_object *object, bool tel
                          tpi_object_simple(object) ? tpi_task_target(&object->task).home : NULL);
         extra->cancel(object->task.context, closing->cleanup_context);
         tpi_errand_end(&errand);
-        if (forked(closing->forks))
+        if (tpi_forked(closing->forks))
             return;
         closing->disposing = NULL;
     }
@@ -179,7 +172,7 @@ static void cancel_all(struct tpi_group *group, struct tpi_link *orphans)
 
 static void dispose_orphans(struct closing *closing, bool tell)
 {
-    while (!forked(closing->forks) && !tpi_list_empty(&closing->orphans)) {
+    while (!tpi_forked(closing->forks) && !tpi_list_empty(&closing->orphans)) {
         struct tpi_object *object = tpi_container(closing->orphans.next, struct tpi_object, member);
         tpi_list_remove(&object->member);
         /* One that was closed on its own gets no cancel callback; a simple one has no handle. */
@@ -199,7 +192,7 @@ static void wait_member(struct tpi_group *group, struct tpi_object *object, uint
         tpp_wait(&object->task.done_seq, seen, TPP_FOREVER); /* [ST2] */
         tpi_blocking_leave();
     }
-    if (!forked(forks))
+    if (!tpi_forked(forks))
         tpi_lock_take(&group->lock);
 }
 
@@ -208,7 +201,7 @@ static void close_all(struct closing *closing)
 {
     struct tpi_group *group = closing->group;
     /* Ends: nothing joins `closing`, and each member leaves it once it is idle. */
-    while (!forked(closing->forks) && !tpi_list_empty(&group->closing)) {
+    while (!tpi_forked(closing->forks) && !tpi_list_empty(&group->closing)) {
         struct tpi_object *object = tpi_container(group->closing.next, struct tpi_object, member);
         uint32_t seen = tpp_load_acquire(&object->task.done_seq); /* [ST2] */
         struct tpi_applied applied = tpi_task_apply(&object->task, TPI_EVENT_RELEASE, 0);
@@ -216,7 +209,7 @@ static void close_all(struct closing *closing)
             tpi_list_remove(&object->member);
             tpi_lock_drop(&group->lock);
             dispose(closing, object, closing->cancel);
-            if (!forked(closing->forks))
+            if (!tpi_forked(closing->forks))
                 tpi_lock_take(&group->lock);
         } else if (tpi_state_idle(applied.before)) {
             /* It was closed on its own, and whoever frees it is on the way. */
@@ -236,7 +229,7 @@ static void close_members(void *argument)
         cancel_all(group, &closing->orphans);
         tpi_lock_drop(&group->lock);
         dispose_orphans(closing, true);
-        if (forked(closing->forks))
+        if (tpi_forked(closing->forks))
             return;
         tpi_lock_take(&group->lock);
     }
@@ -250,7 +243,7 @@ static void closer_ended(void *argument)
 {
     struct closing *closing = argument;
     struct tpi_group *group = closing->group;
-    if (forked(closing->forks))
+    if (tpi_forked(closing->forks))
         return;
     struct tpi_thread *thread = tpi_thread_self();
     if (thread)
@@ -289,13 +282,13 @@ tp_status_t tpi_group_close_members(struct tpi_group *group, uint32_t generation
                               .forks = tpi_forks()};
     tpi_list_init(&closing.orphans);
     if (!become_closer(group, generation)) {
-        if (forked(closing.forks))
+        if (tpi_forked(closing.forks))
             return TP_ERR_FORKED;
         tpi_lock_drop(&group->lock);
         return TP_ERR_HANDLE;
     }
     tpp_guarded(&closing_guard, &closing);
-    if (forked(closing.forks))
+    if (tpi_forked(closing.forks))
         return TP_ERR_FORKED;
     group->closer = 0;
     announce(group);

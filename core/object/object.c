@@ -264,7 +264,7 @@ void tpi_object_free(struct tpi_object *object)
         extra->release(object->task.context);
         tpi_errand_end(&errand);
     }
-    if (tpi_forks() != forks)
+    if (tpi_forked(forks))
         return; /* the child, where the object is not looked at again */
     if (group)
         tpi_group_leave(group, object);
@@ -419,7 +419,7 @@ static tp_status_t wait_quiet(struct tpi_object *object, uint32_t generation, in
         if (applied.effects & (TPI_EFFECT_QUIET | TPI_EFFECT_REFUSED))
             return TP_OK; /* refused: it was closed meanwhile, ran dry and went */
         if (deadline == TPP_FOREVER && tpi_object_help(object, generation)) {
-            if (tpi_forks() != forks)
+            if (tpi_forked(forks))
                 return TP_ERR_FORKED; /* the child, in which the callback that helped forked */
             continue;
         }
@@ -443,7 +443,7 @@ tp_status_t tpi_object_wait(struct tpi_object *object, uint32_t generation, bool
     uint32_t forks = tpi_forks();
     if (cancel_pending && tpi_object_cancel(object, generation))
         tpi_object_free(object);
-    if (tpi_forks() != forks)
+    if (tpi_forked(forks))
         return TP_ERR_FORKED;
     return wait_quiet(object, generation, tpi_deadline(timeout_ns));
 }

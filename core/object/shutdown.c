@@ -30,12 +30,6 @@ struct look {
     bool busy;      /* one of them is not idle */
 };
 
-/* Has code of the application forked meanwhile, and is this the child? */
-static bool forked(const struct look *look)
-{
-    return tpi_forks() != look->forks;
-}
-
 /* The object in that slot, if it is one of the pool's. */
 static struct tpi_object *object_of(struct tpi_slot *slot, const struct look *look,
                                     uint32_t *generation_out)
@@ -60,7 +54,7 @@ static bool shut_object(struct tpi_slot *slot, void *context)
     tpi_task_apply_handle(&object->task, generation, TPI_EVENT_SHUT, 0);
     if (look->cancel && tpi_object_cancel(object, generation))
         tpi_object_free(object);
-    return !forked(look);
+    return !tpi_forked(look->forks);
 }
 
 static bool look_at_object(struct tpi_slot *slot, void *context)
@@ -98,7 +92,7 @@ static void shut(struct look *look)
         ;                /* ends: a failed swap means that it has grown */
     tpp_fence_seq_cst(); /* [SH1] who publishes an object after this look finds the pool shut */
     tpi_slab_each(TPI_KIND_WORK, shut_object, look);
-    if (forked(look))
+    if (tpi_forked(look->forks))
         return;
     tpi_park_wake_all(pool); /* callers of tp_pool_run do not wait for what will not come */
 }
@@ -111,7 +105,7 @@ static tp_status_t wait_until(struct look *look, bool (*over)(struct look *look)
     for (;;) { /* ends when the pool has got there, or at the deadline */
         uint32_t seen = tpp_load_acquire(&look->pool->shut_seq); /* [SH1] */
         tp_status_t status = drain ? tpi_driven_drain(look->pool) : TP_OK;
-        if (forked(look))
+        if (tpi_forked(look->forks))
             return TP_ERR_FORKED;
         if (status != TP_OK || over(look))
             return status;
@@ -140,7 +134,7 @@ static tp_status_t shutdown(struct look *look, uint32_t generation, int64_t dead
 {
     struct tpi_pool *pool = look->pool;
     shut(look);
-    if (forked(look))
+    if (tpi_forked(look->forks))
         return TP_ERR_FORKED;
     tp_status_t status = wait_until(look, dry, tpi_pool_driven(pool), deadline);
     if (status != TP_OK)
@@ -166,7 +160,7 @@ static void steps(void *argument)
 static void let_go(void *argument)
 {
     struct call *call = argument;
-    if (forked(&call->look))
+    if (tpi_forked(call->look.forks))
         return;                           /* the pool is not looked at again */
     tpi_pool_shut_moved(call->look.pool); /* whoever saw this one's seat looks again */
     tpi_pool_unhold(call->look.pool);

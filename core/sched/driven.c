@@ -19,11 +19,6 @@ struct visit {
     uint32_t ran;
 };
 
-static bool forked(const struct visit *visit)
-{
-    return tpi_forks() != visit->forks;
-}
-
 static bool shut(struct tpi_pool *pool)
 {
     return tpp_load_relaxed(&pool->shut) != TPI_SHUT_NOT; /* relaxed: wake_all comes after it */
@@ -38,7 +33,7 @@ static void turn(struct visit *visit)
             return;
         visit->pool->run(task, visit->seat);
         visit->ran++;
-        if (forked(visit))
+        if (tpi_forked(visit->forks))
             return;
     }
 }
@@ -48,7 +43,7 @@ static void stay(void *argument)
     struct visit *visit = argument;
     for (;;) { /* ends with the first callback, the deadline, or the pool */
         turn(visit);
-        if (forked(visit))
+        if (tpi_forked(visit->forks))
             return;
         tpi_worker_flush_gone(visit->seat);
         tpi_park_lower_flag(visit->pool);
@@ -63,7 +58,7 @@ static void leave(void *argument)
 {
     struct visit *visit = argument;
     struct tpi_worker *seat = visit->seat;
-    if (forked(visit))
+    if (tpi_forked(visit->forks))
         return;
     tpi_count(&seat->busy_ns, (uint64_t)(tpp_now(TPP_CLOCK_MONOTONIC) - seat->awake_since));
     visit->thread->worker = visit->outer;
@@ -104,7 +99,7 @@ tp_status_t tpi_driven_run(struct tpi_pool *pool, uint32_t most, int64_t deadlin
         return status;
     run(&visit);
     *ran_out = visit.ran;
-    if (forked(&visit))
+    if (tpi_forked(visit.forks))
         return TP_ERR_FORKED;
     bool closed = shut(pool);
     leave(&visit);

@@ -39,13 +39,19 @@ struct tpi_thread {
     struct tpi_magazine simples, briefs; /* objects at hand */
 };
 
-/* How often this process began as the child of a fork: a change across a call into the application
- * says that this is the child, in which nothing of the parent's may be touched. */
+/* How often this process began as the child of a fork. */
 extern tpp_u32 tpi_fork_count;
 
 static inline uint32_t tpi_forks(void)
 {
     return tpp_peek(&tpi_fork_count); /* it changes only while the process has one thread */
+}
+
+/* Has code of the application, called since `forks` was read, forked, and is this the child? Then
+ * nothing of the parent's may be touched, and no lock is held that anybody would miss. */
+static inline bool tpi_forked(uint32_t forks)
+{
+    return tpi_forks() != forks;
 }
 
 /* The calling thread's record, or NULL if it has none. */

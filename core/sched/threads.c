@@ -406,7 +406,7 @@ void tpi_pool_thread_lost(struct tpi_worker *worker)
     uint32_t forks = tpi_forks();
     if (pool->on_thread_stop)
         pool->on_thread_stop(pool->hook_context);
-    if (tpi_forks() != forks)
+    if (tpi_forked(forks))
         return;
     tpi_worker_hand_over(worker);
     while (tpp_load_relaxed(&worker->declared) > 0) /* relaxed: only this thread writes it */

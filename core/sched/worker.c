@@ -275,7 +275,7 @@ static bool work(struct tpi_worker *worker)
         struct tpi_task *task = tpi_worker_take(worker);
         if (task) {
             pool->run(task, worker);
-            if (tpi_forks() != forks)
+            if (tpi_forked(forks))
                 return false;
             continue;
         }
@@ -298,10 +298,10 @@ void tpi_worker_main(void *argument)
         tpi_park_found(worker);
         pool->on_thread_start(pool->hook_context);
     }
-    if (tpi_forks() != forks || !work(worker))
+    if (tpi_forked(forks) || !work(worker))
         tpp_exit(); /* the child of a fork in a callback that has returned: nothing to go back to */
     if (pool->on_thread_stop)
         pool->on_thread_stop(pool->hook_context);
-    if (tpi_forks() == forks)
+    if (!tpi_forked(forks))
         tpi_pool_thread_gone(pool);
 }
