@@ -143,8 +143,7 @@ static void dispose(struct closing *closing, struct tpi_object *object, bool tel
     if (tell && extra && extra->cancel) {
         struct tpi_errand errand;
         closing->disposing = object;
-        tpi_errand_begin(&errand,
-                         tpi_object_simple(object) ? tpi_task_target(&object->task).home : NULL);
+        tpi_object_errand(object, &errand);
         extra->cancel(object->task.context, closing->cleanup_context);
         tpi_errand_end(&errand);
         if (tpi_forked(closing->forks))

@@ -31,7 +31,7 @@ bool tpi_instance_in_pool(const struct tpi_pool *pool)
     struct tpi_thread *thread = tpi_thread_self();
     if (!thread)
         return false;
-    if (thread->leaving == pool || (thread->worker && thread->worker->pool == pool))
+    if (thread->worker && thread->worker->pool == pool)
         return true;
     for (struct tpi_errand *errand = thread->errand; errand; errand = errand->outer)
         if (errand->pool == pool)

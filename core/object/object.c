@@ -260,7 +260,7 @@ void tpi_object_free(struct tpi_object *object)
     uint32_t forks = tpi_forks();
     if (extra && extra->release) {
         struct tpi_errand errand;
-        tpi_errand_begin(&errand, tpi_object_simple(object) ? pool : NULL);
+        tpi_object_errand(object, &errand);
         extra->release(object->task.context);
         tpi_errand_end(&errand);
     }

@@ -88,6 +88,14 @@ bool tpi_object_help(struct tpi_object *object, uint32_t generation);
 void tpi_object_effects(struct tpi_object *object, const struct tpi_target *target,
                         const struct tpi_applied *applied);
 
+/* Begins an errand around code of the application that runs before the object has left its pool. A
+ * shutdown does not wait for one with a handle to leave, only for a simple callback. */
+static inline void tpi_object_errand(struct tpi_object *object, struct tpi_errand *errand)
+{
+    bool awaited = tpi_object_simple(object);
+    tpi_errand_begin(errand, awaited ? tpi_task_target(&object->task).home : NULL);
+}
+
 /* The last one out: gives everything back. No lock held. */
 void tpi_object_free(struct tpi_object *object);
 

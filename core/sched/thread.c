@@ -40,7 +40,6 @@ struct tpi_thread *tpi_thread_new(struct tpi_worker *worker)
     thread->index = tpi_slot_index(slot);
     thread->worker = worker;
     thread->instance = NULL;
-    thread->leaving = NULL;
     thread->errand = NULL;
     thread->last_errno = 0;
     thread->env.handle = NULL;

@@ -18,8 +18,8 @@ struct tpi_env_copy {
     struct tpi_profile profile;
 };
 
-/* Code of the application runs on behalf of an object that has not left its pool yet, and cannot
- * leave it before that code returns. On the stack of the thread. */
+/* Code of the application runs for an object, or a thread, that has not left its pool yet and
+ * cannot leave it before that code returns. On the stack of the thread. */
 struct tpi_errand {
     const void *pool;
     struct tpi_errand *outer;
@@ -30,7 +30,6 @@ struct tpi_thread {
     /* owner thread only */
     struct tpi_worker *worker; /* NULL for a thread that is not ours */
     void *instance;            /* innermost callback running here: object/instance.h */
-    void *leaving;             /* the pool whose stop hook runs here */
     struct tpi_errand *errand; /* innermost */
     int last_errno;            /* of the last TP_ERR_SYSTEM */
     uint32_t index;            /* of the slot */

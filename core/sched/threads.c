@@ -365,7 +365,6 @@ bool tpi_pool_thread_leaves(struct tpi_pool *pool, struct tpi_worker *worker, bo
     tpi_lock_drop(&pool->lock);
     if (left) {
         thread->worker = NULL; /* it may be another thread's by now */
-        thread->leaving = pool;
         tpi_budget_return(pool, threads);
     }
     pass_work_on(pool);

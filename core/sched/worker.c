@@ -300,8 +300,12 @@ void tpi_worker_main(void *argument)
     }
     if (tpi_forked(forks) || !work(worker))
         tpp_exit(); /* the child of a fork in a callback that has returned: nothing to go back to */
-    if (pool->on_thread_stop)
+    if (pool->on_thread_stop) {
+        struct tpi_errand errand;
+        tpi_errand_begin(&errand, pool);
         pool->on_thread_stop(pool->hook_context);
+        tpi_errand_end(&errand);
+    }
     if (!tpi_forked(forks))
         tpi_pool_thread_gone(pool);
 }
