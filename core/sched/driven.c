@@ -19,11 +19,6 @@ struct visit {
     uint32_t ran;
 };
 
-static bool shut(struct tpi_pool *pool)
-{
-    return tpp_load_relaxed(&pool->shut) != TPI_SHUT_NOT; /* relaxed: wake_all comes after it */
-}
-
 /* Runs what is there. Stops in the child of a fork. */
 static void turn(struct visit *visit)
 {
@@ -47,7 +42,7 @@ static void stay(void *argument)
             return;
         tpi_worker_flush_gone(visit->seat);
         tpi_park_lower_flag(visit->pool);
-        if (!visit->wait || visit->ran > 0 || shut(visit->pool) ||
+        if (!visit->wait || visit->ran > 0 || tpi_pool_refuses(visit->pool) ||
             !tpi_park_sleep_until(visit->seat, visit->deadline))
             return;
     }
@@ -101,7 +96,7 @@ tp_status_t tpi_driven_run(struct tpi_pool *pool, uint32_t most, int64_t deadlin
     *ran_out = visit.ran;
     if (tpi_forked(visit.forks))
         return TP_ERR_FORKED;
-    bool closed = shut(pool);
+    bool closed = tpi_pool_refuses(pool);
     leave(&visit);
     if (visit.ran > 0)
         return TP_OK;

@@ -116,11 +116,11 @@ void tpi_park_lower_flag(struct tpi_pool *pool)
 bool tpi_park_notify(struct tpi_pool *pool, uint32_t birth)
 {
     tpp_fence_seq_cst(); /* [PK1] [GT1] */
-    if (tpi_pool_driven(pool))
+    if (tpi_pool_driven(pool)) {
         raise_flag(pool);
-    /* relaxed: ordered by the fence. */
-    if (tpi_pool_driven(pool) && tpp_load_relaxed(&pool->shut))
         tpi_pool_shut_moved(pool); /* whoever shuts it down runs what was still on its way */
+    }
+    /* relaxed: ordered by the fence. */
     if (tpp_load_relaxed(&pool->searching))
         return false;
     struct tpi_demand limits = tpi_pool_limits(pool);
@@ -273,10 +273,12 @@ static bool must_leave(struct tpi_worker *worker)
 static bool must_stay_up(struct tpi_worker *worker, enum doze how)
 {
     struct tpi_demand demand = tpi_pool_demand(worker->pool);
-    return tpi_park_work_visible(worker->pool) || kept_visible(worker) ||
-           (how != DOZE_UNTIL && must_leave(worker)) || (how == DOZE_UNTIL && demand.ending) ||
-           (how == DOZE_FOREVER && tpi_policy_retire(&demand) &&
-            (!tpi_worker_keeps(worker) || demand.objects == 0));
+    if (tpi_park_work_visible(worker->pool) || kept_visible(worker))
+        return true;
+    if (how == DOZE_UNTIL) /* a caller, who leaves when he likes */
+        return tpi_pool_refuses(worker->pool);
+    return must_leave(worker) || (how == DOZE_FOREVER && tpi_policy_retire(&demand) &&
+                                  (!tpi_worker_keeps(worker) || demand.objects == 0));
 }
 
 /* Sleeps on the park word, the idle bit being set. True: woken. False: the deadline passed, and the
@@ -371,7 +373,5 @@ bool tpi_park_sleep(struct tpi_worker *worker)
 
 bool tpi_park_sleep_until(struct tpi_worker *worker, int64_t deadline)
 {
-    if (tpp_load_relaxed(&worker->pool->shut) == TPI_SHUT_END) /* relaxed: wake_all comes after */
-        return false;
     return doze(worker, DOZE_UNTIL, deadline);
 }

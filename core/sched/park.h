@@ -36,8 +36,7 @@ void tpi_park_found(struct tpi_worker *worker);
 /* Nothing was found: sleeps until woken. False if the worker shall leave instead. */
 bool tpi_park_sleep(struct tpi_worker *worker);
 
-/* The same in a seat of a caller-driven pool: false once the deadline has passed, or if the pool
- * comes to its end. */
+/* The same in a seat of a caller-driven pool: false once the deadline has passed. */
 bool tpi_park_sleep_until(struct tpi_worker *worker, int64_t deadline);
 
 /* Wakes every sleeper to look at the state of its pool. */

@@ -235,6 +235,13 @@ static inline bool tpi_pool_driven(struct tpi_pool *pool)
     return tpp_load_relaxed(&pool->driven);
 }
 
+/* Does it take no more objects, being closed or shut down? */
+static inline bool tpi_pool_refuses(struct tpi_pool *pool)
+{
+    /* relaxed: whoever sets either wakes afterwards, as in [PK1], those who sleep on. */
+    return tpp_load_relaxed(&pool->life) & (TPI_LIFE_CLOSED | TPI_LIFE_SHUT);
+}
+
 static inline bool tpi_pool_exact(struct tpi_pool *pool)
 {
     /* relaxed: a pool is on its way between the two orders whenever its maximum changes. */

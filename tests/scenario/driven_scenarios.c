@@ -321,6 +321,24 @@ SCENE(driven__two_callers_and_a_cancelling_shutdown)
     callers(2, 1, true);
 }
 
+static void wait_for_the_end(void *pool)
+{
+    tp_status_t status = tp_pool_run(pool, 0, TP_INFINITE, NULL);
+    tpps_check(status == TP_ERR_CLOSED || status == TP_ERR_HANDLE);
+}
+
+/* Nobody could tell the callers anything any more. */
+SCENE(driven__close_lets_waiting_callers_go)
+{
+    tp_pool_t *pool = driven(0);
+    if (!pool)
+        return;
+    tpps_thread a = tpps_spawn(wait_for_the_end, pool), b = tpps_spawn(wait_for_the_end, pool);
+    tpps_check(tp_pool_close(pool) == TP_OK);
+    tpps_join(a);
+    tpps_join(b);
+}
+
 static void wait_in_run(void *pool)
 {
     uint32_t ran = 0;
@@ -763,6 +781,7 @@ static const struct tpps_scenario table[] = {
     {SCENE_ROW(driven__poller_of_a_chain), .no_faults = true},
     {SCENE_ROW(driven__poller_and_a_cancel), .no_faults = true},
     {SCENE_ROW(driven__flag_stays_up_for_what_is_left), .no_faults = true},
+    {SCENE_ROW(driven__close_lets_waiting_callers_go), .no_faults = true},
     {SCENE_ROW(driven__two_callers_wait_until_the_shutdown), .no_faults = true},
     {SCENE_ROW(driven__two_callers_one_at_a_time), .no_faults = true},
     {SCENE_ROW(driven__two_callers_one_seat), .no_faults = true},

@@ -182,8 +182,8 @@ TP_API TP_NODISCARD tp_status_t tp_pool_shutdown(tp_pool_t *pool, bool cancel_pe
  *  Returns: TP_OK if at least one ran; TP_ERR_TIMEOUT if nothing came in time; TP_ERR_HANDLE;
  *           TP_ERR_ARGUMENT for a negative timeout; TP_ERR_UNSUPPORTED for a pool with threads;
  *           TP_ERR_DEADLOCK inside a callback of any pool; TP_ERR_TOO_MANY_THREADS if as many as
- *           the maximum are inside already; TP_ERR_CLOSED if nothing is to run and the pool is shut
- *           down; TP_ERR_NO_MEMORY for the record of the thread.
+ *           the maximum are inside already; TP_ERR_CLOSED if nothing is to run and the pool is
+ *           closed or shut down; TP_ERR_NO_MEMORY for the record of the thread.
  *  Threads: any thread that is in no callback.
  *  Blocks:  as told; allocates at the first call of a thread, and more callers than ever before;
  *           not callable from a callback; not async-signal-safe.
