@@ -294,9 +294,10 @@ struct tpi_slot *tpi_slab_at(enum tpi_kind kind, uint32_t index)
     return slot_in(slab_at(index >> SLOT_BITS), kind, index);
 }
 
-/* The same for one of a forking parent's, whose other threads went on while its memory was copied
- * page by page: the count may be ahead of what it counts. */
-static struct slab *inherited(uint32_t number)
+/* The slab of that number, whoever made it. NULL is possible in the child of a fork: the parent's
+ * other threads went on while its memory was copied page by page, so that the count may be ahead of
+ * what it counts. */
+static struct slab *recorded(uint32_t number)
 {
     struct block *block = tpp_peek(&registry.blocks[number >> BLOCK_BITS]);
     return block ? tpp_peek(&block->slabs[number & (BLOCK_SIZE - 1)]) : NULL;
@@ -307,7 +308,7 @@ static void visit_slabs(uint32_t number, uint32_t end, enum tpi_kind kind,
                         bool (*visit)(struct tpi_slot *slot, void *context), void *context)
 {
     for (; number < end; number++) {
-        struct slab *slab = inherited(number);
+        struct slab *slab = recorded(number);
         if (!slab || slab->kind != kind)
             continue;
         for (uint32_t i = 0; i < slab->slots; i++)
@@ -355,7 +356,7 @@ void tpi_slab_fork(void)
 struct tpi_slot *tpi_slab_inherited(enum tpi_kind kind, uint32_t index)
 {
     uint32_t number = index >> SLOT_BITS;
-    return number < tpp_peek(&registry.base) ? slot_in(inherited(number), kind, index) : NULL;
+    return number < tpp_peek(&registry.base) ? slot_in(recorded(number), kind, index) : NULL;
 }
 
 void tpi_slab_each_inherited(enum tpi_kind kind,
