@@ -11,18 +11,18 @@
  * right after the other. A callback that does not start in time is reported as such, not as a
  * time. */
 #define _GNU_SOURCE
-#include <getopt.h>
 #include <poll.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "bench/blocked.h"
 #include "bench/blocked_peers.h"
+#include "bench/child.h"
 #include "bench/measure.h"
+#include "bench/options.h"
 
 enum {
     ROUNDS_MOST = 1001,
@@ -177,12 +177,7 @@ struct series {
 
 static struct series all[WORKLOADS][SIDES];
 
-static struct {
-    unsigned rounds;
-    const char *sides; /* NULL: all */
-    char **names;
-    int name_count;
-} options = {.rounds = 31};
+static struct options options = {.rounds = 31};
 
 /* What a pool takes for the number of processors is decided before its process begins. */
 static void stay_on_two_processors(void)
@@ -197,37 +192,25 @@ static void stay_on_two_processors(void)
     must(unsetenv("TP_CPUS") == 0);
 }
 
-static _Noreturn void child(const char *workload, const char *side, unsigned round, int output)
-{
-    char number[16];
-    snprintf(number, sizeof number, "%u", round);
-    stay_on_two_processors();
-    if (dup2(output, STDOUT_FILENO) >= 0)
-        execl("/proc/self/exe", "blocked", "--child", workload, side, number, (char *)NULL);
-    _exit(127);
-}
-
 static void measure(const struct workload *workload, const struct blocked_side *side,
                     unsigned round, struct series *series)
 {
-    int ends[2], status = 1;
-    char outcome[16], unit[16];
+    char outcome[16], unit[16], number[16];
     double value;
-    must(pipe(ends) == 0);
-    pid_t pid = fork();
-    must(pid >= 0);
-    if (pid == 0)
-        child(workload->name, side->name, round, ends[1]);
-    close(ends[1]);
-    FILE *input = fdopen(ends[0], "r");
-    must(input);
-    bool told = fscanf(input, "%15s %lf %15s", outcome, &value, unit) == 3;
-    fclose(input);
-    must(waitpid(pid, &status, 0) == pid);
-    if (!told || status != 0) {
+    char *arguments[] = {(char[]){"blocked"},
+                         (char[]){"--child"},
+                         (char *)(uintptr_t)workload->name,
+                         (char *)(uintptr_t)side->name,
+                         number,
+                         NULL};
+    snprintf(number, sizeof number, "%u", round);
+    struct child child = child_start(arguments, stay_on_two_processors);
+    bool told = fscanf(child.output, "%15s %lf %15s", outcome, &value, unit) == 3;
+    if (!child_ended_well(&child, workload->name, side->name)) {
         series->failures++;
-        fprintf(stderr, "bench: %s on %s failed, status %#x\n", workload->name, side->name,
-                (unsigned)status);
+    } else if (!told) {
+        series->failures++;
+        fprintf(stderr, "bench: %s on %s told nothing\n", workload->name, side->name);
     } else if (strcmp(outcome, "delay") == 0) {
         series->delays[series->delay_count++] = value;
     } else {
@@ -236,23 +219,11 @@ static void measure(const struct workload *workload, const struct blocked_side *
     }
 }
 
-/* True if the name is among those of a list with commas; no list has all names. */
-static bool listed(const char *name, const char *list)
-{
-    size_t length = strlen(name);
-    for (const char *at = list; at; at = strchr(at, ',') ? strchr(at, ',') + 1 : NULL)
-        if (strncmp(at, name, length) == 0 && (at[length] == ',' || at[length] == 0))
-            return true;
-    return !list;
-}
-
 static bool wanted(const struct workload *workload, const struct blocked_side *side,
                    const struct series *series)
 {
-    bool named = options.name_count == 0;
-    for (int i = 0; i < options.name_count; i++)
-        named = named || strcmp(options.names[i], workload->name) == 0;
-    return named && listed(side->name, options.sides) &&
+    return options_want_workload(&options, workload->name) &&
+           options_want_side(&options, side->name) &&
            (side->meets || workload->measure != measure_meet) &&
            (series->delay_count > 0 || series->never_count + series->failures < GIVE_UP_ROUNDS);
 }
@@ -341,46 +312,24 @@ static void list(void)
         printf("  %-8s %s\n", sides[i]->name, sides[i]->about);
 }
 
-static _Noreturn void usage(void)
+static void judge(const char *workload)
 {
-    fprintf(stderr, "usage: blocked [--rounds N] [--sides NAME,...] [--list] [third] [meet]\n");
-    exit(2);
+    (void)workload_named(workload);
 }
 
-static void read_options(int argc, char **argv)
-{
-    static const struct option known[] = {
-        {"rounds", required_argument, NULL, 'r'},
-        {"sides", required_argument, NULL, 's'},
-        {"list", no_argument, NULL, 'l'},
-        {0},
-    };
-    for (int option; (option = getopt_long(argc, argv, "", known, NULL)) != -1;) {
-        if (option == 'r') {
-            options.rounds = (unsigned)atoi(optarg);
-        } else if (option == 's') {
-            options.sides = optarg;
-        } else if (option == 'l') {
-            list();
-            exit(0);
-        } else {
-            usage();
-        }
-    }
-    if (options.rounds < 1 || options.rounds > ROUNDS_MOST)
-        usage();
-    options.names = argv + optind;
-    options.name_count = argc - optind;
-    for (int i = 0; i < options.name_count; i++)
-        workload_named(options.names[i]);
-}
+static const struct program program = {
+    .usage = "blocked [--rounds N] [--sides NAME,...] [--list] [third] [meet]",
+    .rounds_most = ROUNDS_MOST,
+    .list = list,
+    .judge = judge,
+};
 
 int main(int argc, char **argv)
 {
     unsigned failures = 0;
     if (argc == 5 && strcmp(argv[1], "--child") == 0)
         return measure_here(workload_named(argv[2]), side_named(argv[3]), (unsigned)atoi(argv[4]));
-    read_options(argc, argv);
+    options_read(&options, &program, argc, argv);
     if (processor_count() < PROCESSORS) {
         fprintf(stderr, "bench: blocked needs %d processors\n", PROCESSORS);
         return 77; /* skipped */

@@ -7,14 +7,14 @@
  * happens on the machine meets all sides alike. Printed are medians over the rounds, and the ratios
  * of what was measured in the same round. */
 #define _GNU_SOURCE
-#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
+#include "bench/child.h"
 #include "bench/measure.h"
+#include "bench/options.h"
 #include "bench/side.h"
 #include "bench/workloads.h"
 
@@ -32,13 +32,7 @@ struct series {
 static struct series all[SERIES_MOST];
 static unsigned series_count;
 
-static struct {
-    unsigned rounds;
-    bool quick;
-    const char *sides; /* NULL: all */
-    char **names;
-    int name_count;
-} options = {.rounds = 9};
+static struct options options = {.rounds = 9};
 
 /* ---- measuring ------------------------------------------------------------------------------- */
 
@@ -68,58 +62,21 @@ static void record(const struct workload *workload, const struct side *side, con
     series->values[series->count++] = value;
 }
 
-static _Noreturn void child(const struct workload *workload, const struct side *side, int output)
-{
-    char *arguments[] = {(char[]){"dispatch"},
-                         (char[]){"--child"},
-                         strdup(workload->name),
-                         strdup(side->name),
-                         options.quick ? (char[]){"--quick"} : NULL,
-                         NULL};
-    if (dup2(output, STDOUT_FILENO) >= 0)
-        execv("/proc/self/exe", arguments);
-    _exit(127);
-}
-
 /* False if the child failed; it has told why. */
 static bool measure(const struct workload *workload, const struct side *side)
 {
-    int ends[2], status = 1;
     char metric[NAME_SIZE], unit[NAME_SIZE];
     double value;
-    must(pipe(ends) == 0);
-    pid_t pid = fork();
-    must(pid >= 0);
-    if (pid == 0)
-        child(workload, side, ends[1]);
-    close(ends[1]);
-    FILE *input = fdopen(ends[0], "r");
-    must(input);
-    while (fscanf(input, "%23s %lf %23s", metric, &value, unit) == 3)
+    char *arguments[] = {(char[]){"dispatch"},
+                         (char[]){"--child"},
+                         (char *)(uintptr_t)workload->name,
+                         (char *)(uintptr_t)side->name,
+                         options.quick ? (char[]){"--quick"} : NULL,
+                         NULL};
+    struct child child = child_start(arguments, NULL);
+    while (fscanf(child.output, "%23s %lf %23s", metric, &value, unit) == 3)
         record(workload, side, metric, value, unit);
-    fclose(input);
-    must(waitpid(pid, &status, 0) == pid);
-    if (status != 0)
-        fprintf(stderr, "bench: %s on %s failed, status %#x\n", workload->name, side->name,
-                (unsigned)status);
-    return status == 0;
-}
-
-static bool side_wanted(const struct side *side)
-{
-    size_t length = strlen(side->name);
-    for (const char *at = options.sides; at; at = strchr(at, ',') ? strchr(at, ',') + 1 : NULL)
-        if (strncmp(at, side->name, length) == 0 && (at[length] == ',' || at[length] == 0))
-            return true;
-    return !options.sides;
-}
-
-static bool workload_wanted(const struct workload *workload)
-{
-    for (int i = 0; i < options.name_count; i++)
-        if (strcmp(options.names[i], workload->name) == 0)
-            return true;
-    return options.name_count == 0;
+    return child_ended_well(&child, workload->name, side->name);
 }
 
 /* All rounds of one workload; how many measurements failed. */
@@ -128,7 +85,7 @@ static unsigned measure_workload(const struct workload *workload)
     const struct side *fitting[16];
     unsigned count = 0, failures = 0, rounds = options.rounds;
     for (unsigned i = 0; sides[i]; i++)
-        if (workload_fits(workload, sides[i]) && side_wanted(sides[i]))
+        if (workload_fits(workload, sides[i]) && options_want_side(&options, sides[i]->name))
             fitting[count++] = sides[i];
     if (workload->rounds_most > 0 && rounds > workload->rounds_most)
         rounds = workload->rounds_most;
@@ -290,52 +247,27 @@ static void list(void)
     printf("\n");
 }
 
-static _Noreturn void usage(void)
+static void judge(const char *workload)
 {
-    fprintf(stderr, "usage: dispatch [--rounds N] [--quick] [--sides NAME,...] [--list] "
-                    "[WORKLOAD...]\n");
-    exit(2);
+    (void)workload_named(workload);
 }
 
-static void read_options(int argc, char **argv)
-{
-    static const struct option known[] = {
-        {"rounds", required_argument, NULL, 'r'},
-        {"quick", no_argument, NULL, 'q'},
-        {"sides", required_argument, NULL, 's'},
-        {"list", no_argument, NULL, 'l'},
-        {0},
-    };
-    for (int option; (option = getopt_long(argc, argv, "", known, NULL)) != -1;) {
-        if (option == 'r') {
-            options.rounds = (unsigned)atoi(optarg);
-        } else if (option == 'q') {
-            options.quick = true;
-        } else if (option == 's') {
-            options.sides = optarg;
-        } else if (option == 'l') {
-            list();
-            exit(0);
-        } else {
-            usage();
-        }
-    }
-    if (options.rounds < 1 || options.rounds > ROUNDS_MOST)
-        usage();
-    options.names = argv + optind;
-    options.name_count = argc - optind;
-    for (int i = 0; i < options.name_count; i++)
-        workload_named(options.names[i]);
-}
+static const struct program program = {
+    .usage = "dispatch [--rounds N] [--quick] [--sides NAME,...] [--list] [WORKLOAD...]",
+    .rounds_most = ROUNDS_MOST,
+    .knows_quick = true,
+    .list = list,
+    .judge = judge,
+};
 
 int main(int argc, char **argv)
 {
     unsigned failures = 0;
     if (argc >= 4 && strcmp(argv[1], "--child") == 0)
         return measure_here(argv[2], argv[3], argc > 4);
-    read_options(argc, argv);
+    options_read(&options, &program, argc, argv);
     for (unsigned i = 0; i < workload_count; i++)
-        if (workload_wanted(&workloads[i])) {
+        if (options_want_workload(&options, workloads[i].name)) {
             failures += measure_workload(&workloads[i]);
             print_values(&workloads[i]);
         }
