@@ -292,16 +292,20 @@ static void print_stats(const struct treesum *self, double elapsed)
             seconds(&usage.ru_utime) + seconds(&usage.ru_stime), usage.ru_maxrss);
     if (!ok("statistics", tp_pool_get_stats(self->pool, &pool)))
         return;
-    fprintf(stderr, "pool.threads %u\npool.threads_peak %u\npool.thread_maximum %u\n", pool.threads,
-            pool.threads_peak, pool.thread_maximum);
+    fprintf(
+        stderr,
+        "pool.threads %u\npool.threads_peak %u\npool.thread_maximum %u\npool.thread_target %u\n",
+        pool.threads, pool.threads_peak, pool.thread_maximum, pool.thread_target);
     fprintf(stderr,
             "pool.submitted %" PRIu64 "\npool.executed %" PRIu64 "\npool.cancelled %" PRIu64
             "\npool.stolen %" PRIu64 "\n",
             pool.submitted, pool.executed, pool.cancelled, pool.stolen);
     fprintf(stderr,
-            "pool.threads_created %" PRIu64 "\npool.threads_retired %" PRIu64
-            "\npool.thread_create_failures %" PRIu64 "\n",
-            pool.threads_created, pool.threads_retired, pool.thread_create_failures);
+            "pool.threads_created %" PRIu64 "\npool.threads_injected %" PRIu64
+            "\npool.threads_retired %" PRIu64 "\npool.thread_create_failures %" PRIu64
+            "\npool.thread_cap_reached %" PRIu64 "\n",
+            pool.threads_created, pool.threads_injected, pool.threads_retired,
+            pool.thread_create_failures, pool.thread_cap_reached);
 }
 
 /* ---- The command line ------------------------------------------------------------------------ */
