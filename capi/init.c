@@ -1,5 +1,6 @@
 /* init.c - the exported twins of the TP_..._INIT macros, for languages that see only symbols. */
 #include "tp/library.h"
+#include "tp/timer.h"
 
 /* A caller hands over a struct of the version it was compiled with. Each function here writes the
  * struct of TP_1.0 and must never write more: when a struct grows, the larger twin gets a symbol
@@ -19,6 +20,14 @@ void tp_pool_config_init(tp_pool_config_t *config)
 
     if (config != NULL)
         *config = initial;
+}
+
+void tp_timer_spec_init(tp_timer_spec_t *spec)
+{
+    static const tp_timer_spec_t initial = TP_TIMER_SPEC_INIT;
+
+    if (spec != NULL)
+        *spec = initial;
 }
 
 void tp_pool_stats_init(tp_pool_stats_t *stats)

@@ -22,8 +22,16 @@ struct slab {
     size_t slot_size;
 };
 
+/* What it takes to find a slot, apart from the slabs themselves: all slabs are aligned alike, so
+ * that their headers would contend for the same few places of a cache. */
+struct entry {
+    tpp_ptr slab;
+    uint16_t slots, units; /* units: of the slot size, see inverse; read-only, [SL1] */
+    uint32_t kind;
+};
+
 struct block {
-    tpp_ptr slabs[BLOCK_SIZE];
+    struct entry entries[BLOCK_SIZE];
 };
 
 /* Chains of free slots, linked through link.prev of their first slots. */
@@ -40,14 +48,14 @@ static struct {
     struct depot depots[TPI_KIND_COUNT];
 } registry;
 
-static struct slab *slab_at(uint32_t number)
+static const struct entry *entry_at(uint32_t number)
 {
     /* [SL1] acquire: a number below count has its block and its slab. Pairs with publish(). */
     if (number >= tpp_load_acquire(&registry.count) || number < tpp_peek(&registry.base))
         return NULL;
-    /* relaxed: both pointers were written before count was released. */
+    /* relaxed: it was written before count was released. */
     struct block *block = tpp_load_relaxed(&registry.blocks[number >> BLOCK_BITS]);
-    return tpp_load_relaxed(&block->slabs[number & (BLOCK_SIZE - 1)]);
+    return &block->entries[number & (BLOCK_SIZE - 1)];
 }
 
 static struct tpi_slot *slot_at(const struct slab *slab, uint32_t number)
@@ -71,7 +79,11 @@ static bool publish(struct slab *slab)
         tpp_store_relaxed(&registry.blocks[number >> BLOCK_BITS], block); /* released below */
     }
     slab->number = number;
-    tpp_store_relaxed(&block->slabs[number & (BLOCK_SIZE - 1)], slab); /* released below */
+    struct entry *entry = &block->entries[number & (BLOCK_SIZE - 1)];
+    entry->kind = slab->kind;
+    entry->slots = (uint16_t)slab->slots;
+    entry->units = (uint16_t)(slab->slot_size / TPI_SLOT_ALIGNMENT);
+    tpp_store_relaxed(&entry->slab, slab); /* released below */
     /* [SL1] release: the slab is complete before its number can be looked up. */
     tpp_store_release(&registry.count, number + 1);
     return true;
@@ -291,7 +303,13 @@ static struct tpi_slot *slot_in(const struct slab *slab, enum tpi_kind kind, uin
 
 struct tpi_slot *tpi_slab_at(enum tpi_kind kind, uint32_t index)
 {
-    return slot_in(slab_at(index >> SLOT_BITS), kind, index);
+    const struct entry *entry = entry_at(index >> SLOT_BITS);
+    uint32_t number = index & (SLOTS_MAX - 1);
+    if (!entry || number >= entry->slots || (kind != TPI_KIND_NONE && entry->kind != kind))
+        return NULL;
+    char *slab = tpp_load_relaxed(&entry->slab); /* relaxed: written before count was released */
+    return (struct tpi_slot *)(void *)(slab + HEADER_SIZE +
+                                       (size_t)number * entry->units * TPI_SLOT_ALIGNMENT);
 }
 
 /* The slab of that number, whoever made it. NULL is possible in the child of a fork: the parent's
@@ -300,7 +318,7 @@ struct tpi_slot *tpi_slab_at(enum tpi_kind kind, uint32_t index)
 static struct slab *recorded(uint32_t number)
 {
     struct block *block = tpp_peek(&registry.blocks[number >> BLOCK_BITS]);
-    return block ? tpp_peek(&block->slabs[number & (BLOCK_SIZE - 1)]) : NULL;
+    return block ? tpp_peek(&block->entries[number & (BLOCK_SIZE - 1)].slab) : NULL;
 }
 
 /* The slabs from `number` up to, without, `end`; the visitor may have seen enough earlier. */

@@ -30,6 +30,7 @@ enum tpi_kind {
     TPI_KIND_EVENT,
     TPI_KIND_SEMAPHORE,
     TPI_KIND_MUTEX,
+    TPI_KIND_TIMER,
     TPI_KIND_SIMPLE = 12,
     TPI_KIND_BRIEF, /* a simple callback that nobody can cancel or wait for: half an object */
     TPI_KIND_EXTRA,

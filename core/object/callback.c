@@ -86,9 +86,10 @@ static void call(void *argument)
     tpp_probe(TPP_PROBE_USER_ENTER, task, 0);
     if (tpi_object_simple(object))
         ((tp_simple_fn)task->function)(handle, task->context);
+    else if (tpi_task_kind(task) == TPI_KIND_TIMER)
+        ((tp_timer_fn)task->function)(handle, task->context, object->handle);
     else
-        ((tp_work_fn)task->function)(handle, task->context,
-                                     tpi_handle_make(TPI_KIND_WORK, &task->slot));
+        ((tp_work_fn)task->function)(handle, task->context, object->handle);
     struct tpi_extra *extra = tpi_object_extra(object);
     if (extra && extra->finalizer)
         extra->finalizer(handle, task->context);
@@ -100,7 +101,9 @@ static void describe(void *argument, char *text, size_t size)
 {
     const struct run *run = argument;
     struct tpi_extra *extra = tpi_object_extra(run->object);
-    const char *kind = tpi_object_simple(run->object) ? "simple callback" : "work object";
+    const char *kind = tpi_object_simple(run->object)                        ? "simple callback"
+                       : tpi_task_kind(&run->object->task) == TPI_KIND_TIMER ? "timer"
+                                                                             : "work object";
     snprintf(text, size, "%s \"%s\"", kind, extra && extra->name[0] ? extra->name : "unnamed");
 }
 

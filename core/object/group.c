@@ -5,6 +5,7 @@
 
 #include "core/mem/token.h"
 #include "core/object/instance.h"
+#include "core/object/timer.h"
 
 static bool enter(struct tpi_group *group, uint32_t generation)
 {
@@ -153,6 +154,16 @@ static void dispose(struct closing *closing, struct tpi_object *object, bool tel
     tpi_object_free(object);
 }
 
+/* Nothing comes of a member's own accord any more. Lock held. */
+static void stop_all(struct tpi_group *group)
+{
+    for (struct tpi_link *link = group->closing.next; link != &group->closing; link = link->next) {
+        struct tpi_object *object = tpi_container(link, struct tpi_object, member);
+        if (tpi_task_kind(&object->task) == TPI_KIND_TIMER)
+            tpi_timer_bar(object);
+    }
+}
+
 /* Drops what is pending of every member. Those that had no other holder left - simple callbacks
  * that will never start, objects closed with posts still queued - go to `orphans`. Lock held. */
 static void cancel_all(struct tpi_group *group, struct tpi_link *orphans)
@@ -203,7 +214,9 @@ static void close_all(struct closing *closing)
     while (!tpi_forked(closing->forks) && !tpi_list_empty(&group->closing)) {
         struct tpi_object *object = tpi_container(group->closing.next, struct tpi_object, member);
         uint32_t seen = tpp_load_acquire(&object->task.done_seq); /* [ST2] */
-        struct tpi_applied applied = tpi_task_apply(&object->task, TPI_EVENT_RELEASE, 0);
+        struct tpi_applied applied = tpi_task_kind(&object->task) == TPI_KIND_TIMER
+                                         ? tpi_timer_release(object)
+                                         : tpi_task_apply(&object->task, TPI_EVENT_RELEASE, 0);
         if (applied.effects & TPI_EFFECT_FREE) {
             tpi_list_remove(&object->member);
             tpi_lock_drop(&group->lock);
@@ -224,6 +237,7 @@ static void close_members(void *argument)
 {
     struct closing *closing = argument;
     struct tpi_group *group = closing->group;
+    stop_all(group);
     if (closing->cancel) {
         cancel_all(group, &closing->orphans);
         tpi_lock_drop(&group->lock);

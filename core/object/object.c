@@ -7,6 +7,7 @@
 #include "core/object/group.h"
 #include "core/object/handle.h"
 #include "core/object/instance.h"
+#include "core/object/timer.h"
 #include "core/object/unload.h"
 #include "core/sched/park.h"
 
@@ -96,6 +97,8 @@ static void fill(struct tpi_object *object, const struct tpi_spec *spec, enum tp
     /* relaxed: nobody knows the object yet. */
     if (kind != TPI_KIND_BRIEF)
         tpp_store_relaxed(&object->task.cancels, (uint64_t)generation << 32);
+    if (kind == TPI_KIND_TIMER)
+        tpi_timer_init(tpi_container(object, struct tpi_timer, object));
 }
 
 /* One place in the pool's queue of simple callbacks, if it has a limit. */
@@ -128,6 +131,8 @@ static tp_status_t enter_pool_and_group(struct tpi_object *object, const struct 
     if (tpi_pool_driven(pool)) /* it has no thread to be kept on */
         all_traits &= ~TPI_TRAIT_KEPT;
     tp_status_t status = all_traits & TPI_TRAIT_KEPT ? tpi_pool_keep(pool) : TP_OK;
+    if (status == TP_OK && kind == TPI_KIND_TIMER)
+        status = tpi_reactor_prepare(pool);
     if (status == TP_OK)
         status = take_place(pool, spec, &counted);
     if (status != TP_OK)
@@ -198,18 +203,31 @@ static tp_status_t build(struct tpi_object *object, const struct tpi_spec *spec,
     return status;
 }
 
+static size_t size_of(enum tpi_kind kind)
+{
+    if (kind == TPI_KIND_BRIEF)
+        return offsetof(struct tpi_object, task.cancels);
+    return kind == TPI_KIND_TIMER ? sizeof(struct tpi_timer) : sizeof(struct tpi_object);
+}
+
 /* A slot for the object, and the generation in which its handle will be good. */
 static struct tpi_slot *new_slot(const struct tpi_spec *spec, enum tpi_kind kind,
                                  uint32_t *generation_out)
 {
-    size_t size = kind == TPI_KIND_BRIEF ? offsetof(struct tpi_object, task.cancels)
-                                         : sizeof(struct tpi_object);
     struct tpi_magazine *at_hand = magazine(kind, tpi_thread_self());
-    struct tpi_slot *slot = spec->kind == TPI_KIND_SIMPLE ? tpi_slab_new(kind, size, at_hand)
-                                                          : tpi_slab_reserve(kind, size, at_hand);
+    struct tpi_slot *slot = spec->kind == TPI_KIND_SIMPLE
+                                ? tpi_slab_new(kind, size_of(kind), at_hand)
+                                : tpi_slab_reserve(kind, size_of(kind), at_hand);
     if (slot) /* peek: nobody else knows the slot */
         *generation_out = tpp_peek(&slot->generation) | 1;
     return slot;
+}
+
+void tpi_object_shut(struct tpi_object *object, uint32_t generation)
+{
+    tpi_task_apply_handle(&object->task, generation, TPI_EVENT_SHUT, 0);
+    if (tpi_task_kind(&object->task) == TPI_KIND_TIMER)
+        tpi_timer_stop(object, generation); /* who sets it later finds it shut */
 }
 
 /* The object may have joined a pool just before that was shut down, and become visible just after
@@ -220,7 +238,7 @@ static void shut_if_pool_is(struct tpi_object *object, const struct launch *laun
     tpp_fence_seq_cst();                               /* [SH1] */
     if (tpp_load_relaxed(&pool->shut) == TPI_SHUT_NOT) /* relaxed: ordered by the fence */
         return;
-    tpi_task_apply_handle(&object->task, launch->generation, TPI_EVENT_SHUT, 0);
+    tpi_object_shut(object, launch->generation);
     tpi_pool_shut_moved(pool);
 }
 
@@ -242,9 +260,11 @@ tp_status_t tpi_object_create(const struct tpi_spec *spec, void **handle_out)
         return TP_OK;
     }
     /* If its group was closed meanwhile, the object is gone and the handle stale. */
+    void *handle = (void *)tpi_token_make(kind, launch.generation, tpi_slot_index(slot));
+    object->handle = handle;
     tpi_slab_publish(slot, launch.generation);
     shut_if_pool_is(object, &launch);
-    *handle_out = (void *)tpi_token_make(kind, launch.generation, tpi_slot_index(slot));
+    *handle_out = handle;
     return TP_OK;
 }
 
@@ -312,7 +332,9 @@ tp_status_t tpi_object_close(struct tpi_object *object, uint32_t generation)
 {
     struct tpi_target target = tpi_task_target(&object->task);
     struct tpi_applied applied =
-        tpi_task_apply_handle(&object->task, generation, TPI_EVENT_CLOSE, 0);
+        tpi_task_kind(&object->task) == TPI_KIND_TIMER
+            ? tpi_timer_close(object, generation)
+            : tpi_task_apply_handle(&object->task, generation, TPI_EVENT_CLOSE, 0);
     if (applied.effects & TPI_EFFECT_REFUSED)
         return TP_ERR_HANDLE;
     tpi_object_effects(object, &target, &applied);

@@ -27,6 +27,7 @@ struct tpi_object {
     struct tpi_task task;
 
     /* set at creation if the traits say so, then read-only */
+    void *handle; /* of a simple callback: none */
     struct tpi_group *group;
     struct tpi_extra *extra;
 
@@ -64,7 +65,7 @@ static inline bool tpi_object_simple(struct tpi_object *object)
  * one post, which is published at once: it may be over, and gone, before this returns. */
 struct tpi_spec {
     enum tpi_kind kind;     /* TPI_KIND_SIMPLE becomes TPI_KIND_BRIEF where that will do */
-    void (*function)(void); /* a tp_simple_fn or tp_work_fn, by the kind */
+    void (*function)(void); /* a tp_simple_fn, tp_work_fn or tp_timer_fn, by the kind */
     void *context;
     const struct tpi_profile *profile;
 };
@@ -75,6 +76,9 @@ tp_status_t tpi_object_submit(struct tpi_object *object, uint32_t generation, ui
 tp_status_t tpi_object_wait(struct tpi_object *object, uint32_t generation, bool cancel_pending,
                             int64_t timeout_ns);
 tp_status_t tpi_object_close(struct tpi_object *object, uint32_t generation);
+
+/* Its pool is being shut down: no post is taken any more, and none comes by itself. */
+void tpi_object_shut(struct tpi_object *object, uint32_t generation);
 
 /* Drops what is pending of an object that may be closed or gone. True if the caller has become its
  * last holder and must free it. */
@@ -98,13 +102,6 @@ static inline void tpi_object_errand(struct tpi_object *object, struct tpi_erran
 
 /* The last one out: gives everything back. No lock held. */
 void tpi_object_free(struct tpi_object *object);
-
-/* The calling thread's worker, or NULL. */
-static inline struct tpi_worker *tpi_worker_self(void)
-{
-    struct tpi_thread *thread = tpi_thread_self();
-    return thread ? thread->worker : NULL;
-}
 
 /* Now plus `timeout_ns`, saturating: the deadline for tpp_wait. */
 int64_t tpi_deadline(int64_t timeout_ns);

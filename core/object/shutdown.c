@@ -44,6 +44,14 @@ static struct tpi_object *object_of(struct tpi_slot *slot, const struct look *lo
     return tpi_container(task, struct tpi_object, task);
 }
 
+/* Visits the slots of all objects with a handle, of whatever pool. */
+static void each_object(bool (*visit)(struct tpi_slot *slot, void *look), struct look *look)
+{
+    static const enum tpi_kind kinds[] = {TPI_KIND_WORK, TPI_KIND_TIMER};
+    for (uint32_t i = 0; i < sizeof kinds / sizeof *kinds && !tpi_forked(look->forks); i++)
+        tpi_slab_each(kinds[i], visit, look);
+}
+
 static bool shut_object(struct tpi_slot *slot, void *context)
 {
     const struct look *look = context;
@@ -51,7 +59,7 @@ static bool shut_object(struct tpi_slot *slot, void *context)
     struct tpi_object *object = object_of(slot, look, &generation);
     if (!object)
         return true;
-    tpi_task_apply_handle(&object->task, generation, TPI_EVENT_SHUT, 0);
+    tpi_object_shut(object, generation);
     if (look->cancel && tpi_object_cancel(object, generation))
         tpi_object_free(object);
     return !tpi_forked(look->forks);
@@ -77,7 +85,7 @@ static bool dry(struct look *look)
     uint32_t objects = tpi_life_objects(tpp_load_acquire(&look->pool->life)); /* [PL1] */
     look->found = 0;
     look->busy = false;
-    tpi_slab_each(TPI_KIND_WORK, look_at_object, look);
+    each_object(look_at_object, look);
     return !look->busy && look->found == objects;
 }
 
@@ -91,7 +99,7 @@ static void shut(struct look *look)
     while (seen < wanted && !tpp_cas_acq_rel(&pool->shut, &seen, wanted)) /* [SH1] */
         ;                /* ends: a failed swap means that it has grown */
     tpp_fence_seq_cst(); /* [SH1] who publishes an object after this look finds the pool shut */
-    tpi_slab_each(TPI_KIND_WORK, shut_object, look);
+    each_object(shut_object, look);
     if (tpi_forked(look->forks))
         return;
     tpi_park_wake_all(pool); /* callers of tp_pool_run do not wait for what will not come */

@@ -28,6 +28,16 @@ static inline void tpi_lock_take(struct tpi_lock *lock)
     tpp_probe(TPP_PROBE_LOCK, lock, 0);
 }
 
+/* Takes the lock if nobody has it. */
+static inline bool tpi_lock_try(struct tpi_lock *lock)
+{
+    uint32_t seen = 0;
+    if (!tpp_cas_acquire(&lock->word, &seen, 1)) /* [LK1] */
+        return false;
+    tpp_probe(TPP_PROBE_LOCK, lock, 0);
+    return true;
+}
+
 static inline void tpi_lock_drop(struct tpi_lock *lock)
 {
     tpp_probe(TPP_PROBE_UNLOCK, lock, 0);

@@ -23,6 +23,11 @@
  * by a signal never shortens the sleep. No memory order is implied. */
 bool tpp_wait(tpp_u32 *word, uint32_t expected, int64_t deadline_ns);
 
+/* The same, and after the deadline it returns as soon as the system can make it; tpp_wait may be
+ * later, so that the system can share wake-ups. Costs a few system calls more if there is a
+ * deadline. */
+bool tpp_wait_exact(tpp_u32 *word, uint32_t expected, int64_t deadline_ns);
+
 /* Wakes up to `count` sleepers of `word`. The word's memory is not touched, so it may already
  * belong to somebody else: at worst a stranger wakes spuriously. */
 void tpp_wake(tpp_u32 *word, uint32_t count);
@@ -93,15 +98,21 @@ int tpp_at_fork(void (*child)(void));
 /* ---- time --------------------------------------------------------------------------------- */
 
 enum tpp_clock { TPP_CLOCK_MONOTONIC, TPP_CLOCK_REALTIME, TPP_CLOCK_BOOTTIME };
+#define TPP_CLOCK_COUNT 3u
 int64_t tpp_now(enum tpp_clock clock);
 
 /* The alarm of the process: one thread waits for it, any thread sets it. Setting costs a system
  * call at most and does not wake the waiter before the time; the last set counts, and replaces one
  * that has not ended a wait yet. A wait returns once the time has come (never earlier), and the
- * alarm is off until it is set again; while it is off the wait costs nothing and does not end.
- * Neither can fail: what the system refuses is made up for by a sleep that setting interrupts. */
+ * alarm is off until it is set again; while it is off the wait costs nothing. Neither can fail:
+ * what the system refuses is made up for by a sleep that setting interrupts.
+ * A wait returns TPP_ALARM_CLOCK, which may come early, for nothing, and with the alarm still set,
+ * once REALTIME or BOOTTIME has jumped against MONOTONIC: the wall clock was set, or the machine
+ * has slept. Where the system cannot tell of that (ask tpp_alarm_tells_jumps) it never does. */
+enum tpp_alarm { TPP_ALARM_TIME, TPP_ALARM_CLOCK };
 void tpp_alarm_set(int64_t delay_ns);
-void tpp_alarm_wait(void);
+enum tpp_alarm tpp_alarm_wait(void);
+bool tpp_alarm_tells_jumps(void);
 
 /* ---- memory ------------------------------------------------------------------------------- */
 

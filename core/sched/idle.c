@@ -25,32 +25,38 @@ bool tpi_idle_take(struct tpi_idle *idle, uint32_t id)
     return tpp_and_acq_rel(&idle->words[id / TPP_IDLE_BITS], ~bit(id)) & bit(id);
 }
 
-/* Takes the lowest bit of one word, or tidies the summary away if there is none. */
-static uint32_t take_in_group(struct tpi_idle *idle, uint32_t group)
+/* Takes the lowest bit of one word, but not that of `last`; or tidies the summary away if the word
+ * is empty. */
+static uint32_t take_in_group(struct tpi_idle *idle, uint32_t group, uint32_t last)
 {
     tpp_u64 *word = &idle->words[group];
-    uint64_t seen = tpp_load_acquire(word); /* [ID2] */
-    while (seen != 0) { /* ends: a failed swap means another took or set a bit */
-        uint64_t lowest = seen & -seen;
-        if (tpp_cas_acq_rel(word, &seen, seen & ~lowest)) /* [ID2] */
-            return group * TPP_IDLE_BITS + (uint32_t)__builtin_ctzll(lowest);
+    uint64_t spared = last / TPP_IDLE_BITS == group ? bit(last) : 0;
+    for (;;) { /* ends: each turn, somebody has set a bit meanwhile */
+        uint64_t seen = tpp_load_acquire(word); /* [ID2] */
+        while (seen & ~spared) { /* ends: a failed swap means another took or set a bit */
+            uint64_t rest = seen & ~spared, lowest = rest & -rest;
+            if (tpp_cas_acq_rel(word, &seen, seen & ~lowest)) /* [ID2] */
+                return group * TPP_IDLE_BITS + (uint32_t)__builtin_ctzll(lowest);
+        }
+        if (seen != 0)
+            return TPI_IDLE_NONE;
+        tpp_and_acq_rel(&idle->summary, ~group_bit(group * TPP_IDLE_BITS)); /* [ID1] */
+        if (tpp_load_acquire(word) == 0)                                    /* [ID1] */
+            return TPI_IDLE_NONE;
+        /* [ID1] Whoever looked meanwhile saw nobody asleep, and trusts in the one who hid that. */
+        tpp_or_acq_rel(&idle->summary, group_bit(group * TPP_IDLE_BITS));
     }
-    tpp_and_acq_rel(&idle->summary, ~(UINT64_C(1) << group)); /* [ID1] */
-    if (tpp_load_acquire(word) != 0)                          /* [ID1] */
-        tpp_or_acq_rel(&idle->summary, UINT64_C(1) << group); /* [ID1] */
-    return TPI_IDLE_NONE;
 }
 
-uint32_t tpi_idle_take_lowest(struct tpi_idle *idle)
+uint32_t tpi_idle_take_lowest(struct tpi_idle *idle, uint32_t last)
 {
-    uint64_t summary;
-    /* Ends when the summary is empty; each turn takes a bit or clears a stale summary bit. */
-    while ((summary = tpp_load_acquire(&idle->summary)) != 0) { /* [ID1] */
-        uint32_t id = take_in_group(idle, (uint32_t)__builtin_ctzll(summary));
+    uint64_t summary = tpp_load_acquire(&idle->summary); /* [ID1] */
+    for (; summary != 0; summary &= summary - 1) {
+        uint32_t id = take_in_group(idle, (uint32_t)__builtin_ctzll(summary), last);
         if (id != TPI_IDLE_NONE)
             return id;
     }
-    return TPI_IDLE_NONE;
+    return last != TPI_IDLE_NONE && tpi_idle_take(idle, last) ? last : TPI_IDLE_NONE;
 }
 
 uint32_t tpi_idle_count(struct tpi_idle *idle)

@@ -22,8 +22,9 @@ void tpi_idle_set(struct tpi_idle *idle, uint32_t id);
 /* Takes the bit of one worker; false if somebody else has it. */
 bool tpi_idle_take(struct tpi_idle *idle, uint32_t id);
 
-/* Takes the lowest bit there is, so that workers with high numbers stay cold and retire. */
-uint32_t tpi_idle_take_lowest(struct tpi_idle *idle);
+/* Takes the lowest bit there is, so that workers with high numbers stay cold and retire; that of
+ * `last`, unless it is TPI_IDLE_NONE, only if there is no other. May miss bits set meanwhile. */
+uint32_t tpi_idle_take_lowest(struct tpi_idle *idle, uint32_t last);
 
 /* How many bits are set, at some moment or other. */
 uint32_t tpi_idle_count(struct tpi_idle *idle);

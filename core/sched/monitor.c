@@ -17,9 +17,11 @@
 static struct {
     struct tpi_lock lock;
     /* under lock */
-    struct tpi_link pools; /* watched; all zero at first */
-    bool armed;            /* the alarm is set, or the gate is looking */
-    bool running;          /* there is a thread */
+    struct tpi_link pools;   /* watched; all zero at first */
+    struct tpi_wheel covers; /* pools whose timers nobody else waits for */
+    int64_t look_at;         /* when to look at watched pools next; TPP_FOREVER: there is none */
+    int64_t alarm_at;        /* what the alarm is set to, or earlier */
+    bool running;            /* there is a thread */
 } gate;
 
 /* ---- what it sees ---------------------------------------------------------------------------- */
@@ -222,28 +224,107 @@ static void look_round(void)
         tpi_list_push_back(&gate.pools, link);
         visit(pool_of(link));
     }
-    gate.armed = !tpi_list_empty(&gate.pools);
-    bool again = gate.armed;
+    gate.look_at = tpi_list_empty(&gate.pools) ? TPP_FOREVER
+                                               : tpp_now(TPP_CLOCK_MONOTONIC) + TPP_GATE_PERIOD_NS;
     tpi_lock_drop(&gate.lock);
-    if (again)
-        tpp_alarm_set(TPP_GATE_PERIOD_NS);
+}
+
+/* Posts what is due in every pool that is covered until now. */
+static void cover_round(int64_t now)
+{
+    struct tpi_wheel_node *node;
+    bool done = false;
+    tpi_lock_take(&gate.lock);
+    while (!done) { /* ends: who is covered anew meanwhile is so until later, or comes once more */
+        if (tpi_wheel_expire(&gate.covers, now, &node, 1, &done) == 0)
+            continue;
+        struct tpi_pool *pool = tpi_container(node, struct tpi_pool, watch.cover);
+        tpp_store_release(&pool->reactor.cover, (uint64_t)TPP_FOREVER); /* [DR1] */
+        if (!tpi_pool_hold(pool))
+            continue;
+        uint32_t glances = pool->watch.glances;
+        tpi_lock_drop(&gate.lock);
+        tpi_reactor_attend(pool, glances);
+        tpi_pool_unhold(pool);
+        tpi_lock_take(&gate.lock);
+    }
+    tpi_lock_drop(&gate.lock);
+}
+
+static bool tell_jumped(struct tpi_slot *slot, void *context)
+{
+    struct tpi_pool *pool = tpi_container(slot, struct tpi_pool, slot);
+    (void)context;
+    /* [PL3] A pool may live on without a handle. */
+    if (!(tpp_load_acquire(&pool->birth) & 1) || !tpi_pool_hold(pool))
+        return true;
+    if (tpp_load_acquire(&pool->birth) & 1) /* [PL3] */
+        tpi_reactor_jumped(pool);
+    tpi_pool_unhold(pool);
+    return true;
+}
+
+/* ---- the alarm: under lock ------------------------------------------------------------------- */
+
+static void set_alarm(int64_t at)
+{
+    gate.alarm_at = at;
+    tpp_alarm_set(at == TPP_FOREVER ? TPP_FOREVER : at - tpp_now(TPP_CLOCK_MONOTONIC));
+}
+
+static int64_t next_alarm(void)
+{
+    int64_t next = tpi_wheel_next(&gate.covers);
+    return next < gate.look_at ? next : gate.look_at;
+}
+
+static void set_earlier(int64_t at)
+{
+    if (at < gate.alarm_at)
+        set_alarm(at);
+}
+
+/* ---- the thread ------------------------------------------------------------------------------ */
+
+static void attend_to_alarm(void)
+{
+    int64_t now = tpp_now(TPP_CLOCK_MONOTONIC);
+    cover_round(now);
+    tpi_lock_take(&gate.lock);
+    bool look = now >= gate.look_at;
+    tpi_lock_drop(&gate.lock);
+    if (look) {
+        tpi_budget_refresh();
+        look_round();
+    }
+    tpi_lock_take(&gate.lock);
+    set_earlier(next_alarm());
+    tpi_lock_drop(&gate.lock);
 }
 
 static void gate_main(void *argument)
 {
     (void)argument;
     for (;;) { /* ends with the process */
-        tpp_alarm_wait();
-        tpi_budget_refresh();
-        look_round();
+        if (tpp_alarm_wait() == TPP_ALARM_CLOCK) {
+            tpi_slab_each(TPI_KIND_POOL, tell_jumped, NULL);
+            continue;
+        }
+        tpi_lock_take(&gate.lock);
+        gate.alarm_at = TPP_FOREVER; /* it is off, or was set anew just now: then once more */
+        tpi_lock_drop(&gate.lock);
+        attend_to_alarm();
     }
 }
 
 /* Under lock. */
 static void begin(void)
 {
-    if (!gate.pools.next)
-        tpi_list_init(&gate.pools);
+    if (gate.pools.next)
+        return;
+    tpi_list_init(&gate.pools);
+    tpi_wheel_init(&gate.covers, tpp_now(TPP_CLOCK_MONOTONIC));
+    gate.look_at = gate.alarm_at = TPP_FOREVER;
 }
 
 bool tpi_monitor_start(void)
@@ -268,21 +349,64 @@ bool tpi_monitor_started(void)
 
 void tpi_monitor_watch(struct tpi_pool *pool, uint32_t birth)
 {
-    bool arm = false;
     tpi_lock_take(&gate.lock);
     /* [PL3] under the lock: a life that ends after this look is forgotten under it. */
     if (!tpp_peek(&pool->watched) && tpp_load_acquire(&pool->birth) == birth) {
+        if (tpi_list_empty(&gate.pools)) {
+            gate.look_at = tpp_now(TPP_CLOCK_MONOTONIC) + TPP_GATE_PERIOD_NS;
+            set_earlier(gate.look_at);
+        }
         tpi_list_push_back(&gate.pools, &pool->watch.link);
         pool->watch.pace = (struct tpi_pace){0, 0, 0, 0, 0};
         pool->watch.expected = 0;
         pool->watch.retry = pool->watch.retry_at = 0;
         tpp_store_release(&pool->watched, 1); /* [GT1] */
-        arm = !gate.armed;
-        gate.armed = true;
     }
     tpi_lock_drop(&gate.lock);
-    if (arm)
-        tpp_alarm_set(TPP_GATE_PERIOD_NS);
+}
+
+/* Under lock. */
+static void drop_cover(struct tpi_pool *pool)
+{
+    if (tpi_wheel_holds(&pool->watch.cover))
+        tpi_wheel_remove(&gate.covers, &pool->watch.cover);
+    tpp_store_release(&pool->reactor.cover, (uint64_t)TPP_FOREVER); /* [DR1] */
+}
+
+void tpi_monitor_cover(struct tpi_pool *pool, uint32_t birth, bool exactly)
+{
+    struct tpi_wheel_node *node = &pool->watch.cover;
+    int64_t at = (int64_t)tpp_load_acquire(&pool->reactor.wake); /* [DR1] */
+    if (at == TPP_FOREVER)
+        return;
+    if (!exactly && !tpi_pool_driven(pool)) {
+        int64_t soon = tpp_now(TPP_CLOCK_MONOTONIC) + TPP_GATE_PERIOD_NS;
+        at = at < soon ? soon : at;
+    }
+    if ((int64_t)tpp_load_acquire(&pool->reactor.cover) <= at) /* [DR1] */
+        return;
+    tpi_lock_take(&gate.lock);
+    /* [PL3] as in tpi_monitor_watch. */
+    if (tpp_load_acquire(&pool->birth) == birth && at < (int64_t)tpp_peek(&pool->reactor.cover)) {
+        drop_cover(pool);
+        node->due = node->latest = at;
+        pool->watch.glances =
+            tpp_load_relaxed(&pool->reactor.glances); /* relaxed: a hint */
+        tpi_wheel_add(&gate.covers, node);
+        tpp_store_release(&pool->reactor.cover, (uint64_t)at); /* [DR1] */
+        set_earlier(at);
+    }
+    tpi_lock_drop(&gate.lock);
+}
+
+void tpi_monitor_uncover(struct tpi_pool *pool)
+{
+    tpi_lock_take(&gate.lock);
+    drop_cover(pool);
+    int64_t next = next_alarm();
+    if (next > gate.alarm_at)
+        set_alarm(next);
+    tpi_lock_drop(&gate.lock);
 }
 
 void tpi_monitor_forget(struct tpi_pool *pool)
@@ -290,6 +414,7 @@ void tpi_monitor_forget(struct tpi_pool *pool)
     tpi_lock_take(&gate.lock);
     if (tpp_peek(&pool->watched))
         unwatch(pool);
+    drop_cover(pool);
     tpi_lock_drop(&gate.lock);
 }
 
@@ -297,5 +422,5 @@ void tpi_monitor_reset(void)
 {
     tpp_init(&gate.lock.word, 0);
     gate.pools.next = gate.pools.prev = NULL;
-    gate.armed = gate.running = false;
+    gate.running = false;
 }

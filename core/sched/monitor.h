@@ -1,4 +1,4 @@
-/* monitor.h - the gate: one thread of the process that looks after pools whose work is stuck.
+/* monitor.h - the gate: one thread of the process that looks after pools that cannot do it.
  *
  * A publisher that finds nobody idle and may not add a thread has the gate watch the pool. From
  * then on the gate looks at it every few milliseconds: it asks the kernel which of the threads that
@@ -12,7 +12,12 @@
  * Blocked is a thread that the kernel shows asleep at two looks within one callback, or at four
  * looks in a row whatever it ran. Where the kernel does not tell, a thread counts as asleep that
  * used less than a fiftieth of the processor time of 20 ms. A thread found blocked is asked about
- * again at every sixteenth look. */
+ * again at every sixteenth look.
+ *
+ * It also covers the timers of a pool while no worker waits for them: it looks when the next one is
+ * due, but in a pool with threads not sooner than a few milliseconds from now, since these look at
+ * the clock themselves between callbacks; only where it finds that they do not, it is exact. And it
+ * tells every pool when the wall clock was set. */
 #ifndef TPI_SCHED_MONITOR_H
 #define TPI_SCHED_MONITOR_H
 
@@ -31,6 +36,14 @@ struct tpi_gaze {
 /* Has the gate look after the pool, if it does not yet. Any thread; nothing need keep the pool
  * alive, if `birth` says which life is meant. */
 void tpi_monitor_watch(struct tpi_pool *pool, uint32_t birth);
+
+/* Has the gate post what is due in the pool: at the time in reactor.wake if `exactly`, else not
+ * before the threads of the pool had the time to. Any thread, after the fence of [DR1]; nothing
+ * need keep the pool alive, if `birth` says which life is meant. */
+void tpi_monitor_cover(struct tpi_pool *pool, uint32_t birth, bool exactly);
+
+/* A worker waits for its timers now. */
+void tpi_monitor_uncover(struct tpi_pool *pool);
 
 /* The pool is about to be freed. No lock held. */
 void tpi_monitor_forget(struct tpi_pool *pool);

@@ -3,6 +3,7 @@
 
 #include "core/base/assert.h"
 #include "core/sched/monitor.h"
+#include "core/sched/reactor.h"
 
 /* Values of a worker's park word; above them, the waker's processor. */
 enum { PARK_ASLEEP = 0, PARK_LOOK = 1, PARK_SEARCH = 2 };
@@ -72,7 +73,9 @@ static bool appoint(struct tpi_pool *pool, uint32_t birth)
         /* [PK3] acquire and release: the role is handed from one searcher to the next. */
         if (!tpp_cas_acq_rel(&pool->searching, &nobody, 1))
             return false;
-        uint32_t id = tpi_idle_take_lowest(&pool->idle);
+        /* relaxed: a preference. Who waits for timers is disturbed last. */
+        uint32_t driver = tpp_load_relaxed(&pool->reactor.driver);
+        uint32_t id = tpi_idle_take_lowest(&pool->idle, driver ? driver - 1 : TPI_IDLE_NONE);
         if (id != TPI_IDLE_NONE) {
             wake(pool, tpi_pool_worker(pool, id), PARK_SEARCH + tpp_cpu());
             return true;
@@ -134,8 +137,21 @@ void tpi_park_notify_keeper(struct tpi_pool *pool)
     tpp_fence_seq_cst(); /* [PK1] */
     /* relaxed: set before the first object that needs it was made. */
     uint32_t keeper = tpp_load_relaxed(&pool->keeper);
-    if (keeper && tpi_idle_take(&pool->idle, keeper - 1))
-        wake(pool, tpi_pool_worker(pool, keeper - 1), PARK_LOOK);
+    if (keeper)
+        tpi_park_kick(pool, keeper - 1);
+}
+
+void tpi_park_kick(struct tpi_pool *pool, uint32_t id)
+{
+    if (tpi_idle_take(&pool->idle, id))
+        wake(pool, tpi_pool_worker(pool, id), PARK_LOOK);
+}
+
+void tpi_park_kick_any(struct tpi_pool *pool)
+{
+    uint32_t id = tpi_idle_take_lowest(&pool->idle, TPI_IDLE_NONE);
+    if (id != TPI_IDLE_NONE)
+        wake(pool, tpi_pool_worker(pool, id), PARK_LOOK);
 }
 
 /* Takes the role of searcher. False if somebody keeps it for so long that he must be a worker,
@@ -181,8 +197,7 @@ void tpi_park_wake_all(struct tpi_pool *pool)
     /* Each at most once: who falls asleep again meanwhile has looked after its own fence. */
     uint32_t active = tpp_load_acquire(&pool->active); /* [PL2] */
     for (uint32_t id = 0; id < active; id++)
-        if (tpi_idle_take(&pool->idle, id))
-            wake(pool, tpi_pool_worker(pool, id), PARK_LOOK);
+        tpi_park_kick(pool, id);
 }
 
 /* Becomes the searcher if nobody is. */
@@ -236,7 +251,8 @@ static bool spin(struct tpi_worker *worker)
     worker->eager = false;
     if (kept_visible(worker))
         return true;
-    if (worker->waker == tpp_cpu() + 1 || !become_searcher(worker))
+    /* Who was woken for a timer, and has run it, does not expect more. */
+    if (worker->ticked || worker->waker == tpp_cpu() + 1 || !become_searcher(worker))
         return false;
     for (int turn = 0, looks = 0; turn < TPP_SEARCH_SPINS && looks < TPP_PATIENCE; turn++) {
         uint64_t seen = single_ticket(worker->pool);
@@ -281,32 +297,45 @@ static bool must_stay_up(struct tpi_worker *worker, enum doze how)
                                   (!tpi_worker_keeps(worker) || demand.objects == 0));
 }
 
-/* Sleeps on the park word, the idle bit being set. True: woken. False: the deadline passed, and the
- * bit is ours again. */
-static bool sleep_until(struct tpi_worker *worker, int64_t deadline)
+/* How a sleep has ended. */
+enum end {
+    END_WOKEN,
+    END_TICK, /* a timer may be due; from here on the idle bit is ours again */
+    END_OVER, /* the sleep may not last any longer */
+};
+
+/* Sleeps on the park word, the idle bit being set, until somebody takes that, or until the time of
+ * a timer or that of the sleep has come. */
+static enum end sleep_until(struct tpi_worker *worker, int64_t tick, int64_t over)
 {
-    for (;;) {
+    enum end end = tick < over ? END_TICK : END_OVER;
+    for (;;) { /* ends when woken, or at the deadline unless somebody is about to wake us */
         if (tpp_load_acquire(&worker->park) != PARK_ASLEEP) /* [PK2] */
-            return true;
-        if (tpp_wait(&worker->park, PARK_ASLEEP, deadline))
+            return END_WOKEN;
+        bool early = end == END_TICK ? tpp_wait_exact(&worker->park, PARK_ASLEEP, tick)
+                                     : tpp_wait(&worker->park, PARK_ASLEEP, over);
+        if (early)
             continue;
         if (tpi_idle_take(&worker->pool->idle, worker->id))
-            return false;
-        deadline = TPP_FOREVER; /* somebody has the bit: the wake is on its way */
+            return end;
+        end = END_WOKEN;
+        over = TPP_FOREVER; /* somebody has the bit: the wake is on its way */
     }
 }
 
 /* The same for as long as the sleep may last; the time awake is counted. */
-static bool sleep_idle(struct tpi_worker *worker, enum doze how, int64_t until)
+static enum end sleep_idle(struct tpi_worker *worker, enum doze how, int64_t over)
 {
+    int64_t tick = tpi_reactor_sit(worker);
     int64_t now = tpp_now(TPP_CLOCK_MONOTONIC);
     int64_t idle_timeout = worker->pool->idle_timeout;
     if (how == DOZE_IDLE)
-        until = idle_timeout > TPP_FOREVER - now ? TPP_FOREVER : now + idle_timeout;
+        over = idle_timeout > TPP_FOREVER - now ? TPP_FOREVER : now + idle_timeout;
     tpi_count(&worker->busy_ns, (uint64_t)(now - worker->awake_since));
-    bool woken = sleep_until(worker, until);
+    enum end end = sleep_until(worker, tick, over);
     worker->awake_since = tpp_now(TPP_CLOCK_MONOTONIC);
-    return woken;
+    worker->ticked = end == END_TICK;
+    return end;
 }
 
 /* Falls asleep. True: woken. False: the time is over, and the bit is ours again. */
@@ -331,8 +360,16 @@ static bool doze(struct tpi_worker *worker, enum doze how, int64_t until)
         become_searcher(worker);
         return true;
     }
-    if (!sleep_idle(worker, how, until))
+    switch (sleep_idle(worker, how, until)) {
+    case END_OVER:
         return false;
+    case END_TICK: /* what is due, it will take itself; and pass the search on if there is more */
+        worker->waker = 0;
+        become_searcher(worker);
+        return true;
+    case END_WOKEN:
+        break;
+    }
     uint32_t value = tpp_load_relaxed(&worker->park); /* relaxed: acquired in sleep_until */
     worker->searching = value >= PARK_SEARCH;
     worker->waker = worker->searching ? value - PARK_SEARCH + 1 : 0;

@@ -12,7 +12,8 @@
  *   [PK2]  The idle bit is the right to wake. Whoever takes it sets `park` and wakes the sleeper;
  *          a sleeper that cannot take its own bit back waits for that.
  *
- * A worker that goes to sleep with a deadline retires when it passes and the policy allows. */
+ * A worker that goes to sleep with a deadline retires when it passes and the policy allows. The one
+ * that drives the pool's timers (reactor.h) has a deadline besides, and then looks around. */
 #ifndef TPI_SCHED_PARK_H
 #define TPI_SCHED_PARK_H
 
@@ -25,6 +26,10 @@ bool tpi_park_notify(struct tpi_pool *pool, uint32_t birth);
 
 /* A task for the pool's keeper was published: wakes it if it sleeps. */
 void tpi_park_notify_keeper(struct tpi_pool *pool);
+
+/* Wakes that worker, or any, to look around, if it is asleep: there is no work for it. */
+void tpi_park_kick(struct tpi_pool *pool, uint32_t id);
+void tpi_park_kick_any(struct tpi_pool *pool);
 
 /* The caller, a worker, is about to block: true if another thread is there to take its place, or
  * one could be added. */

@@ -162,21 +162,40 @@ tp_status_t tpi_pool_join(struct tpi_pool *pool, struct tpi_worker *worker)
     return status;
 }
 
-void tpi_pool_publish(const struct tpi_target *target, struct tpi_task *task, uint32_t epoch,
-                      struct tpi_worker *worker)
+/* True if somebody has to be told; the keeper has been. */
+static bool queue_up(const struct tpi_target *target, struct tpi_task *task, uint32_t epoch,
+                     struct tpi_worker *worker)
 {
     struct tpi_pool *pool = target->home;
     bool own = worker && worker->pool == pool;
     if (target->kept) {
         tpi_inject_push(&pool->kept[target->priority], task, epoch);
         tpi_park_notify_keeper(pool);
-        return;
+        return false;
     }
     if (own && target->priority == TPI_PRIORITY_NORMAL && !tpi_pool_exact(pool))
         tpi_worker_push(worker, task, epoch);
     else
         tpi_inject_push(&pool->inject[target->priority], task, epoch);
-    tpi_park_notify(pool, target->home_generation);
+    return true;
+}
+
+void tpi_pool_publish(const struct tpi_target *target, struct tpi_task *task, uint32_t epoch,
+                      struct tpi_worker *worker)
+{
+    if (queue_up(target, task, epoch, worker))
+        tpi_park_notify(target->home, target->home_generation);
+}
+
+void tpi_pool_publish_many(struct tpi_pool *pool, const struct tpi_ready *ready, uint32_t count,
+                           struct tpi_worker *worker)
+{
+    bool tell = false;
+    for (uint32_t i = 0; i < count; i++)
+        if (queue_up(&ready[i].target, ready[i].task, ready[i].epoch, worker))
+            tell = true;
+    if (tell)
+        tpi_park_notify(pool, ready->target.home_generation);
 }
 
 /* ---- the beginning of a pool --------------------------------------------------------------- */
@@ -228,6 +247,7 @@ static void begin_life(struct tpi_pool *pool, const tp_pool_config_t *config)
     tpp_store_relaxed(&pool->flag, 0);
     tpp_store_relaxed(&pool->raised, 0);
     tpp_store_relaxed(&pool->cap_reached, 0);
+    tpi_reactor_begin(&pool->reactor);
     tpp_store_relaxed(&pool->life, 0);
     tpp_store_relaxed(&pool->threads, 0);
     tpp_store_release(&pool->birth, tpp_peek(&pool->birth) + 1); /* [PL3] */

@@ -12,6 +12,7 @@
 #include "core/queue/inject.h"
 #include "core/sched/idle.h"
 #include "core/sched/policy.h"
+#include "core/sched/reactor.h"
 #include "tp/types.h"
 
 #define TPI_WORKER_CHUNK 64u
@@ -69,6 +70,11 @@ struct tpi_watch {
     uint64_t expected; /* claims to come that only show that the gate has added threads */
     uint32_t look;
     int64_t retry, retry_at; /* after the system refused a thread */
+    bool alone;              /* the workers left the timers to the gate, when it was there last */
+
+    /* under the gate's lock */
+    struct tpi_wheel_node cover; /* when to look at its timers */
+    uint32_t glances;            /* of the reactor, when the gate was told so */
 };
 
 struct tpi_pool {
@@ -120,6 +126,8 @@ struct tpi_pool {
     tpp_u32 forever;  /* atomic: workers asleep without a deadline, see park.c; [PK4] */
     tpp_u32 shut_seq; /* grows when a shutdown may have got on; never reset: [SH1] */
 
+    struct tpi_reactor reactor; /* its timers */
+
     struct tpi_link share; /* under the budget's lock */
     struct tpi_watch watch;
 
@@ -156,6 +164,15 @@ void tpi_pool_leave(struct tpi_pool *pool, uint32_t objects);
  * calling thread's, if it is one. Nothing need keep the pool alive. */
 void tpi_pool_publish(const struct tpi_target *target, struct tpi_task *task, uint32_t epoch,
                       struct tpi_worker *worker);
+
+/* The same for several tasks of one pool, with one decision about waking. */
+struct tpi_ready {
+    struct tpi_target target;
+    struct tpi_task *task;
+    uint32_t epoch;
+};
+void tpi_pool_publish_many(struct tpi_pool *pool, const struct tpi_ready *ready, uint32_t count,
+                           struct tpi_worker *worker);
 
 /* Frees the pool: whoever made it dead, and nobody else, calls this. */
 void tpi_pool_bury(struct tpi_pool *pool);

@@ -10,6 +10,7 @@
 #include "core/sched/worker.h"
 
 #include "core/sched/park.h"
+#include "core/sched/reactor.h"
 
 static struct tpi_inject *shared(struct tpi_worker *worker, uint32_t priority)
 {
@@ -60,6 +61,7 @@ static struct tpi_task *claimed(struct tpi_worker *worker, struct tpi_task *task
     worker->cancels = claim->cancels;
     tpi_count(&worker->claimed[priority], 1);
     tpi_park_found(worker);
+    tpi_reactor_rise(worker, false);
     return task;
 }
 
@@ -195,6 +197,8 @@ struct tpi_task *tpi_worker_take(struct tpi_worker *worker)
     struct tpi_pool *pool = worker->pool;
     if (tpi_pool_exact(pool) && tpi_ring_size(&worker->ring) > 0)
         spill(worker); /* the maximum was lowered to one meanwhile */
+    if (tpi_reactor_active(&pool->reactor))
+        tpi_reactor_glance(worker);
     for (;;) {
         tpp_probe(TPP_PROBE_SCAN, pool, worker->id);
         struct tpi_task *task = take_above_low(worker);
@@ -254,6 +258,7 @@ void tpi_worker_unblocks(struct tpi_worker *worker)
 void tpi_worker_hand_over(struct tpi_worker *worker)
 {
     tpi_worker_flush_gone(worker);
+    tpi_reactor_rise(worker, true);
     if (tpi_ring_size(&worker->ring) > 0)
         spill(worker);
     if (worker->searching) {

@@ -33,8 +33,14 @@ struct tpi_worker {
     uint32_t random;
     bool overflow; /* the ring was full: pushes go to the shared queue until it is empty */
     int64_t awake_since;
-    uint64_t cancels; /* of the task claimed last, see tpi_applied */
-    uint32_t gone;    /* objects freed here that the pool does not know of yet */
+    uint64_t cancels;      /* of the task claimed last, see tpi_applied */
+    bool driving;          /* this worker is pool->reactor.driver */
+    bool ticked;           /* a timer ended its last sleep */
+    bool timers_left;      /* more was due than it posted at once */
+    uint32_t glance;       /* claims left before it looks at the clock, if there are timers ... */
+    uint32_t glance_every; /* ... of so many */
+    int64_t glanced_at;
+    uint32_t gone; /* objects freed here that the pool does not know of yet */
 
     /* written by the owner, read by anybody: statistics, relaxed */
     tpp_u64 submitted[TPI_PRIORITY_COUNT];
@@ -79,6 +85,13 @@ static inline bool tpi_worker_keeps(struct tpi_worker *worker)
 
 /* Owner only, about to leave: its tickets go to the shared queue, and it searches no more. */
 void tpi_worker_hand_over(struct tpi_worker *worker);
+
+/* The calling thread's worker, or NULL. */
+static inline struct tpi_worker *tpi_worker_self(void)
+{
+    struct tpi_thread *thread = tpi_thread_self();
+    return thread ? thread->worker : NULL;
+}
 
 /* Adds to a counter that only the calling thread writes. */
 static inline void tpi_count(tpp_u64 *counter, uint64_t amount)

@@ -21,6 +21,7 @@ struct scratch {
 bool hasher_init(struct hasher *hasher)
 {
     hasher->spare = NULL;
+    atomic_init(&hasher->bytes, 0);
     pthread_mutex_init(&hasher->lock, NULL);
     hasher->algorithm = EVP_MD_fetch(NULL, "SHA256", NULL);
     return hasher->algorithm != NULL;
@@ -95,8 +96,8 @@ static int open_entry(const struct slot *slot, int64_t *size, int *error)
 
 /* A read that brings all that fstat promised is the last, so that a small file takes one. Some
  * files promise nothing and have contents all the same (those of /proc), so 0 promises nothing. */
-static int digest_file(int fd, int64_t size, struct slot *slot, struct scratch *scratch,
-                       tp_callback_instance_t *instance)
+static int digest_file(struct hasher *hasher, int fd, int64_t size, struct slot *slot,
+                       struct scratch *scratch, tp_callback_instance_t *instance)
 {
     for (;;) {
         ssize_t length = read(fd, scratch->buffer, READ_BYTES);
@@ -107,6 +108,7 @@ static int digest_file(int fd, int64_t size, struct slot *slot, struct scratch *
         if (length > 0 && !EVP_DigestUpdate(scratch->digest, scratch->buffer, (size_t)length))
             return SLOT_NO_DIGEST;
         slot->bytes += (uint64_t)length;
+        atomic_fetch_add_explicit(&hasher->bytes, (uint64_t)length, memory_order_relaxed);
         if (length == 0 || (length < READ_BYTES && slot->bytes == (uint64_t)size))
             return 0;
         if (job_cancelled(instance))
@@ -124,7 +126,7 @@ static int run(struct hasher *hasher, struct slot *slot, struct scratch *scratch
     int fd = open_entry(slot, &size, &error);
     if (fd < 0)
         return error;
-    error = digest_file(fd, size, slot, scratch, instance);
+    error = digest_file(hasher, fd, size, slot, scratch, instance);
     close(fd);
     if (error == 0 && !EVP_DigestFinal_ex(scratch->digest, slot->digest, NULL))
         error = SLOT_NO_DIGEST;

@@ -16,6 +16,7 @@ struct hasher {
     EVP_MD *algorithm;
     pthread_mutex_t lock;
     struct scratch *spare;
+    atomic_uint_fast64_t bytes; /* read so far, also of files that are not finished */
 };
 
 bool hasher_init(struct hasher *hasher);

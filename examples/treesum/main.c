@@ -7,7 +7,7 @@
  *
  * None of them ever waits for another: who has nothing to do returns, and who makes something to do
  * posts the work object concerned. So one thread is enough. The only thing that blocks is the
- * output.
+ * output. A timer beside them looks at the counters and tells how far they are (progress.c).
  *
  * Order: the arguments as given; in each directory the names in byte order, a subdirectory's files
  * at the place of its name. Neither the number of threads nor timing changes it. Symbolic links are
@@ -20,6 +20,7 @@
 #include "examples/treesum/hash.h"
 #include "examples/treesum/job.h"
 #include "examples/treesum/print.h"
+#include "examples/treesum/progress.h"
 #include "examples/treesum/walk.h"
 
 #include <errno.h>
@@ -44,6 +45,7 @@ struct treesum {
     struct walk walk;
     struct hasher hasher;
     struct printer printer;
+    struct progress progress;
     bool printed_all;
     bool print_each; /* somebody looks at it: do not let done lines wait for company */
     tp_pool_t *pool;
@@ -177,11 +179,12 @@ static bool set_up(struct treesum *self, const struct options *options, char **r
         return complain("libcrypto", "no SHA-256");
     if (!catch_signals(self))
         return false;
-    printer_init(&self->printer, self->job.stop_fd);
+    printer_init(&self->printer, self->job.stop_fd, &self->progress);
     self->print_each = isatty(STDOUT_FILENO);
     if (!window_init(&self->job.window, descriptors) ||
         !walk_init(&self->walk, &self->job.window, roots, count, descriptors / 4))
         return complain("start", strerror(ENOMEM));
+    self->walk.sizes_wanted = progress_wanted();
     return true;
 }
 
@@ -204,12 +207,14 @@ static bool set_up_pool(struct treesum *self, const struct options *options)
 }
 
 /* Drops what is queued, tells what is running to stop, waits for it, and closes the work
- * objects. */
+ * objects. Then the progress line goes: what is written from here on stands alone. */
 static bool end_callbacks(struct treesum *self)
 {
+    tp_status_t status = TP_OK;
     job_signal(self->job.stop_fd);
-    return self->group == NULL ||
-           ok("cleanup group", tp_cleanup_group_close_members(self->group, true, NULL));
+    if (self->group != NULL)
+        status = tp_cleanup_group_close_members(self->group, true, NULL);
+    return ok("progress", progress_end(&self->progress)) && ok("cleanup group", status);
 }
 
 static void close_descriptor(int fd)
@@ -249,7 +254,8 @@ static void wait_for_end(struct treesum *self)
 
 static bool run(struct treesum *self)
 {
-    if (!ok("start", tp_work_submit(self->job.walk)))
+    if (!ok("progress", progress_start(&self->progress, &self->job, &self->hasher)) ||
+        !ok("start", tp_work_submit(self->job.walk)))
         return false;
     wait_for_end(self);
     return true;
@@ -313,9 +319,10 @@ static void print_stats(const struct treesum *self, double elapsed)
 static const char usage[] =
     "Usage: treesum [-j N] [--stats] DIR...\n"
     "Print the SHA-256 of every regular file below each DIR in the format of sha256sum,\n"
-    "in the order of the names. A DIR that is a file is printed itself.\n"
+    "in the order of the names. A DIR that is a file is printed itself. If standard error is a\n"
+    "terminal, a line there tells how far it is.\n"
     "\n"
-    "  -j N      use at most N threads (default: one per CPU)\n"
+    "  -j N      hash on at most N threads (default: one per CPU)\n"
     "  --stats   print figures about the run and its thread pool on standard error\n"
     "  -h        print this help\n"
     "\n"
@@ -365,7 +372,9 @@ static int parse(int argc, char **argv, struct options *options)
 
 int main(int argc, char **argv)
 {
-    static struct treesum self = {.signal_fd = -1, .job = {.over_fd = -1, .stop_fd = -1}};
+    static struct treesum self = {.signal_fd = -1,
+                                  .job = {.over_fd = -1, .stop_fd = -1},
+                                  .progress = {.terminal = PTHREAD_MUTEX_INITIALIZER}};
     static char dash[] = "./-";
     struct options options;
     double start = now();

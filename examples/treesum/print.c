@@ -1,6 +1,8 @@
 /* print.c - formats digests as sha256sum does, and never blocks where it cannot be stopped. */
 #include "examples/treesum/print.h"
 
+#include "examples/treesum/progress.h"
+
 #include <errno.h>
 #include <limits.h>
 #include <poll.h>
@@ -8,10 +10,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static void output_init(struct output *output, int fd, int stop_fd)
+static void output_init(struct output *output, int fd, int stop_fd, struct progress *progress)
 {
     struct stat status;
     output->fd = fd;
+    output->progress = isatty(fd) ? progress : NULL;
     output->stop_fd = stop_fd;
     output->is_file = fstat(fd, &status) == 0 && S_ISREG(status.st_mode);
     output->failed = false;
@@ -19,10 +22,10 @@ static void output_init(struct output *output, int fd, int stop_fd)
     output->used = 0;
 }
 
-void printer_init(struct printer *printer, int stop_fd)
+void printer_init(struct printer *printer, int stop_fd, struct progress *progress)
 {
-    output_init(&printer->lines, STDOUT_FILENO, stop_fd);
-    output_init(&printer->complaints, STDERR_FILENO, stop_fd);
+    output_init(&printer->lines, STDOUT_FILENO, stop_fd, progress);
+    output_init(&printer->complaints, STDERR_FILENO, stop_fd, progress);
     printer->files = 0;
     printer->bytes = 0;
     printer->errors = 0;
@@ -53,6 +56,10 @@ static ssize_t write_some(struct output *output, const char *data, size_t length
 static void flush(struct output *output)
 {
     size_t at = 0;
+    if (output->used == 0)
+        return;
+    if (output->progress != NULL)
+        progress_hide(output->progress);
     while (at < output->used && !output->failed) {
         ssize_t written = write_some(output, output->buffer + at, output->used - at);
         if (written < 0) {
@@ -62,6 +69,8 @@ static void flush(struct output *output)
             at += (size_t)written;
         }
     }
+    if (output->progress != NULL)
+        progress_allow(output->progress);
     output->used = 0;
 }
 

@@ -65,12 +65,23 @@ void walk_fini(struct walk *walk)
     *walk = (struct walk){0};
 }
 
+static uint64_t size_of(const struct place *place, const char *name, bool follow)
+{
+    struct stat status;
+    bool known = fstatat(place->fd, name, &status, follow ? 0 : AT_SYMLINK_NOFOLLOW) == 0;
+    return known && S_ISREG(status.st_mode) ? (uint64_t)status.st_size : 0;
+}
+
 static enum walk_result push(struct walk *walk, struct place *place, const char *name, int error)
 {
+    bool follow = place == walk->command_line;
+    uint64_t size = 0;
     char *copy = name != NULL ? strdup(name) : NULL;
     if (name != NULL && copy == NULL)
         return WALK_NO_MEMORY;
-    window_push(walk->window, place, copy, error, place == walk->command_line);
+    if (walk->sizes_wanted && name != NULL && error == 0)
+        size = size_of(place, name, follow);
+    window_push(walk->window, place, copy, size, error, follow);
     return WALK_MORE;
 }
 

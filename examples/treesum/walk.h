@@ -14,6 +14,7 @@ struct walk {
     struct place *command_line; /* where the arguments are opened */
     char **roots;
     size_t root_count, root_next;
+    bool sizes_wanted;    /* look at how large files are; set it after walk_init */
     struct frame *frames; /* from the argument inward */
     size_t depth, frames_size;
     size_t closed; /* the outermost frames of which this many have no place */

@@ -17,6 +17,7 @@ bool window_init(struct window *window, size_t descriptors_max)
     atomic_init(&window->taken, 0);
     atomic_init(&window->done, 0);
     atomic_init(&window->printed, 0);
+    atomic_init(&window->bytes, 0);
     return window->slots != NULL;
 }
 
@@ -48,17 +49,21 @@ bool window_full(struct window *window)
                          atomic_load(&window->costs.bytes) >= PLACE_BYTES_MAX));
 }
 
-void window_push(struct window *window, struct place *place, char *name, int error, bool follow)
+void window_push(struct window *window, struct place *place, char *name, uint64_t size, int error,
+                 bool follow)
 {
     struct slot *slot = slot_at(window, window->pushed);
     place_hold(place);
     slot->place = place;
     slot->name = name;
+    slot->size = size;
     slot->bytes = 0;
     slot->error = error;
     slot->follow = follow;
     atomic_store_explicit(&slot->done, false, memory_order_relaxed);
     window->pushed++;
+    if (size > 0)
+        atomic_fetch_add_explicit(&window->bytes, size, memory_order_relaxed);
 }
 
 uint32_t window_publish(struct window *window)
@@ -77,6 +82,9 @@ struct slot *window_take(struct window *window)
 uint64_t window_finish(struct window *window, struct slot *slot, bool *caught_up)
 {
     place_end_opening(slot->place);
+    /* A file that has shrunk wraps round, and so does the sum. */
+    if (slot->bytes != slot->size)
+        atomic_fetch_add_explicit(&window->bytes, slot->bytes - slot->size, memory_order_relaxed);
     atomic_store_explicit(&slot->done, true, memory_order_release);
     uint64_t done = atomic_fetch_add(&window->done, 1) + 1;
     *caught_up = done == atomic_load(&window->published);

@@ -29,6 +29,7 @@ enum { DIGEST_BYTES = 32 };
 struct slot {
     struct place *place;
     char *name;     /* owned; NULL if the entry is the place itself */
+    uint64_t size;  /* what the walk saw, or 0 if it did not look */
     uint64_t bytes; /* how much was hashed */
     int error;      /* errno, SLOT_... or 0 */
     bool follow;    /* a name from the command line, where symbolic links are followed */
@@ -45,6 +46,7 @@ struct window {
     alignas(64) atomic_uint_fast64_t taken;
     alignas(64) atomic_uint_fast64_t done;
     alignas(64) atomic_uint_fast64_t printed;
+    alignas(64) atomic_uint_fast64_t bytes; /* hashed from what is done, seen in what is not */
 };
 
 bool window_init(struct window *window, size_t descriptors_max);
@@ -53,7 +55,8 @@ void window_fini(struct window *window); /* also frees what was pushed and never
 /* The walker's side. window_full() is never true of an empty window, so the walker always gets
  * on. */
 bool window_full(struct window *window);
-void window_push(struct window *window, struct place *place, char *name, int error, bool follow);
+void window_push(struct window *window, struct place *place, char *name, uint64_t size, int error,
+                 bool follow);
 uint32_t window_publish(struct window *window); /* how many slots became visible */
 
 /* The hashers' side: one call of each per published slot. */

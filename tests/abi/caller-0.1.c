@@ -362,6 +362,84 @@ TAP_TEST(caller_0_1__completion_actions_are_done)
     check_eq(tp_event_set(meeting.done), TP_ERR_HANDLE);
 }
 
+/* ---- Timers ---------------------------------------------------------------------------------- */
+
+struct clockwork {
+    tp_semaphore_t *ticks;
+    tp_timer_t *timer;
+    unsigned runs;
+};
+
+static void tick(tp_callback_instance_t *instance, void *context, tp_timer_t *timer)
+{
+    struct clockwork *clockwork = context;
+
+    check(instance != NULL && timer == clockwork->timer);
+    __atomic_add_fetch(&clockwork->runs, 1, __ATOMIC_RELAXED);
+    (void)tp_semaphore_release(clockwork->ticks, 1, NULL); /* TP_ERR_LIMIT: enough of them */
+}
+
+static void set_timer(tp_timer_t *timer, int64_t due, int64_t period)
+{
+    tp_timer_spec_t spec;
+
+    tp_timer_spec_init(&spec);
+    check_eq(spec.struct_size, sizeof spec);
+    check_eq(spec.clock, TP_CLOCK_RELATIVE);
+    spec.due = due;
+    spec.period = period;
+    ok(tp_timer_set(timer, &spec, NULL));
+}
+
+TAP_TEST(caller_0_1__a_timer_ticks_until_it_is_stopped)
+{
+    struct clockwork clockwork = { NULL, NULL, 0 };
+    tp_timer_spec_t spec = TP_TIMER_SPEC_INIT;
+    bool answer = true;
+    unsigned runs;
+
+    ok(tp_semaphore_create(0, 3, &clockwork.ticks));
+    ok(tp_timer_create(tick, &clockwork, NULL, &clockwork.timer));
+    ok(tp_timer_is_set(clockwork.timer, &answer));
+    check(!answer);
+    set_timer(clockwork.timer, 1000000, 1000000);
+    for (int i = 0; i < 3; i++)
+        check_eq(wait_for(tp_waitable_semaphore(clockwork.ticks), SECONDS(30)), TP_WAIT_SIGNALED);
+    ok(tp_timer_set(clockwork.timer, NULL, &answer));
+    check(answer);
+    ok(tp_timer_wait(clockwork.timer, true, TP_INFINITE));
+    runs = clockwork.runs;
+    check(runs >= 3);
+    ok(tp_timer_is_set(clockwork.timer, &answer));
+    check(!answer);
+
+    spec.clock = TP_CLOCK_REALTIME; /* 1970: it is past */
+    spec.window = SECONDS(1);
+    spec.flags = TP_TIMER_SKIP_MISSED;
+    ok(tp_timer_set(clockwork.timer, &spec, &answer));
+    check(!answer);
+    ok(tp_timer_wait(clockwork.timer, false, SECONDS(30)));
+    check_eq(clockwork.runs, runs + 1);
+    ok(tp_timer_is_set(clockwork.timer, &answer));
+    check(answer);
+    spec.clock = TP_CLOCK_BOOTTIME;
+    spec.due = SECONDS(3600);
+    ok(tp_timer_set(clockwork.timer, &spec, &answer));
+    check(!answer);
+    spec.clock = TP_CLOCK_MONOTONIC;
+    spec.due = TP_INFINITE;
+    ok(tp_timer_set(clockwork.timer, &spec, &answer));
+    check(answer);
+    spec.reserved = 1;
+    check_eq(tp_timer_set(clockwork.timer, &spec, NULL), TP_ERR_ARGUMENT);
+    ok(tp_timer_close(clockwork.timer));
+    check_eq(tp_timer_close(clockwork.timer), TP_ERR_HANDLE);
+    check_eq(clockwork.runs, runs + 1);
+    ok(tp_semaphore_close(clockwork.ticks));
+}
+
+/* ---- A pool driven by the program ------------------------------------------------------------ */
+
 static void count_one(tp_callback_instance_t *instance, void *context)
 {
     if (instance != NULL)
@@ -412,6 +490,7 @@ int main(void)
     tap_run(caller_0_1__library);
     tap_run(caller_0_1__letters_are_counted);
     tap_run(caller_0_1__completion_actions_are_done);
+    tap_run(caller_0_1__a_timer_ticks_until_it_is_stopped);
     tap_run(caller_0_1__a_pool_is_driven_and_shut_down);
     tap_run(caller_0_1__default_pool_is_one);
     return tap_done();

@@ -142,6 +142,8 @@ TAP_TEST(arguments__null_out_parameters)
     expect(tp_pool_get_stats(live.pool, NULL), TP_ERR_ARGUMENT, "tp_pool_get_stats");
     expect(tp_env_create(NULL), TP_ERR_ARGUMENT, "tp_env_create");
     expect(tp_work_create(never_work, NULL, NULL, NULL), TP_ERR_ARGUMENT, "tp_work_create");
+    expect(tp_timer_create(never_timer, NULL, NULL, NULL), TP_ERR_ARGUMENT, "tp_timer_create");
+    expect(tp_timer_is_set(live.timer, NULL), TP_ERR_ARGUMENT, "tp_timer_is_set");
     expect(tp_cleanup_group_create(NULL), TP_ERR_ARGUMENT, "tp_cleanup_group_create");
     expect(tp_event_create(true, true, NULL), TP_ERR_ARGUMENT, "tp_event_create");
     expect(tp_semaphore_create(0, 1, NULL), TP_ERR_ARGUMENT, "tp_semaphore_create");
@@ -157,6 +159,7 @@ TAP_TEST(arguments__null_out_parameters)
 TAP_TEST(arguments__numbers_out_of_range)
 {
     tp_work_t *work = live.work;
+    tp_timer_t *timer = live.timer;
     tp_semaphore_t *semaphore = live.semaphore;
     tp_wait_result_t result = 9;
     uint32_t previous = 9;
@@ -167,6 +170,10 @@ TAP_TEST(arguments__numbers_out_of_range)
     check(work == NULL);
     expect(tp_work_wait(live.work, true, -1), TP_ERR_ARGUMENT, "tp_work_wait");
     expect(tp_work_wait(live.work, true, INT64_MIN), TP_ERR_ARGUMENT, "tp_work_wait");
+    expect(tp_timer_create(NULL, NULL, NULL, &timer), TP_ERR_ARGUMENT, "tp_timer_create");
+    check(timer == NULL);
+    expect(tp_timer_wait(live.timer, true, -1), TP_ERR_ARGUMENT, "tp_timer_wait");
+    expect(tp_timer_wait(live.timer, true, INT64_MIN), TP_ERR_ARGUMENT, "tp_timer_wait");
     expect(tp_waitable_wait(tp_waitable_never(), -1, &result), TP_ERR_ARGUMENT, "tp_waitable_wait");
     check_eq(result, 0);
     expect(tp_env_set_priority(live.env, 3), TP_ERR_ARGUMENT, "tp_env_set_priority");
@@ -208,6 +215,7 @@ TAP_TEST(arguments__a_creation_refused_by_its_group_leaves_nothing)
     tp_pool_t *pool = NULL;
     tp_env_t *env = NULL;
     tp_work_t *work = live.work;
+    tp_timer_t *timer = live.timer;
     uint32_t before[TPI_KIND_COUNT] = {0}, after[TPI_KIND_COUNT] = {0};
     in_use(before);
     require(tp_pool_create(NULL, &pool) == TP_OK && tp_env_create(&env) == TP_OK);
@@ -218,6 +226,8 @@ TAP_TEST(arguments__a_creation_refused_by_its_group_leaves_nothing)
     require(tp_cleanup_group_close(group) == TP_OK);
     check_eq(tp_work_create(never_work, NULL, env, &work), TP_ERR_CLOSED);
     check(work == NULL);
+    check_eq(tp_timer_create(never_timer, NULL, env, &timer), TP_ERR_CLOSED);
+    check(timer == NULL);
     check_eq(tp_try_submit(never, NULL, env), TP_ERR_CLOSED);
     tp_pool_stats_t stats = TP_POOL_STATS_INIT;
     check_eq(tp_pool_get_stats(pool, &stats), TP_OK);

@@ -156,6 +156,53 @@ static tp_status_t work_close(void *h)
     return tp_work_close(h);
 }
 
+static tp_status_t timer_from_env(void *h)
+{
+    tp_timer_t *timer = live.timer;
+    tp_status_t status = tp_timer_create(never_timer, NULL, h, &timer);
+    check(timer == NULL);
+    return status;
+}
+
+/* With a spec, or without: stop. */
+static tp_status_t timer_set_to(void *h, const tp_timer_spec_t *spec)
+{
+    bool was_armed = true;
+    tp_status_t status = tp_timer_set(h, spec, &was_armed);
+    check(!was_armed);
+    return status;
+}
+
+static tp_status_t timer_set(void *h)
+{
+    tp_timer_spec_t at_once = after(0);
+    at_once.period = 1;
+    return timer_set_to(h, &at_once);
+}
+
+static tp_status_t timer_stop(void *h)
+{
+    return timer_set_to(h, NULL);
+}
+
+static tp_status_t timer_is_set(void *h)
+{
+    bool is_set = true;
+    tp_status_t status = tp_timer_is_set(h, &is_set);
+    check(!is_set);
+    return status;
+}
+
+static tp_status_t timer_wait(void *h)
+{
+    return tp_timer_wait(h, true, TP_INFINITE);
+}
+
+static tp_status_t timer_close(void *h)
+{
+    return tp_timer_close(h);
+}
+
 static tp_status_t group_members(void *h)
 {
     return tp_cleanup_group_close_members(h, true, NULL);
@@ -330,6 +377,12 @@ static const struct row rows[] = {
     {"tp_work_submit_many", TPI_KIND_WORK, false, work_submit_many},
     {"tp_work_wait", TPI_KIND_WORK, false, work_wait},
     {"tp_work_close", TPI_KIND_WORK, true, work_close},
+    {"tp_timer_create", TPI_KIND_ENV, true, timer_from_env},
+    {"tp_timer_set", TPI_KIND_TIMER, false, timer_set},
+    {"tp_timer_set", TPI_KIND_TIMER, false, timer_stop},
+    {"tp_timer_is_set", TPI_KIND_TIMER, false, timer_is_set},
+    {"tp_timer_wait", TPI_KIND_TIMER, false, timer_wait},
+    {"tp_timer_close", TPI_KIND_TIMER, true, timer_close},
     {"tp_cleanup_group_close_members", TPI_KIND_GROUP, false, group_members},
     {"tp_cleanup_group_close", TPI_KIND_GROUP, true, group_close},
     {"tp_callback_may_run_long", TPI_KIND_INSTANCE, false, instance_long},

@@ -41,6 +41,7 @@ static void *make(const struct row *row)
         tp_pool_t *pool;
         tp_env_t *env;
         tp_work_t *work;
+        tp_timer_t *timer;
         tp_cleanup_group_t *group;
         tp_event_t *event;
         tp_semaphore_t *semaphore;
@@ -54,6 +55,8 @@ static void *make(const struct row *row)
         status = tp_env_create(&made.env);
     else if (row->kind == TPI_KIND_WORK)
         status = tp_work_create(count_run, NULL, live.env, &made.work);
+    else if (row->kind == TPI_KIND_TIMER)
+        status = tp_timer_create(count_expiry, NULL, live.env, &made.timer);
     else if (row->kind == TPI_KIND_GROUP)
         status = tp_cleanup_group_create(&made.group);
     else if (row->kind == TPI_KIND_EVENT)
@@ -66,13 +69,29 @@ static void *make(const struct row *row)
     return made.any;
 }
 
+/* Every other round the object has something to do when it is closed. */
+static void occupy(const struct row *row, void *handle, uint32_t round)
+{
+    tp_timer_spec_t spec = after(round % 3 ? 0 : 20000); /* ns: it expires about now */
+    spec.period = round % 5 ? 0 : 10000;
+    if (row->kind == TPI_KIND_WORK && round % 2)
+        check_eq(tp_work_submit(handle), TP_OK);
+    if (row->kind == TPI_KIND_TIMER && round % 2)
+        check_eq(tp_timer_set(handle, &spec, NULL), TP_OK);
+}
+
+static bool posts(const struct row *row)
+{
+    return row->kind == TPI_KIND_WORK || row->kind == TPI_KIND_TIMER;
+}
+
 static void contest(const struct row *row, uint32_t rounds)
 {
     unsigned wrong = 0;
     closer = row->call;
     for (uint32_t i = 0; i < rounds; i++) {
         void *handle = make(row);
-        bool busy = row->kind == TPI_KIND_WORK && i % 2 && tp_work_submit(handle) == TP_OK;
+        occupy(row, handle, i);
         tpp_store_relaxed(&won, 0);
         tpp_store_relaxed(&answers, 0);
         tpp_store_relaxed(&contested, handle);
@@ -83,9 +102,16 @@ static void contest(const struct row *row, uint32_t rounds)
         while (tpp_load_acquire(&answers) < 2)
             sched_yield();
         wrong += tpp_load_acquire(&won) != 1;
-        (void)busy;
     }
     check_eq(wrong, 0);
+}
+
+/* A callback of a closed object may still be at its end. */
+static void await_gone(enum tpi_kind kind, uint32_t expected)
+{
+    for (int i = 0; i < 1000 && tpi_slab_in_use(kind) > expected; i++)
+        usleep(10000);
+    check_eq(tpi_slab_in_use(kind), expected);
 }
 
 TAP_TEST(close__two_close_at_once_exactly_one_succeeds)
@@ -98,68 +124,113 @@ TAP_TEST(close__two_close_at_once_exactly_one_succeeds)
     for (size_t r = 0; r < COUNT(rows); r++)
         if (rows[r].null_allowed && strstr(rows[r].function, "_set_") == NULL &&
             (strstr(rows[r].function, "_close") || strstr(rows[r].function, "_destroy")))
-            contest(&rows[r], rows[r].kind == TPI_KIND_WORK ? 4 * rounds : rounds);
+            contest(&rows[r], posts(&rows[r]) ? 4 * rounds : rounds);
     tpp_store_release(&stop, 1);
     pthread_join(other, NULL);
     check_eq(tp_work_wait(live.work, false, TP_INFINITE), TP_OK);
-    for (int i = 0; i < 1000 && tpi_slab_in_use(TPI_KIND_WORK) > before[TPI_KIND_WORK]; i++)
-        usleep(10000); /* a callback of a closed object may still be at its end */
+    await_gone(TPI_KIND_WORK, before[TPI_KIND_WORK]);
+    await_gone(TPI_KIND_TIMER, before[TPI_KIND_TIMER]);
     in_use(after);
-    check_eq(after[TPI_KIND_WORK], before[TPI_KIND_WORK]);
+    check_eq(statistics().timers_armed, 1); /* the live one's */
     check_eq(after[TPI_KIND_POOL], before[TPI_KIND_POOL]);
     check_eq(after[TPI_KIND_EVENT], before[TPI_KIND_EVENT]);
     check_eq(after[TPI_KIND_MUTEX], before[TPI_KIND_MUTEX]);
 }
+
 /* ---- a handle that is guessed while its object is being made --------------------------------- */
 
 static tpp_ptr last_made;
 static tpp_u32 made_all;
 
+static bool told(tp_status_t status)
+{
+    return status == TP_OK || status == TP_ERR_HANDLE || status == TP_ERR_TIMEOUT;
+}
+
 /* What follows the last handle will be a handle soon, or is one just now. */
-static void *guess(void *memory)
+static void *guess_work(void *memory)
 {
     (void)memory;
     for (uint32_t i = 0; !tpp_load_acquire(&made_all); i++) {
         uintptr_t token = (uintptr_t)tpp_load_relaxed(&last_made);
         tp_work_t *guessed = (tp_work_t *)(token + i % 8);
-        tp_status_t status = tp_work_submit(guessed);
-        check(status == TP_OK || status == TP_ERR_HANDLE);
-        status = i % 64 ? tp_work_wait(guessed, true, 0) : tp_work_close(guessed);
-        check(status == TP_OK || status == TP_ERR_HANDLE || status == TP_ERR_TIMEOUT);
+        check(told(tp_work_submit(guessed)));
+        check(told(i % 64 ? tp_work_wait(guessed, true, 0) : tp_work_close(guessed)));
     }
     return NULL;
 }
 
-TAP_TEST(close__a_guessed_handle_is_of_a_whole_object_or_of_none)
+static void *guess_timer(void *memory)
 {
-    uint32_t before[TPI_KIND_COUNT], count = TAP_UNDER_TSAN ? 5000 : 50000;
+    (void)memory;
+    for (uint32_t i = 0; !tpp_load_acquire(&made_all); i++) {
+        uintptr_t token = (uintptr_t)tpp_load_relaxed(&last_made);
+        tp_timer_t *guessed = (tp_timer_t *)(token + i % 8);
+        tp_timer_spec_t spec = after(i % 3 ? 0 : 1000);
+        bool flag;
+        check(told(tp_timer_set(guessed, i % 7 ? &spec : NULL, &flag)));
+        check(told(tp_timer_is_set(guessed, &flag)));
+        check(told(i % 64 ? tp_timer_wait(guessed, true, 0) : tp_timer_close(guessed)));
+    }
+    return NULL;
+}
+
+static tp_status_t make_work(void **made)
+{
+    tp_work_t *work = NULL;
+    tp_status_t status = tp_work_create(count_run, NULL, live.env, &work);
+    *made = work;
+    return status;
+}
+
+static tp_status_t make_timer(void **made)
+{
+    tp_timer_t *timer = NULL;
+    tp_status_t status = tp_timer_create(count_expiry, NULL, live.env, &timer);
+    *made = timer;
+    return status;
+}
+
+static void make_while_guessed(enum tpi_kind kind, tp_status_t (*create)(void **made),
+                               tp_status_t (*end)(void *handle), void *(*guess)(void *memory))
+{
+    uint32_t before = tpi_slab_in_use(kind), count = TAP_UNDER_TSAN ? 5000 : 50000;
     pthread_t other;
     tap_timeout(120);
-    in_use(before);
+    tpp_store_relaxed(&last_made, NULL);
+    tpp_store_relaxed(&made_all, 0);
     require(pthread_create(&other, NULL, guess, NULL) == 0);
-    tp_work_t **made = calloc(count, sizeof(tp_work_t *));
+    void **made = calloc(count, sizeof(void *));
     require(made);
     for (uint32_t i = 0; i < count; i++) {
-        check_eq(tp_work_create(count_run, NULL, live.env, &made[i]), TP_OK);
+        check_eq(create(&made[i]), TP_OK);
         tpp_store_relaxed(&last_made, made[i]);
     }
     tpp_store_release(&made_all, 1);
     pthread_join(other, NULL);
-    for (uint32_t i = 0; i < count; i++) {
-        tp_status_t status = tp_work_close(made[i]);
-        check(status == TP_OK || status == TP_ERR_HANDLE);
-    }
+    for (uint32_t i = 0; i < count; i++)
+        check(told(end(made[i])));
     free(made);
-    for (int i = 0; i < 1000 && tpi_slab_in_use(TPI_KIND_WORK) > before[TPI_KIND_WORK]; i++)
-        usleep(10000);
-    check_eq(tpi_slab_in_use(TPI_KIND_WORK), before[TPI_KIND_WORK]);
+    await_gone(kind, before);
+}
+
+TAP_TEST(close__a_guessed_work_handle_is_of_a_whole_object_or_of_none)
+{
+    make_while_guessed(TPI_KIND_WORK, make_work, work_close, guess_work);
+}
+
+TAP_TEST(close__a_guessed_timer_handle_is_of_a_whole_object_or_of_none)
+{
+    make_while_guessed(TPI_KIND_TIMER, make_timer, timer_close, guess_timer);
+    check_eq(statistics().timers_armed, 1); /* the live one's */
 }
 
 int main(void)
 {
     build_live();
     tap_run(close__two_close_at_once_exactly_one_succeeds);
-    tap_run(close__a_guessed_handle_is_of_a_whole_object_or_of_none);
+    tap_run(close__a_guessed_work_handle_is_of_a_whole_object_or_of_none);
+    tap_run(close__a_guessed_timer_handle_is_of_a_whole_object_or_of_none);
     use_live();
     close_live();
     return tap_done();

@@ -86,6 +86,35 @@ static void end_work_default(void)
     check_eq(tpp_load_acquire(&runs), 1);
 }
 
+static tp_status_t make_timer(void)
+{
+    return tp_timer_create(run_timer, &runs, stand.env, &stand.made.timer);
+}
+
+static void expire_and_close(void)
+{
+    tp_timer_spec_t spec = TP_TIMER_SPEC_INIT; /* at once */
+    check_eq(tp_timer_set(stand.made.timer, &spec, NULL), TP_OK);
+    check_eq(tp_timer_wait(stand.made.timer, false, TP_INFINITE), TP_OK);
+    spec.due = spec.period = 1000000;
+    check_eq(tp_timer_set(stand.made.timer, &spec, NULL), TP_OK);
+    for (int i = 0; i < 20000 && tpp_load_acquire(&runs) < 3; i++)
+        usleep(1000);
+    check(tpp_load_acquire(&runs) >= 3);
+    check_eq(tp_timer_close(stand.made.timer), TP_OK);
+}
+
+static void end_timer(void)
+{
+    expire_and_close();
+    check(becomes(&releases, 1));
+}
+
+static tp_status_t make_timer_default(void)
+{
+    return tp_timer_create(run_timer, &runs, NULL, &stand.made.timer);
+}
+
 static tp_status_t make_simple(void)
 {
     tp_status_t status = tp_try_submit(run_simple, &runs, stand.env);
@@ -162,6 +191,8 @@ static const struct creation {
     {"tp_cleanup_group_create", make_group, end_group, 2, BARE},
     {"tp_work_create", make_work, end_work, 5, 0},
     {"tp_work_create, default pool", make_work_default, end_work_default, 5, BARE | KEEPS_POOL},
+    {"tp_timer_create", make_timer, end_timer, 6, 0},
+    {"tp_timer_create, default pool", make_timer_default, expire_and_close, 6, BARE | KEEPS_POOL},
     {"tp_try_submit", make_simple, end_simple, 5, 0},
     {"tp_try_submit, default pool", make_simple_default, end_simple_default, 5, BARE | KEEPS_POOL},
     {"tp_event_create", make_event, end_event, 2, BARE},
@@ -179,9 +210,9 @@ static void count_all(uint32_t counts[TPI_KIND_COUNT])
  * record of a worker whose thread never came until it ends; these are looked at in the end. */
 static void check_nothing_changed(const uint32_t before[TPI_KIND_COUNT])
 {
-    static const enum tpi_kind kinds[] = {TPI_KIND_ENV,    TPI_KIND_WORK,      TPI_KIND_GROUP,
-                                          TPI_KIND_EVENT,  TPI_KIND_SEMAPHORE, TPI_KIND_MUTEX,
-                                          TPI_KIND_SIMPLE, TPI_KIND_BRIEF,     TPI_KIND_EXTRA};
+    static const enum tpi_kind kinds[] = {
+        TPI_KIND_ENV,   TPI_KIND_WORK,   TPI_KIND_GROUP, TPI_KIND_EVENT, TPI_KIND_SEMAPHORE,
+        TPI_KIND_MUTEX, TPI_KIND_SIMPLE, TPI_KIND_BRIEF, TPI_KIND_EXTRA, TPI_KIND_TIMER};
     for (size_t i = 0; i < COUNT(kinds); i++)
         check_eq(tpi_slab_in_use(kinds[i]), before[kinds[i]]);
     check(stand.made.any == NULL);

@@ -228,6 +228,15 @@ TAP_UNUSED_ static void run_simple(tp_callback_instance_t *instance, void *conte
     tpp_add_acq_rel(&runs, 1);
 }
 
+TAP_UNUSED_ static void run_timer(tp_callback_instance_t *instance, void *context,
+                                  tp_timer_t *timer)
+{
+    (void)instance;
+    (void)context;
+    (void)timer;
+    tpp_add_acq_rel(&runs, 1);
+}
+
 TAP_UNUSED_ static void release_context(void *context)
 {
     check(context == &runs);
@@ -271,6 +280,7 @@ TAP_UNUSED_ static tp_pool_t *new_pool(uint32_t minimum, uint32_t maximum)
     check_eq(tp_pool_create(&config, &pool), TP_OK);
     return pool;
 }
+
 /* ---- what the cases are made with ------------------------------------------------------------ */
 
 static struct {
@@ -281,6 +291,7 @@ static struct {
         tp_pool_t *pool;
         tp_env_t *env;
         tp_work_t *work;
+        tp_timer_t *timer;
         tp_cleanup_group_t *group;
         tp_event_t *event;
         tp_semaphore_t *semaphore;

@@ -39,6 +39,7 @@ static struct {
     tp_pool_t *pool, *default_pool;
     tp_env_t *env;
     tp_work_t *work;
+    tp_timer_t *timer; /* set, for a time that does not come */
     tp_cleanup_group_t *group;
     tp_event_t *event;
     tp_semaphore_t *semaphore;
@@ -55,6 +56,14 @@ static void count_run(tp_callback_instance_t *instance, void *context, tp_work_t
     tpp_add_acq_rel(&live.runs, 1);
 }
 
+static void count_expiry(tp_callback_instance_t *instance, void *context, tp_timer_t *timer)
+{
+    (void)instance;
+    (void)context;
+    check(timer != NULL);
+    tpp_add_acq_rel(&live.runs, 1);
+}
+
 static void never(tp_callback_instance_t *instance, void *context)
 {
     check(instance == NULL && context == &live); /* the creation was refused: nothing may run */
@@ -65,6 +74,14 @@ TAP_UNUSED_ static void never_work(tp_callback_instance_t *instance, void *conte
     (void)work;
     never(instance, context);
 }
+
+TAP_UNUSED_ static void never_timer(tp_callback_instance_t *instance, void *context,
+                                    tp_timer_t *timer)
+{
+    (void)timer;
+    never(instance, context);
+}
+
 TAP_UNUSED_ static void in_use(uint32_t counts[TPI_KIND_COUNT])
 {
     for (int kind = 1; kind < TPI_KIND_COUNT; kind++)
@@ -78,6 +95,15 @@ static tp_pool_stats_t statistics(void)
     stats.run_ns_total = stats.queue_wait_ns_total = stats.oldest_pending_ns = 0;
     return stats;
 }
+
+/* Expires `due` ns from now, once. */
+static tp_timer_spec_t after(int64_t due)
+{
+    tp_timer_spec_t spec = TP_TIMER_SPEC_INIT;
+    spec.due = due;
+    return spec;
+}
+
 TAP_UNUSED_ static void build_live(void)
 {
     tp_pool_config_t config = TP_POOL_CONFIG_INIT;
@@ -91,6 +117,9 @@ TAP_UNUSED_ static void build_live(void)
     require(tp_semaphore_create(2, 5, &live.semaphore) == TP_OK);
     require(tp_mutex_create(false, &live.mutex) == TP_OK);
     require(tp_work_create(count_run, NULL, live.env, &live.work) == TP_OK);
+    require(tp_timer_create(count_expiry, NULL, live.env, &live.timer) == TP_OK);
+    tp_timer_spec_t spec = after(TP_INFINITE);
+    require(tp_timer_set(live.timer, &spec, NULL) == TP_OK);
 }
 
 static tp_wait_result_t take(tp_waitable_t source)
@@ -98,6 +127,22 @@ static tp_wait_result_t take(tp_waitable_t source)
     tp_wait_result_t result = 0;
     check_eq(tp_waitable_wait(source, 0, &result), TP_OK);
     return result;
+}
+
+/* It is armed as it was; expires once when told to; and is armed again. */
+static void use_timer(void)
+{
+    bool was_armed = false, is_set = false;
+    uint32_t runs = tpp_load_acquire(&live.runs);
+    tp_timer_spec_t at_once = after(0), for_ever = after(TP_INFINITE);
+    check_eq(tp_timer_is_set(live.timer, &is_set), TP_OK);
+    check(is_set);
+    check_eq(tp_timer_set(live.timer, &at_once, &was_armed), TP_OK);
+    check(was_armed);
+    check_eq(tp_timer_wait(live.timer, false, TP_INFINITE), TP_OK);
+    check_eq(tpp_load_acquire(&live.runs), runs + 1);
+    check_eq(tp_timer_set(live.timer, &for_ever, &was_armed), TP_OK);
+    check(!was_armed);
 }
 
 /* All the live objects still are what they were. */
@@ -110,6 +155,7 @@ TAP_UNUSED_ static void use_live(void)
     check_eq(tp_work_submit_many(live.work, 5), TP_OK);
     check_eq(tp_work_wait(live.work, false, TP_INFINITE), TP_OK);
     check_eq(tpp_load_acquire(&live.runs), runs + 5);
+    use_timer();
     check_eq(take(tp_waitable_event(live.event)), TP_WAIT_TIMEOUT);
     check_eq(tp_event_set(live.event), TP_OK);
     check_eq(take(tp_waitable_event(live.event)), TP_WAIT_SIGNALED);
@@ -122,7 +168,8 @@ TAP_UNUSED_ static void use_live(void)
 }
 TAP_UNUSED_ static void close_live(void)
 {
-    check_eq(tp_work_close(live.work) | tp_env_destroy(live.env), TP_OK);
+    check_eq(tp_work_close(live.work) | tp_timer_close(live.timer), TP_OK);
+    check_eq(tp_env_destroy(live.env), TP_OK);
     check_eq(tp_pool_close(live.pool) | tp_cleanup_group_close(live.group), TP_OK);
     check_eq(tp_event_close(live.event) | tp_semaphore_close(live.semaphore), TP_OK);
     check_eq(tp_mutex_close(live.mutex), TP_OK);

@@ -60,6 +60,83 @@ CHILD_TEST(memory__submit_wait_cancel_and_close_allocate_nothing)
     check(becomes(&releases, 2));
 }
 
+static tp_timer_spec_t every(int64_t due, int64_t period)
+{
+    tp_timer_spec_t spec = TP_TIMER_SPEC_INIT;
+    spec.due = due;
+    spec.period = period;
+    return spec;
+}
+
+/* Due at once, soon, far away and never, on each clock, with a window and without. */
+static tp_timer_spec_t some_spec(uint32_t i)
+{
+    static const int64_t spans[] = {0, 50000, 3600000000000, TP_INFINITE};
+    tp_timer_spec_t spec = every(spans[i % COUNT(spans)], i % 3 ? 0 : 10000000);
+    spec.clock = i / 4 % 4;
+    spec.window = i % 5 ? 0 : 1000000;
+    spec.flags = i % 7 ? 0 : TP_TIMER_SKIP_MISSED;
+    return spec;
+}
+
+CHILD_TEST(memory__timer_set_stop_wait_and_close_allocate_nothing)
+{
+    tp_timer_t *timer = NULL, *other = NULL;
+    bool flag;
+    (void)argument;
+    prepare();
+    tp_pool_t *pool = settled_pool(2);
+    check_eq(tp_env_set_pool(stand.env, pool), TP_OK);
+    check_eq(tp_timer_create(run_timer, &runs, stand.env, &timer), TP_OK);
+    check_eq(tp_timer_create(run_timer, &runs, stand.env, &other), TP_OK);
+    for (uint32_t i = 0; i < 1000; i++) {
+        tp_timer_spec_t one = some_spec(i), two = some_spec(i / 16);
+        FREELY(tp_timer_set(timer, &one, &flag));
+        FREELY(tp_timer_set(other, &two, NULL));
+        FREELY(tp_timer_is_set(timer, &flag));
+        check(flag);
+        FREELY(tp_timer_wait(timer, false, TP_INFINITE));
+        FREELY(tp_timer_wait(other, true, TP_INFINITE));
+        if (i % 4 == 0)
+            FREELY(tp_timer_set(timer, NULL, &flag));
+    }
+    tp_timer_spec_t at_once = every(0, 1000000);
+    FREELY(tp_timer_set(timer, &at_once, NULL));
+    FREELY(tp_timer_close(timer));
+    FREELY(tp_timer_set(other, &at_once, NULL));
+    FREELY(tp_cleanup_group_close_members(stand.group, false, &cancels));
+    FREELY(tp_pool_close(pool));
+    check(becomes(&releases, 2));
+}
+
+/* What expires is posted by a worker or by the thread that watches clocks: neither allocates. */
+CHILD_TEST(memory__expiries_allocate_nothing)
+{
+    enum { TIMERS = 20 };
+    tp_timer_t *timers[TIMERS];
+    (void)argument;
+    prepare();
+    tp_pool_t *pool = settled_pool(1);
+    check_eq(tp_env_set_pool(stand.env, pool), TP_OK);
+    for (uint32_t i = 0; i < TIMERS; i++)
+        check_eq(tp_timer_create(run_timer, &runs, stand.env, &timers[i]), TP_OK);
+    check_eq(tp_try_submit(run_simple, &runs, stand.env), TP_OK);
+    check(becomes(&runs, 1));
+    __atomic_store_n(&world.forbidden, true, __ATOMIC_SEQ_CST);
+    for (uint32_t i = 0; i < TIMERS; i++) {
+        tp_timer_spec_t spec = every(1000000 * (int64_t)i, 1000000);
+        check_eq(tp_timer_set(timers[i], &spec, NULL), TP_OK);
+    }
+    for (int i = 0; i < 20000 && tpp_load_acquire(&runs) < 400; i++)
+        usleep(1000);
+    check(tpp_load_acquire(&runs) >= 400);
+    check_eq(tp_cleanup_group_close_members(stand.group, true, &cancels), TP_OK);
+    __atomic_store_n(&world.forbidden, false, __ATOMIC_SEQ_CST);
+    check_eq(world.violations, 0);
+    check_eq(tpp_load_acquire(&releases), TIMERS + 1);
+    check_eq(statistics(pool).timers_armed, 0);
+}
+
 CHILD_TEST(memory__cancel_of_a_group_allocates_nothing)
 {
     tp_work_t *work[20];
@@ -182,8 +259,10 @@ CHILD_TEST(memory__misuse_is_reported_without_allocating)
     tp_set_misuse_hook(hear, NULL);
     (void)tp_work_submit((tp_work_t *)(uintptr_t)0x1234);
     (void)tp_work_submit(NULL);
+    (void)tp_timer_set((tp_timer_t *)(uintptr_t)0x1234, NULL, NULL);
+    (void)tp_timer_is_set(NULL, NULL);
     forbidden_here = false;
-    check_eq(tpp_load_acquire(&cancels), 2);
+    check_eq(tpp_load_acquire(&cancels), 4);
     check_eq(world.violations, 0);
 }
 
@@ -211,6 +290,40 @@ CHILD_TEST(memory__a_prepared_work_object_runs_with_memory_exhausted)
     check(becomes(&releases, 1));
     check_eq(tpp_load_acquire(&runs), ran + 1);
     while (tp_work_create(run_work, &runs, stand.env, &never) == TP_OK)
+        ; /* ends: the slots at hand are soon used up */
+    check(never == NULL);
+    check_eq(tp_cleanup_group_close_members(stand.group, true, &cancels), TP_OK);
+    check(tpp_load_acquire(&releases) == tpp_load_acquire(&cancels) + 1);
+}
+
+CHILD_TEST(memory__a_prepared_timer_expires_with_memory_exhausted)
+{
+    tp_timer_t *timer = NULL, *never = (tp_timer_t *)&stand;
+    tp_timer_spec_t at_once = every(0, 0), often = every(1000000, 1000000);
+    bool was_armed;
+    (void)argument;
+    prepare();
+    check_eq(tp_pool_set_thread_maximum(stand.pool, 100), TP_OK);
+    check_eq(tp_timer_create(run_timer, &runs, stand.env, &timer), TP_OK);
+    fail_at(1, true);
+    __atomic_store_n(&world.threads_left, 0, __ATOMIC_SEQ_CST);
+    for (int i = 0; i < 1000; i++)
+        check_eq(tp_timer_set(timer, &at_once, NULL), TP_OK);
+    check_eq(tp_timer_wait(timer, false, TP_INFINITE), TP_OK);
+    check_eq(tpp_load_acquire(&runs), 1000);
+    check_eq(tp_timer_set(timer, &often, NULL), TP_OK);
+    for (int i = 0; i < 20000 && tpp_load_acquire(&runs) < 1020; i++)
+        usleep(1000);
+    check(tpp_load_acquire(&runs) >= 1020);
+    check_eq(tp_timer_set(timer, NULL, &was_armed), TP_OK);
+    check(was_armed);
+    check_eq(tp_timer_wait(timer, true, TP_INFINITE), TP_OK);
+    uint32_t ran = tpp_load_acquire(&runs);
+    check_eq(tp_timer_set(timer, &at_once, NULL), TP_OK);
+    check_eq(tp_timer_close(timer), TP_OK);
+    check(becomes(&releases, 1));
+    check_eq(tpp_load_acquire(&runs), ran + 1);
+    while (tp_timer_create(run_timer, &runs, stand.env, &never) == TP_OK)
         ; /* ends: the slots at hand are soon used up */
     check(never == NULL);
     check_eq(tp_cleanup_group_close_members(stand.group, true, &cancels), TP_OK);
@@ -282,6 +395,59 @@ CHILD_TEST(memory__first_object_of_a_pool_without_a_thread)
     check(becomes(&runs, 1));
     check(becomes(&releases, 1));
     close_stand();
+    check(none_in_use(TPI_KIND_POOL));
+}
+
+CHILD_TEST(memory__first_timer_of_a_pool_without_a_thread)
+{
+    tp_timer_t *timer = (tp_timer_t *)&stand;
+    tp_timer_spec_t soon = every(1000000, 0);
+    (void)argument;
+    prepare();
+    for (uint32_t come = 0; come < 2; come++) { /* none; or only the one that watches the clocks */
+        allow_threads(come);
+        check_eq(tp_timer_create(run_timer, &runs, stand.env, &timer), TP_ERR_NO_THREAD);
+        check(timer == NULL);
+        timer = (tp_timer_t *)&stand;
+    }
+    check_eq(tpi_slab_in_use(TPI_KIND_TIMER), 0);
+    check_eq(statistics(stand.pool).thread_create_failures, 2);
+    allow_threads(1);
+    check_eq(tp_timer_create(run_timer, &runs, stand.env, &timer), TP_OK);
+    check_eq(tp_timer_set(timer, &soon, NULL), TP_OK);
+    check(becomes(&runs, 1));
+    check_eq(tpp_load_acquire(&releases), 0); /* of the refused ones nothing was taken */
+    close_stand();
+    check_eq(tpp_load_acquire(&releases), 1);
+    check(none_in_use(TPI_KIND_POOL));
+}
+
+/* A pool without threads of its own still needs the one that watches the clocks. */
+CHILD_TEST(memory__first_timer_of_a_driven_pool_without_a_thread)
+{
+    tp_timer_t *timer = (tp_timer_t *)&stand;
+    tp_pool_config_t config = TP_POOL_CONFIG_INIT;
+    tp_timer_spec_t soon = every(1000000, 0);
+    tp_pool_t *pool = NULL;
+    uint32_t ran = 0;
+    (void)argument;
+    prepare();
+    config.flags = TP_POOL_CALLER_DRIVEN;
+    check_eq(tp_pool_create(&config, &pool), TP_OK);
+    check_eq(tp_env_set_pool(stand.env, pool), TP_OK);
+    allow_threads(0);
+    check_eq(tp_timer_create(run_timer, &runs, stand.env, &timer), TP_ERR_NO_THREAD);
+    check(timer == NULL);
+    check_eq(tpp_load_acquire(&releases), 0);
+    check_eq(tpi_slab_in_use(TPI_KIND_TIMER), 0);
+    allow_threads(1);
+    check_eq(tp_timer_create(run_timer, &runs, stand.env, &timer), TP_OK);
+    check_eq(tp_timer_set(timer, &soon, NULL), TP_OK);
+    check_eq(tp_pool_run(pool, 1, 20000000000, &ran), TP_OK);
+    check_eq(ran, 1);
+    check_eq(tpp_load_acquire(&runs), 1);
+    close_stand();
+    check_eq(tp_pool_close(pool), TP_OK);
     check(none_in_use(TPI_KIND_POOL));
 }
 
@@ -372,18 +538,24 @@ CHILD_TEST(memory__the_allocator_is_chosen_before_the_first_use_only)
     check_eq(tp_event_close(event), TP_OK);
     check_eq(tp_set_allocator(&allocator), TP_ERR_STATE);
 }
+
 int main(void)
 {
     share();
     tap_run(memory__submit_wait_cancel_and_close_allocate_nothing);
+    tap_run(memory__timer_set_stop_wait_and_close_allocate_nothing);
+    tap_run(memory__expiries_allocate_nothing);
     tap_run(memory__cancel_of_a_group_allocates_nothing);
     tap_run(memory__events_semaphores_and_mutexes_allocate_nothing);
     tap_run(memory__callbacks_and_completion_actions_allocate_nothing);
     tap_run(memory__misuse_is_reported_without_allocating);
     tap_run(memory__a_prepared_work_object_runs_with_memory_exhausted);
+    tap_run(memory__a_prepared_timer_expires_with_memory_exhausted);
     tap_run(memory__pool_create_without_threads_for_the_minimum);
     tap_run(memory__set_thread_minimum_that_fails_changes_no_limit);
     tap_run(memory__first_object_of_a_pool_without_a_thread);
+    tap_run(memory__first_timer_of_a_pool_without_a_thread);
+    tap_run(memory__first_timer_of_a_driven_pool_without_a_thread);
     tap_run(memory__a_pool_with_one_thread_goes_on_when_growth_fails);
     tap_run(memory__the_kernel_refuses_a_thread);
     tap_run(memory__the_allocator_is_chosen_before_the_first_use_only);

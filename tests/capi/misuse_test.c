@@ -16,7 +16,7 @@ static const char *const without_handle[] = {
     "tp_pool_config_init", "tp_pool_stats_init",      "tp_pool_create",     "tp_pool_default",
     "tp_env_create",       "tp_cleanup_group_create", "tp_blocking_begin",  "tp_blocking_end",
     "tp_event_create",     "tp_semaphore_create",     "tp_mutex_create",    "tp_waitable_never",
-    "tp_waitable_event",   "tp_waitable_semaphore",   "tp_waitable_mutex",
+    "tp_waitable_event",   "tp_waitable_semaphore",   "tp_waitable_mutex",  "tp_timer_spec_init",
 };
 
 static bool is_listed(const char *name)
@@ -67,12 +67,13 @@ static size_t stale_count;
 
 static const void *const *live_handles(size_t *count)
 {
-    static const void *handles[11];
+    static const void *handles[12];
     size_t n = 0;
     handles[n++] = live.pool;
     handles[n++] = live.default_pool;
     handles[n++] = live.env;
     handles[n++] = live.work;
+    handles[n++] = live.timer;
     handles[n++] = stage;
     handles[n++] = live.group;
     handles[n++] = live.event;
@@ -160,6 +161,7 @@ static void make_stale(void)
     tp_pool_t *pool;
     tp_env_t *env;
     tp_work_t *work;
+    tp_timer_t *timer;
     tp_cleanup_group_t *group;
     tp_event_t *event;
     tp_semaphore_t *semaphore;
@@ -167,20 +169,23 @@ static void make_stale(void)
     for (int i = 0; i < 7; i++) {
         require(tp_pool_create(NULL, &pool) == TP_OK && tp_env_create(&env) == TP_OK);
         require(tp_work_create(never_work, NULL, live.env, &work) == TP_OK);
+        require(tp_timer_create(never_timer, NULL, live.env, &timer) == TP_OK);
         require(tp_cleanup_group_create(&group) == TP_OK);
         require(tp_event_create(true, true, &event) == TP_OK);
         require(tp_semaphore_create(1, 1, &semaphore) == TP_OK);
         require(tp_mutex_create(i % 2, &mutex) == TP_OK);
         uintptr_t const made[] = {(uintptr_t)pool,  (uintptr_t)env,   (uintptr_t)work,
                                   (uintptr_t)group, (uintptr_t)event, (uintptr_t)semaphore,
-                                  (uintptr_t)mutex};
+                                  (uintptr_t)mutex, (uintptr_t)timer};
         for (size_t m = 0; m < COUNT(made); m++)
             stale[stale_count++] = made[m];
         check_eq(tp_pool_close(pool) | tp_env_destroy(env) | tp_work_close(work), TP_OK);
         check_eq(tp_cleanup_group_close(group) | tp_event_close(event), TP_OK);
         check_eq(tp_semaphore_close(semaphore) | tp_mutex_close(mutex), TP_OK);
+        check_eq(tp_timer_close(timer), TP_OK);
     }
 }
+
 static void sweep(tp_callback_instance_t *instance, void *context, tp_work_t *work)
 {
     uint32_t before[TPI_KIND_COUNT] = {0}, after[TPI_KIND_COUNT] = {0};
@@ -205,6 +210,7 @@ static void sweep(tp_callback_instance_t *instance, void *context, tp_work_t *wo
     tp_set_misuse_hook(NULL, NULL);
     live.instance = NULL;
 }
+
 TAP_TEST(misuse__wrong_handles_are_refused_everywhere_and_change_nothing)
 {
     tap_timeout(100 + (unsigned)(values_each / 5000));
@@ -224,12 +230,36 @@ TAP_TEST(misuse__closing_null_is_fine_and_not_reported)
     check_eq(tp_pool_close(NULL), TP_OK);
     check_eq(tp_env_destroy(NULL), TP_OK);
     check_eq(tp_work_close(NULL), TP_OK);
+    check_eq(tp_timer_close(NULL), TP_OK);
     check_eq(tp_cleanup_group_close(NULL), TP_OK);
     check_eq(tp_event_close(NULL), TP_OK);
     check_eq(tp_semaphore_close(NULL), TP_OK);
     check_eq(tp_mutex_close(NULL), TP_OK);
     check_eq(heard.calls, 0);
     tp_set_misuse_hook(NULL, NULL);
+}
+
+/* Objects of both kinds are the same inside, so only the kind in the handle tells them apart. */
+TAP_TEST(misuse__a_work_object_is_no_timer_and_a_timer_no_work_object)
+{
+    unsigned tried = 0;
+    tp_set_misuse_hook(hear, NULL);
+    for (size_t r = 0; r < COUNT(rows); r++) {
+        void *other = rows[r].kind == TPI_KIND_TIMER  ? (void *)live.work
+                      : rows[r].kind == TPI_KIND_WORK ? (void *)live.timer
+                                                      : NULL;
+        if (!other)
+            continue;
+        tried++;
+        heard.calls = 0;
+        check_eq(rows[r].call(other), TP_ERR_HANDLE);
+        check_eq(heard.calls, 1);
+        check(strcmp(heard.function, rows[r].function) == 0);
+        check(strstr(heard.message, "of another kind") != NULL);
+    }
+    check_eq(tried, 9);
+    tp_set_misuse_hook(NULL, NULL);
+    use_live();
 }
 
 /* The handle of a callback that is over, and one used on another thread. */
@@ -262,6 +292,7 @@ TAP_TEST(misuse__an_instance_that_is_over_gives_state)
     tp_set_misuse_hook(NULL, NULL);
     check_eq(tp_work_close(work), TP_OK);
 }
+
 TAP_TEST(misuse__everything_still_works_at_the_end)
 {
     use_live();
@@ -277,6 +308,7 @@ int main(int argc, char **argv)
     tap_run(misuse__the_table_covers_every_exported_function);
     tap_run(misuse__wrong_handles_are_refused_everywhere_and_change_nothing);
     tap_run(misuse__closing_null_is_fine_and_not_reported);
+    tap_run(misuse__a_work_object_is_no_timer_and_a_timer_no_work_object);
     tap_run(misuse__an_instance_that_is_over_gives_state);
     tap_run(misuse__everything_still_works_at_the_end);
     return tap_done();

@@ -1,5 +1,5 @@
 #!/bin/sh
-# treesum_test.sh - treesum against sha256sum: odd names, odd trees, errors, order, interruption.
+# treesum_test.sh - treesum against sha256sum: odd trees, errors, order, interruption, progress.
 #
 # usage: treesum_test.sh PATH-OF-TREESUM (prints TAP)
 
@@ -338,6 +338,161 @@ wrong_arguments_are_refused() {
     judge treesum__wrong_arguments_are_refused $status
 }
 
+# ---- the progress line ---------------------------------------------------------------------------
+# No test depends on how fast the machine is: the run lasts until the line was seen, because the
+# file is too large to be hashed in a minute or because nobody takes the output.
+
+# on_terminal COLUMNS ARGUMENTS: starts treesum on a terminal of its own, as the shell reads the
+# arguments. What it writes there goes to the file screen. Its process id is in the file pid.
+on_terminal() {
+    rm -f pid
+    : >screen
+    treesum=$treesum SHELL=/bin/sh script -qec "stty cols $1 && echo \$\$ >pid &&
+        exec env --default-signal=INT \"\$treesum\" $2" /dev/null </dev/null >screen &
+    runner=$!
+}
+
+# await PATTERN: until it stands in the file screen. Fails if the run is over without it.
+await() {
+    tries=0
+    until grep -aqE "$1" screen; do
+        tries=$((tries + 1))
+        [ $tries -lt 600 ] && kill -0 $runner 2>/dev/null || return 1
+        sleep 0.1
+    done
+}
+
+# leave: interrupts it and gives its status.
+leave() {
+    [ ! -s pid ] || kill -INT "$(cat pid)" 2>/dev/null
+    wait $runner
+}
+
+# left_standing: what a reader still sees on the screen at the end. A return goes to the first
+# column and erases nothing: what follows is written over what was there.
+left_standing() {
+    awk '{
+        sub(/\r$/, "")
+        row = ""
+        count = split($0, pieces, "\r")
+        for (i = 1; i <= count; i++)
+            row = pieces[i] substr(row, length(pieces[i]) + 1)
+        sub(/ +$/, "", row)
+        if (row != "")
+            print row
+    }' screen
+}
+
+# drawn_to COLUMN: has every line been drawn up to there, and no further?
+drawn_to() {
+    tr '\r' '\n' <screen | awk -v width="$1" '/ files?, / { if (length != width) bad = 1; n++ }
+        END { exit bad || n == 0 }'
+}
+
+a_terminal_sees_how_far_it_is() {
+    fresh
+    truncate -s 200G large
+    on_terminal 60 'large >got'
+    await ', [0-9]+:[0-9][0-9](:[0-9][0-9])? left'
+    seen=$?
+    leave
+    [ $? = 130 ] && [ "$seen" = 0 ] && [ ! -s got ] && [ -z "$(left_standing)" ] && drawn_to 59 &&
+        tr '\r' '\n' <screen | awk '
+            / files, / {
+                # 0 files, 1.23 GB of 215 GB, 1.23 GB/s, 2:34 left
+                unit["B"] = 1; unit["kB"] = 1e3; unit["MB"] = 1e6; unit["GB"] = 1e9
+                gsub(/[,\/]/, " ")
+                done = $3 * unit[$4]
+                if ($1 != 0 || done < before || done > 215e9) bad = 1
+                if ($5 != "of" || $6 " " $7 != "215 GB") bad = 1
+                before = done
+            }
+            END { exit bad || before == 0 }'
+    judge treesum__a_terminal_sees_how_far_it_is $?
+}
+
+# hold_output: a tree, its lines in the file want, and a pipe that does not take them all (400 lines
+# of 320 bytes) before descriptor 4 is read.
+hold_output() {
+    fresh
+    mkdir tree
+    seq -f "tree/%03.0f$(printf '%0247d' 0)" 1 400 | while read -r name; do
+        head -c 3000 /dev/urandom >"$name"
+    done
+    expected tree >want
+    mkfifo pipe
+    exec 3<>pipe 4<pipe 3>&-
+}
+
+the_line_is_gone_when_all_is_printed() {
+    hold_output
+    on_terminal 0 'tree >pipe'
+    await '400 files, 1.20 MB of 1.20 MB, '
+    seen=$?
+    cat <&4 >got
+    wait $runner
+    [ $? = 0 ] && [ "$seen" = 0 ] && cmp -s want got && [ -z "$(left_standing)" ] && drawn_to 79
+    judge treesum__the_line_is_gone_when_all_is_printed $?
+    exec 4<&-
+}
+
+# The complaint is shorter than the line, which is certainly there when it comes.
+a_complaint_does_not_mix_with_the_line() {
+    hold_output
+    echo file >x
+    on_terminal 80 'tree x/ >pipe'
+    await '401 files, 1.20 MB of 1.20 MB, '
+    seen=$?
+    cat <&4 >got
+    wait $runner
+    [ $? = 1 ] && [ "$seen" = 0 ] && cmp -s want got &&
+        [ "$(left_standing)" = 'treesum: x/: Not a directory' ]
+    judge treesum__a_complaint_does_not_mix_with_the_line $?
+    exec 4<&-
+}
+
+# The file in front keeps the others waiting while a line is drawn, if it takes 200 ms.
+lines_and_complaints_stand_alone() {
+    fresh
+    mkdir tree
+    truncate -s 200M tree/first
+    echo second >tree/second
+    truncate -s 200G large
+    { expected tree && echo 'treesum: missing: No such file or directory'; } >want
+    on_terminal 24 'tree missing large'
+    await 'treesum: missing: No such' && await '3 files, '
+    seen=$?
+    leave
+    [ $? = 130 ] && [ "$seen" = 0 ] && left_standing >got && cmp -s want got && drawn_to 23
+    judge treesum__lines_and_complaints_stand_alone $?
+}
+
+# However long it takes: a second is five times what it waits before the first line.
+what_is_no_terminal_gets_no_line() {
+    fresh
+    echo small >small
+    truncate -s 200G large
+    sha256sum small >want
+    on_terminal 80 'small large 2>got.err'
+    await '  small'
+    sleep 1
+    leave
+    [ $? = 130 ] && tr -d '\r' <screen >got && cmp -s want got && [ ! -s got.err ]
+    judge treesum__what_is_no_terminal_gets_no_line $?
+}
+
+progress() {
+    if ! command -v script >/dev/null; then
+        skip treesum__the_progress_line 'no script(1) to make a terminal'
+        return
+    fi
+    a_terminal_sees_how_far_it_is
+    the_line_is_gone_when_all_is_printed
+    a_complaint_does_not_mix_with_the_line
+    lines_and_complaints_stand_alone
+    what_is_no_terminal_gets_no_line
+}
+
 lines_equal_those_of_sha256sum_in_order
 odd_names_are_escaped_as_sha256sum_does
 only_regular_files_are_printed
@@ -350,5 +505,6 @@ names_beyond_the_memory_budget_come_in_order
 many_files_and_any_number_of_threads
 changing_trees_do_no_harm
 wrong_arguments_are_refused
+progress
 echo "1..$number"
 exit $failed

@@ -1,4 +1,5 @@
-/* oracle.c - what is checked at each probe; the looks at rest are in oracle_rest.c. */
+/* oracle.c - what is checked at each probe; the looks at rest are in oracle_rest.c and
+ * oracle_timers.c. */
 #include "tests/scenario/oracle_state.h"
 
 #include <string.h>
@@ -131,7 +132,7 @@ static uint32_t epoch_published(const struct tpi_task *task, uint64_t priority)
     struct tpi_inject *shared = queue_of(task, priority);
     if (holds(self, &shared->in) || holds(self, &shared->out))
         return tpi_state_epoch(tpp_peek(&task->word));
-    struct tpi_ring *ring = &self->worker->ring;
+    struct tpi_ring *ring = &tpi_worker_self()->ring; /* it may not have looked for work yet */
     uint32_t slot = (tpp_peek(&ring->tail) - 1) & (TPP_RING_CAPACITY - 1);
     return tpi_ticket_epoch(tpp_peek(&ring->tickets[slot]));
 }

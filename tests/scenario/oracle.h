@@ -17,7 +17,9 @@
  *                  begun + posts dropped + posts pending, for each priority; all targets together
  *                  are no more than the processors; as many threads count as blocked as have said
  *                  so; a pool that is watched is on the gate's list; a thread that has left or was
- *                  lost has left nothing behind
+ *                  lost has left nothing behind; a pool counts its armed timers right, none is
+ *                  armed that was closed, one worker at most waits for them, and asleep; he, or the
+ *                  gate for him, is to wake up in time, and nothing that is due lies there
  *   at the end     nothing of the library is in use, nobody is idle, nobody searches */
 #ifndef TESTS_SCENARIO_ORACLE_H
 #define TESTS_SCENARIO_ORACLE_H

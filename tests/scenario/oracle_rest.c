@@ -200,16 +200,19 @@ static void check_pool(struct oracle_pool *known)
         if (rest.idle != 0 || tpp_peek(&known->pool->searching) != 0)
             tpps_fail("oracle: in a dead pool %u idle, %u searching", rest.idle,
                       tpp_peek(&known->pool->searching));
+        oracle_timers(known->pool, false);
         return;
     }
     tpi_slab_each(TPI_KIND_WORK, visit_task, &rest);
     tpi_slab_each(TPI_KIND_SIMPLE, visit_task, &rest);
     tpi_slab_each(TPI_KIND_BRIEF, visit_task, &rest);
+    tpi_slab_each(TPI_KIND_TIMER, visit_task, &rest);
     check_threads(&rest);
     check_counts(&rest);
     check_blocked(known->pool);
     check_gone(known->pool);
     check_watched(known->pool);
+    oracle_timers(known->pool, true);
     if (rest.demand.threads <= rest.demand.maximum)
         known->allowed = rest.demand.maximum;
 }

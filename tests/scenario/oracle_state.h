@@ -1,4 +1,4 @@
-/* oracle_state.h - what the two files of the oracle share: what is known of the run so far. */
+/* oracle_state.h - what the files of the oracle share: what is known of the run so far. */
 #ifndef TESTS_SCENARIO_ORACLE_STATE_H
 #define TESTS_SCENARIO_ORACLE_STATE_H
 
@@ -73,6 +73,9 @@ struct oracle_fiber *oracle_self(void);
 struct oracle_pool *oracle_pool(struct tpi_pool *pool);
 uint32_t oracle_allowed(struct oracle_pool *known);
 void oracle_rest(void *context);
+
+/* The timers of a pool at rest, or of one that has gone. */
+void oracle_timers(struct tpi_pool *pool, bool alive);
 
 /* Does a ring of the pool hold the ticket with that epoch? */
 bool oracle_in_a_ring(struct tpi_pool *pool, const struct tpi_task *task, uint32_t epoch);

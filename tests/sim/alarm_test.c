@@ -35,7 +35,7 @@ static void bell(void *arg)
     (void)arg;
     tpp_init(&bell_id, tpp_thread_id());
     for (;;) {
-        tpp_alarm_wait();
+        tpps_check(tpp_alarm_wait() == TPP_ALARM_TIME); /* no clock jumps here */
         ring();
     }
 }
@@ -129,7 +129,7 @@ static void model_bell(void *arg)
     (void)arg;
     for (;;) {
         bool now_due;
-        tpp_alarm_wait();
+        tpps_check(tpp_alarm_wait() == TPP_ALARM_TIME); /* no clock jumps here */
         now_due = (int64_t)tpp_peek(&due) <= tpps_now();
         tpps_check(now_due || tpp_peek(&came) != 0);
         saw(now_due ? 1 : 2);
@@ -225,7 +225,7 @@ static void ticks(void *arg)
 {
     for (;;) {
         tpp_alarm_set(7 * SECOND);
-        tpp_alarm_wait();
+        tpps_check(tpp_alarm_wait() == TPP_ALARM_TIME); /* no clock jumps here */
         ring();
     }
     (void)arg;

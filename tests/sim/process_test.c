@@ -489,7 +489,7 @@ static void alarm_thread(void *arg)
 {
     (void)arg;
     for (;;) {
-        tpp_alarm_wait();
+        (void)tpp_alarm_wait();
         tpp_add_acq_rel(&word, 1);
     }
 }

@@ -12,12 +12,13 @@ enum { POOLS = 4, IN_A_ROW = TAP_UNDER_TSAN ? 40 : 200 };
 /* ---- a process with a lot to do -------------------------------------------------------------- */
 
 /* One busy pool: a thread that submits and waits, one that creates and closes, callbacks that work,
- * and callbacks that are blocked in the kernel. */
+ * by themselves or when a timer says so, and callbacks that are blocked in the kernel. */
 struct busy {
     tp_pool_t *pool; /* NULL: the default pool */
     tp_env_t *env;
     tp_cleanup_group_t *group;
     tp_work_t *work, *blocked;
+    tp_timer_t *timer;
     pthread_t threads[2];
     bool driven;
 };
@@ -45,6 +46,12 @@ static void spin(tp_callback_instance_t *instance, void *context, tp_work_t *wor
 
 static void spin_once(tp_callback_instance_t *instance, void *context)
 {
+    spin(instance, context, NULL);
+}
+
+static void spin_often(tp_callback_instance_t *instance, void *context, tp_timer_t *timer)
+{
+    (void)timer;
     spin(instance, context, NULL);
 }
 
@@ -99,6 +106,10 @@ static void begin_pool(struct busy *mine, tp_env_t **plain)
     check_eq(tp_cleanup_group_create(&mine->group), TP_OK);
     check_eq(tp_env_set_cleanup_group(mine->env, mine->group, NULL), TP_OK);
     check_eq(tp_work_create(spin, NULL, *plain, &mine->work), TP_OK);
+    check_eq(tp_timer_create(spin_often, NULL, *plain, &mine->timer), TP_OK);
+    tp_timer_spec_t spec = after(MS);
+    spec.period = MS;
+    check_eq(tp_timer_set(mine->timer, &spec, NULL), TP_OK);
 }
 
 static void busy_begin(void)
@@ -136,6 +147,7 @@ static void busy_finish(void)
         if (!mine->driven)
             check_eq(pthread_join(mine->threads[1], NULL), 0);
         check_eq(tp_work_close(mine->work) | tp_work_close(mine->blocked), TP_OK);
+        check_eq(tp_timer_set(mine->timer, NULL, NULL) | tp_timer_close(mine->timer), TP_OK);
         check_eq(tp_cleanup_group_close_members(mine->group, false, NULL), TP_OK);
         check_eq(tp_cleanup_group_close(mine->group) | tp_env_destroy(mine->env), TP_OK);
         if (i != 0)
@@ -159,7 +171,7 @@ static void *old_handle(enum tpi_kind kind)
         [TPI_KIND_ENV] = busy[1].env,       [TPI_KIND_WORK] = busy[1].work,
         [TPI_KIND_EVENT] = old.event,       [TPI_KIND_GROUP] = busy[1].group,
         [TPI_KIND_MUTEX] = old.mutex,       [TPI_KIND_SEMAPHORE] = old.semaphore,
-        [TPI_KIND_INSTANCE] = old.instance,
+        [TPI_KIND_INSTANCE] = old.instance, [TPI_KIND_TIMER] = busy[1].timer,
     };
     return handles[kind];
 }
@@ -215,6 +227,8 @@ static void child_at_length(void)
     /* The first that the child says to the library. */
     check_eq(tp_work_submit(busy[1].work), TP_ERR_FORKED);
     check_eq(tp_work_wait(busy[1].work, false, TP_INFINITE), TP_ERR_FORKED);
+    check_eq(tp_timer_set(busy[1].timer, NULL, NULL), TP_ERR_FORKED);
+    check_eq(tp_timer_wait(busy[1].timer, false, TP_INFINITE), TP_ERR_FORKED);
     check_eq(tp_cleanup_group_close_members(busy[1].group, false, NULL), TP_ERR_FORKED);
     check_eq(tp_pool_shutdown(busy[1].pool, false, TP_INFINITE), TP_ERR_FORKED);
     expect_new_life();
@@ -235,6 +249,7 @@ static void child_in_short(void)
     child_begin(20);
     check_eq(tp_work_submit(busy[1].work), TP_ERR_FORKED);
     check_eq(tp_work_close(busy[2].work), TP_ERR_FORKED);
+    check_eq(tp_timer_close(busy[2].timer), TP_ERR_FORKED);
     expect_new_life_in_short();
 }
 

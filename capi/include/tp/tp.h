@@ -31,6 +31,9 @@
  *   tp_callback_release_semaphore_on_return  tp_callback_set_event_on_return
  *   tp_callback_close_library_on_return
  *   tp_blocking_begin  tp_blocking_end               around a stretch that blocks
+ * Timers (tp/timer.h): a callback when its time has come
+ *   tp_timer_create  tp_timer_set  tp_timer_is_set  tp_timer_wait  tp_timer_close
+ *   tp_timer_spec_init                               twin of TP_TIMER_SPEC_INIT
  * Synchronisation (tp/sync.h)
  *   tp_event_create  tp_event_set  tp_event_reset  tp_event_close
  *   tp_semaphore_create  tp_semaphore_release  tp_semaphore_close
@@ -53,6 +56,7 @@
 #include "tp/library.h"
 #include "tp/pool.h"
 #include "tp/sync.h"
+#include "tp/timer.h"
 #include "tp/types.h"
 #include "tp/version.h"
 #include "tp/work.h"

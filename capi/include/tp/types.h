@@ -73,6 +73,7 @@ typedef struct tp_pool tp_pool_t;
 typedef struct tp_env tp_env_t;
 /** A callback that can be submitted again and again (PTP_WORK). */
 typedef struct tp_work tp_work_t;
+typedef struct tp_timer tp_timer_t;
 /** Objects that are waited for and closed together (PTP_CLEANUP_GROUP). */
 typedef struct tp_cleanup_group tp_cleanup_group_t;
 /** One run of one callback, valid in it and on its thread only (PTP_CALLBACK_INSTANCE). */
@@ -97,6 +98,17 @@ enum { TP_PRIORITY_HIGH = 0, TP_PRIORITY_NORMAL = 1, TP_PRIORITY_LOW = 2 };
 
 /** Flags of tp_pool_config_t. TP_POOL_CALLER_DRIVEN: no threads of its own, see tp_pool_run(). */
 enum { TP_POOL_CALLER_DRIVEN = 1 };
+
+/** The clocks of tp_timer_spec_t. */
+enum {
+    TP_CLOCK_RELATIVE = 0,
+    TP_CLOCK_REALTIME = 1,
+    TP_CLOCK_MONOTONIC = 2,
+    TP_CLOCK_BOOTTIME = 3
+};
+
+/** Flags of tp_timer_spec_t. */
+enum { TP_TIMER_SKIP_MISSED = 1 };
 
 /** I/O back ends, in tp_pool_config_t and tp_pool_stats_t. */
 enum { TP_IO_BACKEND_AUTO = 0, TP_IO_BACKEND_EPOLL = 1, TP_IO_BACKEND_URING = 2 };
@@ -123,6 +135,7 @@ typedef void (*tp_simple_fn)(tp_callback_instance_t *instance, void *context);
 
 /** Body of a work object. `work` keeps its value after a close, though only for comparing. */
 typedef void (*tp_work_fn)(tp_callback_instance_t *instance, void *context, tp_work_t *work);
+typedef void (*tp_timer_fn)(tp_callback_instance_t *instance, void *context, tp_timer_t *timer);
 
 /** Called once for each member that tp_cleanup_group_close_members() cancels. */
 typedef void (*tp_cancel_fn)(void *object_context, void *cleanup_context);
@@ -172,6 +185,32 @@ typedef struct tp_pool_config {
     int64_t stall_threshold; /**< 0 = never; another value gives TP_ERR_UNSUPPORTED in 0.1 */
 } tp_pool_config_t;
 
+/** When a timer expires: tp_timer_set(). Initialise with TP_TIMER_SPEC_INIT or tp_timer_spec_init.
+ *
+ *  clock    What `due` means. TP_CLOCK_RELATIVE: from now; time in which the machine sleeps does
+ *           not count. TP_CLOCK_REALTIME: a point in time, ns since 1970 UTC; the timer follows the
+ *           wall clock when that is set. TP_CLOCK_MONOTONIC: a point on CLOCK_MONOTONIC.
+ *           TP_CLOCK_BOOTTIME: from now; time in which the machine sleeps counts.
+ *  due      What is past, or relative and not above 0, expires at once, within tp_timer_set.
+ *           TP_INFINITE: the timer is armed and never expires.
+ *  period   From one expiry to the next; 0: it expires once. The times form a grid, due + k *
+ *           period, however late a callback runs. Who wakes up late by several periods finds one
+ *           expiry, and the next at the next time of the grid. After the first expiry the grid
+ *           counts on the monotonic clock (TP_CLOCK_BOOTTIME: on that one).
+ *  window   By how much each expiry may be delayed, so that timers share a wake-up: it comes in
+ *           [due, due + window], never early. What is due at once is not delayed.
+ *  flags    TP_TIMER_SKIP_MISSED: an expiry that finds an earlier post of this timer still pending
+ *           adds none. Without it posts of a slow callback pile up, and all run. */
+typedef struct tp_timer_spec {
+    uint32_t struct_size; /**< sizeof(tp_timer_spec_t) */
+    uint32_t clock;       /**< TP_CLOCK_* */
+    int64_t due;          /**< ns */
+    int64_t period;       /**< ns, not negative */
+    int64_t window;       /**< ns, not negative */
+    uint32_t flags;       /**< 0, or TP_TIMER_SKIP_MISSED */
+    uint32_t reserved;    /**< 0 */
+} tp_timer_spec_t;
+
 /** What tp_pool_get_stats() tells. Set struct_size before the call. Each number is exact by itself;
  *  together they fit exactly once the pool is idle: submitted = executed + cancelled. */
 typedef struct tp_pool_stats {
@@ -192,7 +231,7 @@ typedef struct tp_pool_stats {
     uint64_t threads_retired;        /**< threads ended so far */
     uint64_t threads_injected;       /**< threads added because callbacks blocked */
     uint64_t thread_create_failures; /**< attempts to start a thread that failed */
-    uint64_t timers_armed;           /**< 0 in 0.1 */
+    uint64_t timers_armed;           /**< timers that are set and have an expiry to come */
     uint64_t waits_armed;            /**< 0 in 0.1 */
     uint64_t io_in_flight;           /**< 0 in 0.1 */
     uint64_t oldest_pending_ns;      /**< age of the oldest post queued; 0 in 0.1 */

@@ -105,8 +105,7 @@ TP_API tp_status_t tp_work_submit_many(tp_work_t *work, uint32_t count);
  *           async-signal-safe.
  *  Owns:    borrows `work` for the call.
  *  Since:   0.1 */
-TP_API TP_NODISCARD tp_status_t tp_work_wait(tp_work_t *work, bool cancel_pending,
-                                             int64_t timeout);
+TP_API TP_NODISCARD tp_status_t tp_work_wait(tp_work_t *work, bool cancel_pending, int64_t timeout);
 
 /** Closes the object.
  *

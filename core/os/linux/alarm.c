@@ -1,41 +1,102 @@
-/* alarm.c - the alarm of the process: a timerfd, or a sleep on a word where there is none. */
+/* alarm.c - the alarm of the process: two timerfds, or a sleep on a word where there are none. */
 #define _GNU_SOURCE
 #include "core/os/os.h"
 #include "core/os/linux/fork.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <sys/timerfd.h>
+#include <time.h>
 #include <unistd.h>
 
 #define NS_PER_S 1000000000
+#define NAP_NS 2000000
 
 /* One word says what the alarm is made of, for setters and the waiter alike: whoever needs it first
- * decides, and what is decided holds for the life of the process. */
+ * decides, and what is decided holds for the life of the process. In its lower half stands the
+ * timer that is the alarm, in its upper half the one that tells of jumps. */
 #define UNDECIDED 0u
 #define SLEEP 1u
-#define TIMER_FIRST 2u /* from here on: the descriptor, plus this */
+#define TIMER_FIRST 2u /* in the lower half, from here on: the descriptor, plus this */
+#define JUMPS_FIRST 1u /* in the upper half: the same; 0: there is none */
+#define JUMPS_SHIFT 32u
 
-static tpp_u32 made_of;
+static tpp_u64 made_of;
 
-/* Without a handler in the child a timer would be shared with it: better none, then. */
-static __attribute__((noinline)) uint32_t make(void)
+static uint64_t made_from(int timer, int jumps)
 {
-    int descriptor = tpp_fork_watch() == 0 ? timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC) : -1;
-    uint32_t mine = descriptor >= 0 ? (uint32_t)descriptor + TIMER_FIRST : SLEEP;
-    uint32_t found = UNDECIDED;
+    return (uint64_t)((uint32_t)jumps + JUMPS_FIRST) << JUMPS_SHIFT |
+           ((uint32_t)timer + TIMER_FIRST);
+}
 
-    /* [LX3] swap: the descriptor is made before another thread uses it. Pairs with choice. */
+static int timer_of(uint64_t made)
+{
+    return (int)((uint32_t)made - TIMER_FIRST);
+}
+
+/* -1 if nothing tells of jumps. */
+static int jumps_of(uint64_t made)
+{
+    return (int)((uint32_t)(made >> JUMPS_SHIFT) - JUMPS_FIRST);
+}
+
+/* ---- jumps of the clocks -------------------------------------------------------------------- */
+
+/* The kernel has one notice for a step of the wall clock and for the end of a suspend, in both of
+ * which REALTIME moves against MONOTONIC: it cancels a timer like this one. Its time is one that
+ * never comes: beyond what the kernel counts it is cut to KTIME_MAX, and the wall clock cannot be
+ * set within thirty years of that. ECANCELED is a jump since the last look at this timer, which is
+ * armed all the same; who arms it has yet to look at the clocks. */
+static bool jumps_arm(int descriptor)
+{
+    struct itimerspec never = {.it_value.tv_sec =
+                                   (time_t)((UINT64_C(1) << (8 * sizeof(time_t) - 1)) - 1)};
+
+    return timerfd_settime(descriptor, TFD_TIMER_ABSTIME | TFD_TIMER_CANCEL_ON_SET, &never, NULL) ==
+               0 ||
+           errno == ECANCELED;
+}
+
+static int jumps_open(void)
+{
+    int descriptor = timerfd_create(CLOCK_REALTIME, TFD_CLOEXEC | TFD_NONBLOCK);
+
+    if (descriptor < 0 || jumps_arm(descriptor))
+        return descriptor;
+    (void)close(descriptor);
+    return -1;
+}
+
+/* ---- what it is made of --------------------------------------------------------------------- */
+
+static void drop(uint64_t made)
+{
+    if ((uint32_t)made >= TIMER_FIRST)
+        (void)close(timer_of(made));
+    if (jumps_of(made) >= 0)
+        (void)close(jumps_of(made));
+}
+
+/* Without a handler in the child a timer would be shared with it: better none, then. The alarm
+ * itself takes the last descriptor there is. */
+static __attribute__((noinline)) uint64_t make(void)
+{
+    int timer =
+        tpp_fork_watch() == 0 ? timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK) : -1;
+    uint64_t mine = timer >= 0 ? made_from(timer, jumps_open()) : SLEEP;
+    uint64_t found = UNDECIDED;
+
+    /* [LX3] swap: the descriptors are made before another thread uses them. Pairs with choice. */
     if (tpp_cas_acq_rel(&made_of, &found, mine))
         return mine;
-    if (descriptor >= 0)
-        (void)close(descriptor);
+    drop(mine);
     return found;
 }
 
-static uint32_t choice(void)
+static uint64_t choice(void)
 {
     /* [LX3] acquire: pairs with the swap in make. */
-    uint32_t made = tpp_load_acquire(&made_of);
+    uint64_t made = tpp_load_acquire(&made_of);
 
     return made != UNDECIDED ? made : make();
 }
@@ -58,14 +119,47 @@ static void timer_set(int descriptor, int64_t delay_ns)
         closed();
 }
 
-/* The loop ends: each turn needs one more signal handler to have run. */
-static void timer_wait(int descriptor)
+/* Takes what a timer has to say; false if that is nothing. The loop ends: each turn needs one more
+ * signal handler to have run. */
+static bool timer_read(int descriptor)
 {
     uint64_t expiries;
 
     while (read(descriptor, &expiries, sizeof expiries) < 0) {
+        if (errno == EAGAIN)
+            return false;
+        if (errno == ECANCELED)
+            return true;
         if (errno != EINTR)
             closed();
+    }
+    return true;
+}
+
+/* poll looks at no more descriptors than the process may open, and a sandbox may have set that to
+ * none since these were made. Then the waiter looks after them now and then. */
+static void nap(void)
+{
+    static tpp_u32 nobody;
+
+    (void)tpp_wait(&nobody, 0, tpp_now(TPP_CLOCK_MONOTONIC) + NAP_NS);
+}
+
+/* A jump comes first: it leaves the time to the next wait, where the time would hide it. */
+static enum tpp_alarm timer_wait(int timer, int jumps)
+{
+    struct pollfd both[] = {{.fd = timer, .events = POLLIN}, {.fd = jumps, .events = POLLIN}};
+
+    for (;;) {
+        if (poll(both, jumps >= 0 ? 2 : 1, -1) < 0 && errno != EINTR)
+            nap();
+        if (jumps >= 0 && timer_read(jumps)) {
+            if (!jumps_arm(jumps))
+                closed();
+            return TPP_ALARM_CLOCK;
+        }
+        if (timer_read(timer))
+            return TPP_ALARM_TIME;
     }
 }
 
@@ -110,36 +204,45 @@ static void sleep_wait(void)
 void tpp_alarm_set(int64_t delay_ns)
 {
     int saved = errno;
-    uint32_t made = choice();
+    uint64_t made = choice();
 
     if (made == SLEEP)
         sleep_set(delay_ns);
     else
-        timer_set((int)(made - TIMER_FIRST), delay_ns);
+        timer_set(timer_of(made), delay_ns);
     errno = saved;
 }
 
-void tpp_alarm_wait(void)
+enum tpp_alarm tpp_alarm_wait(void)
 {
     int saved = errno;
-    uint32_t made = choice();
+    uint64_t made = choice();
+    enum tpp_alarm reason = TPP_ALARM_TIME;
 
     if (made == SLEEP)
         sleep_wait();
     else
-        timer_wait((int)(made - TIMER_FIRST));
+        reason = timer_wait(timer_of(made), jumps_of(made));
     errno = saved;
+    return reason;
 }
 
-/* The inherited descriptor is the parent's very timer. The child starts with none, and may have one
- * where its parent had to do without. */
+bool tpp_alarm_tells_jumps(void)
+{
+    int saved = errno;
+    bool tells = jumps_of(choice()) >= 0;
+
+    errno = saved;
+    return tells;
+}
+
+/* The inherited descriptors are the parent's very timers. The child starts with none, and may have
+ * some where its parent had to do without. */
 void tpp_alarm_forked(void)
 {
-    uint32_t made = tpp_peek(&made_of);
     int saved = errno;
 
-    if (made >= TIMER_FIRST)
-        (void)close((int)(made - TIMER_FIRST));
+    drop(tpp_peek(&made_of));
     errno = saved;
     tpp_init(&made_of, UNDECIDED);
     tpp_init(&sleep_due, (uint64_t)TPP_FOREVER);

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <limits.h>
 #include <linux/futex.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
@@ -30,6 +31,29 @@ bool tpp_wait(tpp_u32 *word, uint32_t expected, int64_t deadline_ns)
         woken = errno != ETIMEDOUT;
         break;
     }
+    errno = saved;
+    return woken;
+}
+
+/* What prctl does, but for the function of libc: that returns an int, which would cut a long slack
+ * short. -1 on failure. */
+static long slack(int option, unsigned long value)
+{
+    return syscall(SYS_prctl, option, value, 0, 0, 0);
+}
+
+/* The kernel may end a timed sleep as late as the slack of the thread allows, 50 us as a rule. It
+ * is a property of the thread, so it is put back afterwards. A thread of a real-time policy has
+ * none: it reads as 0, and setting that would ask for the default. */
+bool tpp_wait_exact(tpp_u32 *word, uint32_t expected, int64_t deadline_ns)
+{
+    int saved = errno;
+    long before = deadline_ns != TPP_FOREVER ? slack(PR_GET_TIMERSLACK, 0) : 0;
+    bool changed = before > 1 && slack(PR_SET_TIMERSLACK, 1) == 0;
+    bool woken = tpp_wait(word, expected, deadline_ns);
+
+    if (changed)
+        (void)slack(PR_SET_TIMERSLACK, (unsigned long)before);
     errno = saved;
     return woken;
 }

@@ -83,6 +83,11 @@ struct tpps_fiber {
     char token;     /* TSan: acquired and released at start, end and join */
 };
 
+/* It said `value` when the monotonic clock said `at`, and has gone on with that one since. */
+struct tpps_clock {
+    int64_t value, at;
+};
+
 struct tpps_sim {
     struct tpps_options options;
     struct tpps_result result;
@@ -94,12 +99,14 @@ struct tpps_sim {
     uint64_t next_id;
     int64_t clock, next_deadline, settle_until, scenario_ran;
     uint32_t jumps; /* of the clock, since a scenario fiber ran */
-    int64_t realtime_offset, boottime_offset;
+    struct tpps_clock realtime, boottime;
     /* the process */
     int64_t alarm; /* TPP_FOREVER: off */
     bool alarm_waited;
     uint32_t alarm_waiter; /* slot, if alarm_waited */
-    uint32_t cpus;         /* as tpp_cpu_count tells */
+    bool jumped;           /* a clock, and no wait for the alarm has told of it yet */
+    bool jumps_hidden;
+    uint32_t cpus; /* as tpp_cpu_count tells */
     bool threads_hidden;
     bool forked, exited; /* what was alive then is given back by nobody */
     /* choices */

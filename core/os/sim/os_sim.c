@@ -11,7 +11,7 @@
 
 /* ---- sleeping and waking --------------------------------------------------------------------- */
 
-bool(tpp_wait)(tpp_u32 *word, uint32_t expected, int64_t deadline_ns)
+static bool wait_on(tpp_u32 *word, uint32_t expected, int64_t deadline_ns)
 {
     struct tpps_sim *s = &tpps_sim_;
     if (s->current == NULL || s->hook)
@@ -24,6 +24,17 @@ bool(tpp_wait)(tpp_u32 *word, uint32_t expected, int64_t deadline_ns)
     if (tpps_rarely_(s->options.spurious))
         return true;
     return !tpps_park_(TPPS_WAIT, &word->raw, deadline_ns);
+}
+
+bool(tpp_wait)(tpp_u32 *word, uint32_t expected, int64_t deadline_ns)
+{
+    return wait_on(word, expected, deadline_ns);
+}
+
+/* No deadline is late here but by what others do first. */
+bool(tpp_wait_exact)(tpp_u32 *word, uint32_t expected, int64_t deadline_ns)
+{
+    return wait_on(word, expected, deadline_ns);
 }
 
 static uint64_t sleepers(const volatile void *word)
@@ -165,30 +176,65 @@ uint64_t tpp_stack_minimum(void)
 
 /* ---- time ------------------------------------------------------------------------------------ */
 
+/* The monotonic clock never goes back, so the difference is exact without a sign, and so is what is
+ * left to the end of time. */
+static int64_t reading(const struct tpps_clock *clock)
+{
+    uint64_t passed = (uint64_t)tpps_sim_.clock - (uint64_t)clock->at;
+    uint64_t left = (uint64_t)INT64_MAX - (uint64_t)clock->value;
+    return passed < left ? (int64_t)((uint64_t)clock->value + passed) : INT64_MAX;
+}
+
 int64_t(tpp_now)(enum tpp_clock clock)
 {
-    struct tpps_sim *s = &tpps_sim_;
     tpps_point_(TPPS_OP_CLOCK, NULL, NULL);
     switch (clock) {
     case TPP_CLOCK_REALTIME:
-        return tpps_add_time_(s->clock - s->options.clock0, s->realtime_offset);
+        return reading(&tpps_sim_.realtime);
     case TPP_CLOCK_BOOTTIME:
-        return tpps_add_time_(s->clock, s->boottime_offset);
+        return reading(&tpps_sim_.boottime);
     case TPP_CLOCK_MONOTONIC:
     default:
-        return s->clock;
+        return tpps_sim_.clock;
     }
+}
+
+static void set_clock(struct tpps_clock *clock, int64_t value)
+{
+    *clock = (struct tpps_clock){value, tpps_sim_.clock};
+}
+
+static void jump(void)
+{
+    struct tpps_sim *s = &tpps_sim_;
+    if (s->jumps_hidden)
+        return;
+    s->jumped = true;
+    if (s->alarm_waited && tpps_fibers_[s->alarm_waiter].state == TPPS_ALARM)
+        tpps_make_runnable_(s->alarm_waiter, false);
+}
+
+void tpps_set_realtime(int64_t ns)
+{
+    set_clock(&tpps_sim_.realtime, ns);
+    jump();
 }
 
 void tpps_step_realtime(int64_t ns)
 {
-    tpps_sim_.realtime_offset = tpps_add_time_(tpps_sim_.realtime_offset, ns);
+    tpps_set_realtime(tpps_add_time_(reading(&tpps_sim_.realtime), ns));
 }
 
 void tpps_suspend(int64_t ns)
 {
-    tpps_sim_.boottime_offset = tpps_add_time_(tpps_sim_.boottime_offset, ns);
+    set_clock(&tpps_sim_.boottime, tpps_add_time_(reading(&tpps_sim_.boottime), ns));
     tpps_step_realtime(ns);
+}
+
+void tpps_hide_jumps(bool hidden)
+{
+    tpps_sim_.jumps_hidden = hidden;
+    tpps_sim_.jumped = tpps_sim_.jumped && !hidden;
 }
 
 /* ---- the alarm ------------------------------------------------------------------------------- */
@@ -204,11 +250,29 @@ void(tpp_alarm_set)(int64_t delay_ns)
         tpps_move_deadline_(s->alarm_waiter, s->alarm);
 }
 
-/* Between the time and the first step of the waiter somebody may set the alarm again: the wait may
- * have ended before that, or it goes on to the new time. */
-void(tpp_alarm_wait)(void)
+/* Why a wait may end now, in *reason. Whatever comes first is told first, if there are two. */
+static bool alarm_over(enum tpp_alarm *reason)
 {
     struct tpps_sim *s = &tpps_sim_;
+    bool due = s->alarm <= s->clock;
+    if (s->jumped && (!due || tpps_choose_(2) == 0)) {
+        s->jumped = false;
+        *reason = TPP_ALARM_CLOCK;
+        return true;
+    }
+    if (due) {
+        s->alarm = TPP_FOREVER;
+        *reason = TPP_ALARM_TIME;
+    }
+    return due;
+}
+
+/* Between the time and the first step of the waiter somebody may set the alarm again: the wait may
+ * have ended before that, or it goes on to the new time. */
+enum tpp_alarm(tpp_alarm_wait)(void)
+{
+    struct tpps_sim *s = &tpps_sim_;
+    enum tpp_alarm reason = TPP_ALARM_TIME;
     if (s->current == NULL || s->hook)
         tpp_abort("tpp_alarm_wait outside a fiber");
     tpps_point_(TPPS_OP_SLEEP, NULL, NULL);
@@ -216,14 +280,19 @@ void(tpp_alarm_wait)(void)
         tpps_fail("two threads wait for the alarm");
     s->alarm_waited = true;
     s->alarm_waiter = tpps_slot_(s->current);
-    while (s->alarm > s->clock) {
-        tpps_park_(TPPS_ALARM, NULL, s->alarm);
-        if (s->alarm > s->clock && tpps_choose_(2) != 0)
+    while (!alarm_over(&reason)) {
+        bool came = tpps_park_(TPPS_ALARM, NULL, s->alarm);
+        if (came && s->alarm > s->clock && tpps_choose_(2) != 0)
             break;
     }
-    if (s->alarm <= s->clock)
-        s->alarm = TPP_FOREVER;
     s->alarm_waited = false;
+    return reason;
+}
+
+bool(tpp_alarm_tells_jumps)(void)
+{
+    tpps_point_(TPPS_OP_SLEEP, NULL, NULL);
+    return !tpps_sim_.jumps_hidden;
 }
 
 /* ---- foreign things -------------------------------------------------------------------------- */

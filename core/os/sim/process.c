@@ -88,7 +88,7 @@ void tpps_fork(void)
     tpps_mix_(0x300);
     fiber->id = s->next_id++;
     s->alarm = TPP_FOREVER;
-    s->alarm_waited = false;
+    s->alarm_waited = s->jumped = false;
     s->forked = true;
     if (s->at_fork != NULL)
         s->at_fork();

@@ -243,7 +243,8 @@ static void begin(const struct tpps_options *options)
     s->clock = s->scenario_ran = s->options.clock0;
     s->next_deadline = s->settle_until = s->alarm = TPP_FOREVER;
     s->cpus = s->options.cpus;
-    s->realtime_offset = INT64_C(1700000000000000000);
+    s->realtime = (struct tpps_clock){INT64_C(1700000000000000000), s->clock};
+    s->boottime = (struct tpps_clock){s->clock, s->clock};
     s->trace = 0xcbf29ce484222325u;
     s->stop = 1;
     tpps_weak_ = s->options.weak;

@@ -149,8 +149,14 @@ void tpps_on_probe(void (*function)(enum tpp_probe probe, const void *subject, u
 
 /* ---- the world around the core --------------------------------------------------------------- */
 
-void tpps_step_realtime(int64_t ns);    /* somebody sets the wall clock */
-void tpps_suspend(int64_t ns);          /* the machine sleeps: only BOOTTIME and REALTIME go on */
+/* Each of the first three is a jump of the clocks, which ends a wait for the alarm, the present one
+ * or the next; any number of them may end one. No schedule points. A clock stands still at the ends
+ * of int64_t, and a step goes from what the clock says. */
+void tpps_step_realtime(int64_t ns); /* somebody sets the wall clock: so much further or back */
+void tpps_set_realtime(int64_t ns);  /* or to this time, whatever the distance */
+void tpps_suspend(int64_t ns);       /* the machine sleeps: only BOOTTIME and REALTIME go on */
+void tpps_hide_jumps(bool hidden);   /* from now on the system tells nobody of them */
+
 void tpps_forbid_alloc(bool forbidden); /* on this fiber, nests: an allocation fails the run */
 size_t tpps_alloc_count(void);          /* blocks alive now */
 uint32_t tpps_fault_points(void);       /* fallible calls so far */
@@ -186,10 +192,11 @@ _Noreturn void tpps_thread_exit(void);
 _Noreturn void tpps_escape(void);
 
 /* As fork, seen from the child: every other fiber is gone at once and lets go of nothing, the alarm
- * is off, and the function of tpp_at_fork has run when this returns. The caller has a new thread
- * number and counts as the scenario's, also if it was a service; the run ends when it and what it
- * starts have ended. Memory, pollers and flags alive at the end are no failure any more. What the
- * others wrote is seen, their stacks are not to be touched, joining one fails the run. */
+ * is off and knows of no jump, and the function of tpp_at_fork has run when this returns. The
+ * caller has a new thread number and counts as the scenario's, also if it was a service; the run
+ * ends when it and what it starts have ended. Memory, pollers and flags alive at the end are no
+ * failure any more. What the others wrote is seen, their stacks are not to be touched, joining one
+ * fails the run. */
 void tpps_fork(void);
 
 /* As _exit: the run ends here and has passed, whatever goes on elsewhere. */

@@ -11,6 +11,8 @@ void tpps_at_(const char *site);
  * stands. A definition or a pointer to one writes the name in parentheses, or without any. */
 #define tpp_wait(word, expected, deadline_ns) \
     (tpps_at_(TPPS_SITE), (tpp_wait)((word), (expected), (deadline_ns)))
+#define tpp_wait_exact(word, expected, deadline_ns) \
+    (tpps_at_(TPPS_SITE), (tpp_wait_exact)((word), (expected), (deadline_ns)))
 #define tpp_wake(word, count) (tpps_at_(TPPS_SITE), (tpp_wake)((word), (count)))
 #define tpp_thread_start(body, argument, options) \
     (tpps_at_(TPPS_SITE), (tpp_thread_start)((body), (argument), (options)))
@@ -19,5 +21,6 @@ void tpps_at_(const char *site);
 #define tpp_now(clock) (tpps_at_(TPPS_SITE), (tpp_now)(clock))
 #define tpp_alarm_set(delay_ns) (tpps_at_(TPPS_SITE), (tpp_alarm_set)(delay_ns))
 #define tpp_alarm_wait() (tpps_at_(TPPS_SITE), (tpp_alarm_wait)())
+#define tpp_alarm_tells_jumps() (tpps_at_(TPPS_SITE), (tpp_alarm_tells_jumps)())
 
 #endif

@@ -1,12 +1,14 @@
-/* alarm_test.c - the alarm of the process, on a timerfd and where there is none. */
+/* alarm_test.c - the alarm of the process, on timerfds and where there are none. */
 #define _GNU_SOURCE
 #include "core/os/os.h"
 
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <sched.h>
 #include <sys/resource.h>
+#include <sys/timex.h>
 #include <sys/wait.h>
 
 #include "tests/support/tap.h"
@@ -39,10 +41,23 @@ static void pass(int64_t ns)
         (void)usleep(1000);
 }
 
+/* How many it is made of where descriptors are to be had. */
+static int all_timers(void)
+{
+    return tpp_alarm_tells_jumps() ? 2 : 1;
+}
+
+/* The clock may be set by others at any time. */
+static void wait_for_time(void)
+{
+    while (tpp_alarm_wait() == TPP_ALARM_CLOCK)
+        check(tpp_alarm_tells_jumps());
+}
+
 /* Fails if the wait is over before `ns` after `since`. */
 static void wait_from(int64_t since, int64_t ns)
 {
-    tpp_alarm_wait();
+    wait_for_time();
     check(tpp_now(TPP_CLOCK_MONOTONIC) - since >= ns);
 }
 
@@ -72,7 +87,7 @@ static void *wait_often(void *memory)
     tpp_store_release(&waiter->id, (uint32_t)tpp_thread_id());
     errno = 77;
     for (round = 0; round < waiter->waits; round++) {
-        tpp_alarm_wait();
+        wait_for_time();
         waiter->returned = tpp_now(TPP_CLOCK_MONOTONIC);
         (void)tpp_add_acq_rel(&waiter->over, 1);
     }
@@ -116,11 +131,11 @@ static void is_never_early(void)
 static void of_no_delay_ends_the_next_wait(void)
 {
     set(0);
-    tpp_alarm_wait();
+    wait_for_time();
     set(-5 * MS);
-    tpp_alarm_wait();
+    wait_for_time();
     set(INT64_MIN);
-    tpp_alarm_wait();
+    wait_for_time();
 }
 
 static void set_later_replaces_the_earlier(void)
@@ -214,6 +229,7 @@ static void run_in_child(void (*function)(void))
     pid_t child = fork();
     require(child >= 0);
     if (child == 0) {
+        tap_timeout(tap_seconds_); /* the watchdog of the parent does not end it */
         function();
         _exit(__atomic_load_n(&tap_failures_, __ATOMIC_SEQ_CST) == 0 ? 0 : 1);
     }
@@ -224,7 +240,7 @@ static void run_in_child(void (*function)(void))
 TAP_TEST(alarm__is_never_early)
 {
     is_never_early();
-    check_eq(count_timers(), 1);
+    check_eq(count_timers(), all_timers());
 }
 
 TAP_TEST(alarm__of_no_delay_ends_the_next_wait)
@@ -255,7 +271,7 @@ TAP_TEST(alarm__is_off_after_it_ended_a_wait)
 TAP_TEST(alarm__set_to_forever_is_off)
 {
     set_to_forever_is_off();
-    check_eq(count_timers(), 1);
+    check_eq(count_timers(), all_timers());
 }
 
 TAP_TEST(alarm__set_again_and_again_loses_nothing)
@@ -263,17 +279,28 @@ TAP_TEST(alarm__set_again_and_again_loses_nothing)
     set_again_and_again_loses_nothing();
 }
 
+/* Lets the process have descriptors below `limit` only. Returns what it could have before. */
+static rlim_t allow_below(rlim_t limit)
+{
+    struct rlimit now;
+    rlim_t before;
+    check_eq(getrlimit(RLIMIT_NOFILE, &now), 0);
+    before = now.rlim_cur;
+    now.rlim_cur = limit;
+    check_eq(setrlimit(RLIMIT_NOFILE, &now), 0);
+    return before;
+}
+
 /* What it is made of is decided at the first use, while no descriptor is to be had. */
 static void do_without_a_timer(void)
 {
-    struct rlimit before, none;
+    rlim_t before = allow_below(0);
     size_t i;
-    check_eq(getrlimit(RLIMIT_NOFILE, &before), 0);
-    none = before;
-    none.rlim_cur = 0;
-    check_eq(setrlimit(RLIMIT_NOFILE, &none), 0);
     set(TPP_FOREVER);
-    check_eq(setrlimit(RLIMIT_NOFILE, &before), 0);
+    (void)allow_below(before);
+    errno = 77;
+    check(!tpp_alarm_tells_jumps());
+    check_eq(errno, 77);
     for (i = 0; i < sizeof scenarios / sizeof scenarios[0]; i++)
         scenarios[i]();
     check_eq(count_timers(), 0);
@@ -282,6 +309,48 @@ static void do_without_a_timer(void)
 TAP_TEST(alarm__keeps_its_word_where_no_timer_can_be_had)
 {
     run_in_child(do_without_a_timer);
+}
+
+/* There is one descriptor left: the alarm has it, and nothing tells of jumps. */
+static void do_with_one_timer(void)
+{
+    int lowest = dup(0);
+    rlim_t before;
+    size_t i;
+    require(lowest >= 0 && close(lowest) == 0);
+    before = allow_below((rlim_t)lowest + 1);
+    errno = 77;
+    check(!tpp_alarm_tells_jumps());
+    check_eq(errno, 77);
+    (void)allow_below(before);
+    check_eq(count_timers(), 1);
+    for (i = 0; i < sizeof scenarios / sizeof scenarios[0]; i++)
+        scenarios[i]();
+}
+
+TAP_TEST(alarm__keeps_its_word_with_the_last_descriptor)
+{
+    run_in_child(do_with_one_timer);
+}
+
+/* poll refuses, so the waiter naps. Whether a thread sleeps is not to be seen without a descriptor,
+ * so these are the scenarios that need not know. */
+static void do_without_poll(void)
+{
+    rlim_t before;
+    set(TPP_FOREVER);
+    before = allow_below(0);
+    is_never_early();
+    of_no_delay_ends_the_next_wait();
+    set_later_replaces_the_earlier();
+    set_to_forever_is_off();
+    (void)allow_below(before);
+    check_eq(count_timers(), all_timers());
+}
+
+TAP_TEST(alarm__keeps_its_word_after_descriptors_were_forbidden)
+{
+    run_in_child(do_without_poll);
 }
 
 /* ---- first use, and forks ------------------------------------------------------------------ */
@@ -304,18 +373,27 @@ static void *set_at_once(void *unused)
     return NULL;
 }
 
+static void *ask_at_once(void *tells)
+{
+    meet();
+    *(bool *)tells = tpp_alarm_tells_jumps();
+    return NULL;
+}
+
 static void use_first_on_four_threads(void)
 {
-    pthread_t setters[3];
+    pthread_t others[3];
+    bool tells = false;
     size_t i;
     check_eq(count_timers(), 0);
     for (i = 0; i < 3; i++)
-        check_eq(pthread_create(&setters[i], NULL, set_at_once, NULL), 0);
+        check_eq(pthread_create(&others[i], NULL, i < 2 ? set_at_once : ask_at_once, &tells), 0);
     meet();
-    tpp_alarm_wait();
+    wait_for_time();
     for (i = 0; i < 3; i++)
-        check_eq(pthread_join(setters[i], NULL), 0);
-    check_eq(count_timers(), 1);
+        check_eq(pthread_join(others[i], NULL), 0);
+    check_eq(tells, tpp_alarm_tells_jumps());
+    check_eq(count_timers(), all_timers());
 }
 
 TAP_TEST(alarm__first_used_by_many_is_one)
@@ -329,7 +407,7 @@ static void have_an_alarm_of_ones_own(void)
 {
     check_eq(count_timers(), 0);
     wait_from(set(MS), MS);
-    check_eq(count_timers(), 1);
+    check_eq(count_timers(), all_timers());
     set(0);
 }
 
@@ -345,7 +423,206 @@ TAP_TEST(alarm__of_a_forked_child_is_its_own)
     check_eq(tpp_load_acquire(&waiter.over), 0);
     since = set(30 * MS);
     check(join(&waiter) - since >= 30 * MS);
-    check_eq(count_timers(), 1);
+    check_eq(count_timers(), all_timers());
+}
+
+/* ---- jumps of the clocks ------------------------------------------------------------------- */
+
+/* What the system says of the timer on CLOCK_REALTIME this process has open. */
+static bool describe_jumps_timer(char *text, size_t size)
+{
+    int descriptor;
+    for (descriptor = 0; descriptor < 100; descriptor++) {
+        char path[64];
+        FILE *file;
+        size_t length;
+        (void)snprintf(path, sizeof path, "/proc/self/fdinfo/%d", descriptor);
+        file = fopen(path, "r");
+        if (file == NULL)
+            continue;
+        length = fread(text, 1, size - 1, file);
+        (void)fclose(file);
+        text[length] = 0;
+        if (strstr(text, "clockid: 0\n") != NULL) {
+            check((fcntl(descriptor, F_GETFD) & FD_CLOEXEC) != 0);
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Cancelled by a jump, and else not before the year 2200. */
+static void check_armed(void)
+{
+    char text[512];
+    const char *left;
+    require(describe_jumps_timer(text, sizeof text));
+    check(strstr(text, "settime flags: 03\n") != NULL);
+    left = strstr(text, "it_value: (");
+    require(left != NULL);
+    check(atoll(left + strlen("it_value: (")) > 180LL * 365 * 86400);
+}
+
+TAP_TEST(alarm__timer_that_tells_of_jumps_has_no_time_of_its_own)
+{
+    char text[512];
+    set(TPP_FOREVER);
+    if (!tpp_alarm_tells_jumps())
+        tap_skip("this system does not tell of jumps");
+    if (!describe_jumps_timer(text, sizeof text))
+        tap_skip("this system does not describe its timers");
+    check_armed();
+}
+
+/* Steps the wall clock by a nanosecond, forth and back in turn. The kernel calls that setting it.
+ * The unit of its steps is a state of the clock, and is put back. */
+static bool jump(void)
+{
+    static bool back;
+    struct timex now = {.modes = 0};
+    struct timex step = {.modes = ADJ_SETOFFSET | ADJ_NANO,
+                         .time = {.tv_sec = back ? -1 : 0, .tv_usec = back ? 999999999 : 1}};
+    struct timex unit = {.modes = ADJ_MICRO};
+    if (clock_adjtime(CLOCK_REALTIME, &now) < 0 || clock_adjtime(CLOCK_REALTIME, &step) < 0)
+        return false;
+    if ((now.status & STA_NANO) == 0)
+        check(clock_adjtime(CLOCK_REALTIME, &unit) >= 0);
+    back = !back;
+    return true;
+}
+
+/* Two steps, so that the clock is left as it was. */
+static bool may_jump(void)
+{
+    return tpp_alarm_tells_jumps() && jump() && jump();
+}
+
+/* A step that was let go before may still be on its way: until nothing more is told. */
+static void forget_jumps(void)
+{
+    do
+        set(20 * MS);
+    while (tpp_alarm_wait() == TPP_ALARM_CLOCK);
+}
+
+static const char no_jumps[] = "this process may not set the clock, or the system does not tell";
+
+TAP_TEST(alarm__jump_ends_the_next_wait_and_leaves_the_alarm_set)
+{
+    int round;
+    int64_t since;
+    if (!may_jump())
+        tap_skip(no_jumps);
+    forget_jumps();
+    for (round = 0; round < 10; round++) { /* off: nothing else could end it */
+        check(jump());
+        check_eq(tpp_alarm_wait(), TPP_ALARM_CLOCK);
+        check_armed();
+    }
+    since = set(30 * MS);
+    check(jump() && jump());
+    check_eq(tpp_alarm_wait(), TPP_ALARM_CLOCK);
+    wait_from(since, 30 * MS);
+    set(0);
+    check(jump() && jump());
+    pass(MS);
+    check_eq(tpp_alarm_wait(), TPP_ALARM_CLOCK);
+    wait_for_time(); /* due all the while */
+}
+
+static tpp_u32 jumps_told, look_id;
+
+static void *look_for_jumps(void *unused)
+{
+    (void)unused;
+    tpp_store_release(&look_id, (uint32_t)tpp_thread_id());
+    errno = 77;
+    while (tpp_alarm_wait() == TPP_ALARM_CLOCK)
+        (void)tpp_add_acq_rel(&jumps_told, 1);
+    check_eq(errno, 77);
+    return NULL;
+}
+
+/* Each of the jumps finds the waiter asleep, with the alarm off. */
+static void jumps_end_waits(void)
+{
+    enum { ROUNDS = 50 };
+    pthread_t thread;
+    uint32_t round;
+    tpp_init(&jumps_told, 0);
+    tpp_init(&look_id, 0);
+    forget_jumps();
+    check_eq(pthread_create(&thread, NULL, look_for_jumps, NULL), 0);
+    for (round = 0; round < ROUNDS; round++) {
+        while (tpp_load_acquire(&look_id) == 0 ||
+               tpp_thread_state(tpp_load_acquire(&look_id)) != 'S')
+            (void)sched_yield();
+        check(jump());
+        while (tpp_load_acquire(&jumps_told) <= round)
+            (void)sched_yield();
+    }
+    set(0);
+    check_eq(pthread_join(thread, NULL), 0);
+}
+
+TAP_TEST(alarm__jump_ends_a_wait_each_time)
+{
+    if (!may_jump())
+        tap_skip(no_jumps);
+    jumps_end_waits();
+}
+
+/* Both are told, by timers of their own. */
+TAP_TEST(alarm__jump_is_told_to_parent_and_child)
+{
+    if (!may_jump())
+        tap_skip(no_jumps);
+    forget_jumps();
+    run_in_child(jumps_end_waits);
+    check_eq(tpp_alarm_wait(), TPP_ALARM_CLOCK);
+    check_eq(count_timers(), 2);
+}
+
+static void be_told_nothing(void)
+{
+    int64_t since;
+    do_with_one_timer();
+    since = set(30 * MS);
+    check(jump() && jump());
+    check_eq(tpp_alarm_wait(), TPP_ALARM_TIME); /* not before, and for no jump: */
+    check(tpp_now(TPP_CLOCK_MONOTONIC) - since >= 30 * MS);
+}
+
+TAP_TEST(alarm__jump_is_not_told_where_nothing_tells_of_it)
+{
+    if (!may_jump())
+        tap_skip(no_jumps);
+    run_in_child(be_told_nothing);
+}
+
+/* The waiter naps and looks: it is told later, but told, also if it has looked before. */
+static void be_told_without_poll(void)
+{
+    pthread_t thread;
+    rlim_t before;
+    tpp_init(&jumps_told, 0);
+    forget_jumps();
+    before = allow_below(0);
+    check_eq(pthread_create(&thread, NULL, look_for_jumps, NULL), 0);
+    pass(10 * MS);
+    check(jump() && jump());
+    while (tpp_load_acquire(&jumps_told) == 0)
+        (void)sched_yield();
+    set(0);
+    check_eq(pthread_join(thread, NULL), 0);
+    (void)allow_below(before);
+}
+
+TAP_TEST(alarm__jump_is_told_after_descriptors_were_forbidden)
+{
+    if (!may_jump())
+        tap_skip(no_jumps);
+    run_in_child(be_told_without_poll);
 }
 
 int main(void)
@@ -359,7 +636,15 @@ int main(void)
     tap_run(alarm__set_to_forever_is_off);
     tap_run(alarm__set_again_and_again_loses_nothing);
     tap_run(alarm__keeps_its_word_where_no_timer_can_be_had);
+    tap_run(alarm__keeps_its_word_with_the_last_descriptor);
+    tap_run(alarm__keeps_its_word_after_descriptors_were_forbidden);
     tap_run(alarm__first_used_by_many_is_one);
     tap_run(alarm__of_a_forked_child_is_its_own);
+    tap_run(alarm__timer_that_tells_of_jumps_has_no_time_of_its_own);
+    tap_run(alarm__jump_ends_the_next_wait_and_leaves_the_alarm_set);
+    tap_run(alarm__jump_ends_a_wait_each_time);
+    tap_run(alarm__jump_is_told_to_parent_and_child);
+    tap_run(alarm__jump_is_not_told_where_nothing_tells_of_it);
+    tap_run(alarm__jump_is_told_after_descriptors_were_forbidden);
     return tap_done();
 }

@@ -21,7 +21,7 @@ TAP_TEST(idle__nobody_sleeps_at_first)
     check_eq(tpi_idle_count(&idle), 0);
     check(!tpi_idle_take(&idle, 0));
     check(!tpi_idle_take(&idle, TPI_IDLE_CAPACITY - 1));
-    check_eq(tpi_idle_take_lowest(&idle), TPI_IDLE_NONE);
+    check_eq(tpi_idle_take_lowest(&idle, TPI_IDLE_NONE), TPI_IDLE_NONE);
 }
 
 TAP_TEST(idle__every_number_has_a_bit_of_its_own)
@@ -31,11 +31,12 @@ TAP_TEST(idle__every_number_has_a_bit_of_its_own)
         tpi_idle_set(&idle, id);
         check(tpi_idle_any(&idle));
         check_eq(tpi_idle_count(&idle), 1);
-        check_eq(tpi_idle_take_lowest(&idle), id);
+        check_eq(tpi_idle_take_lowest(&idle, TPI_IDLE_NONE), id);
         check(!tpi_idle_take(&idle, id));
         check_eq(tpi_idle_count(&idle), 0);
     }
-    check_eq(tpi_idle_take_lowest(&idle), TPI_IDLE_NONE); /* tidies the summary away */
+    /* That tidies the summary away. */
+    check_eq(tpi_idle_take_lowest(&idle, TPI_IDLE_NONE), TPI_IDLE_NONE);
     check(!tpi_idle_any(&idle));
 }
 
@@ -46,7 +47,24 @@ TAP_TEST(idle__the_lowest_is_taken_first)
         tpi_idle_set(&idle, id);
     check_eq(tpi_idle_count(&idle), TPI_IDLE_CAPACITY);
     for (uint32_t id = 0; id < TPI_IDLE_CAPACITY; id++)
-        check_eq(tpi_idle_take_lowest(&idle), id);
+        check_eq(tpi_idle_take_lowest(&idle, TPI_IDLE_NONE), id);
+}
+
+TAP_TEST(idle__one_is_spared_until_it_is_the_last)
+{
+    static struct tpi_idle idle;
+    static const uint32_t spared[] = {0, 5, TPP_IDLE_BITS, TPI_IDLE_CAPACITY - 1};
+    for (uint32_t i = 0; i < sizeof spared / sizeof *spared; i++) {
+        tpi_idle_set(&idle, 5);
+        tpi_idle_set(&idle, TPP_IDLE_BITS);
+        tpi_idle_set(&idle, spared[i]);
+        if (spared[i] != 5)
+            check_eq(tpi_idle_take_lowest(&idle, spared[i]), 5);
+        if (spared[i] != TPP_IDLE_BITS)
+            check_eq(tpi_idle_take_lowest(&idle, spared[i]), TPP_IDLE_BITS);
+        check_eq(tpi_idle_take_lowest(&idle, spared[i]), spared[i]);
+        check_eq(tpi_idle_take_lowest(&idle, spared[i]), TPI_IDLE_NONE);
+    }
 }
 
 static uint32_t lowest(const bool *asleep)
@@ -75,7 +93,7 @@ TAP_TEST(idle__behaves_as_an_array_of_flags)
             asleep[id] = false;
         } else {
             uint32_t expected = lowest(asleep);
-            check_eq(tpi_idle_take_lowest(&idle), expected);
+            check_eq(tpi_idle_take_lowest(&idle, TPI_IDLE_NONE), expected);
             count -= expected != TPI_IDLE_NONE;
             if (expected != TPI_IDLE_NONE)
                 asleep[expected] = false;
@@ -113,7 +131,7 @@ static void *waker_main(void *memory)
 {
     (void)memory;
     while (tpp_load_acquire(&finished) < SLEEPERS) {
-        uint32_t id = tpi_idle_take_lowest(&shared);
+        uint32_t id = tpi_idle_take_lowest(&shared, TPI_IDLE_NONE);
         if (id == TPI_IDLE_NONE)
             sched_yield();
         else if (tpp_exchange_acq_rel(&woken[id / 67], 1) != 0)
@@ -142,6 +160,7 @@ int main(void)
     tap_run(idle__nobody_sleeps_at_first);
     tap_run(idle__every_number_has_a_bit_of_its_own);
     tap_run(idle__the_lowest_is_taken_first);
+    tap_run(idle__one_is_spared_until_it_is_the_last);
     tap_run(idle__behaves_as_an_array_of_flags);
     tap_run(idle__a_bit_has_one_taker_and_none_is_lost);
     return tap_done();

@@ -1,0 +1,452 @@
+/* reactor.c - setting timers, posting what is due, and the role of the driver: see reactor.h. */
+#include "core/sched/reactor.h"
+
+#include "core/sched/monitor.h"
+#include "core/sched/park.h"
+#include "core/sched/worker.h"
+
+#define NEVER ((uint64_t)TPP_FOREVER)
+#define GLANCE_SPAN 50000       /* ns between two looks at the clock that a busy worker aims at */
+#define ATTEND_BATCHES 16       /* posted by the gate before it looks at other pools */
+#define GLANCES_FEW 4           /* by workers, between two visits of the gate */
+#define LEFT_LYING 1000000      /* ns for which nobody has posted what is due */
+#define UNTOLD_JUMPS 1000000000 /* ns to sleep at most where nobody tells of a clock's jump */
+
+/* ---- the clocks and the next wake-up: under lock --------------------------------------------- */
+
+static void read_clock(struct tpi_instant *now, enum tpp_clock clock)
+{
+    now->at[clock] = tpp_now(clock);
+}
+
+static void read_clocks(const struct tpi_timers *timers, struct tpi_instant *now)
+{
+    read_clock(now, TPP_CLOCK_MONOTONIC);
+    now->after = now->at[TPP_CLOCK_MONOTONIC];
+    for (uint32_t clock = TPP_CLOCK_MONOTONIC + 1; clock < TPP_CLOCK_COUNT; clock++)
+        if (tpi_timers_uses(timers, (enum tpp_clock)clock))
+            read_clock(now, (enum tpp_clock)clock);
+    if (tpi_timers_uses(timers, TPP_CLOCK_REALTIME))
+        now->after = tpp_now(TPP_CLOCK_MONOTONIC);
+}
+
+/* Where no one tells of a jump, timers that a jump concerns are looked at now and then. */
+static int64_t cut(enum tpp_clock clock, int64_t wake, const struct tpi_instant *now)
+{
+    if (clock == TPP_CLOCK_MONOTONIC || tpp_alarm_tells_jumps())
+        return wake;
+    int64_t limit = now->at[TPP_CLOCK_MONOTONIC] + UNTOLD_JUMPS;
+    return wake < limit ? wake : limit;
+}
+
+static void tune_wake(struct tpi_reactor *reactor, const struct tpi_instant *now)
+{
+    int64_t wake = tpi_timers_wake(&reactor->timers, now);
+    if (tpi_timers_uses(&reactor->timers, TPP_CLOCK_REALTIME) ||
+        tpi_timers_uses(&reactor->timers, TPP_CLOCK_BOOTTIME))
+        wake = cut(TPP_CLOCK_REALTIME, wake, now);
+    tpp_store_release(&reactor->wake, (uint64_t)wake); /* [DR1] */
+}
+
+/* ---- the life of it -------------------------------------------------------------------------- */
+
+void tpi_reactor_begin(struct tpi_reactor *reactor)
+{
+    /* relaxed, all: nobody has the pool yet. */
+    tpp_store_relaxed(&reactor->wake, NEVER);
+    tpp_store_relaxed(&reactor->cover, NEVER);
+    tpp_store_relaxed(&reactor->driver, 0);
+    tpp_store_relaxed(&reactor->poster, 0);
+    tpp_store_relaxed(&reactor->ready, false);
+}
+
+tp_status_t tpi_reactor_prepare(struct tpi_pool *pool)
+{
+    struct tpi_reactor *reactor = &pool->reactor;
+    /* [DR2] acquire: the wheels are there. Pairs with the store below. */
+    if (tpp_load_acquire(&reactor->ready))
+        return TP_OK;
+    if (!tpi_monitor_start())
+        return TP_ERR_NO_THREAD;
+    (void)tpp_alarm_tells_jumps(); /* from here on none is missed, if it does */
+    struct tpi_wheel *wheels = tpi_timers_wheels();
+    tpi_lock_take(&reactor->lock);
+    if (!reactor->timers.wheels) {
+        reactor->timers.wheels = wheels;
+        wheels = NULL;
+    }
+    bool ready = reactor->timers.wheels;
+    tpi_lock_drop(&reactor->lock);
+    if (wheels) /* the slot had a pool with timers before, or somebody was faster */
+        tpp_free(wheels, TPI_TIMERS_SIZE);
+    if (!ready)
+        return TP_ERR_NO_MEMORY;
+    tpp_store_release(&reactor->ready, true); /* [DR2] */
+    return TP_OK;
+}
+
+/* Closing takes this lock, so an object that is found open is open, and in this pool, until the
+ * lock is dropped. */
+struct tpi_reactor *tpi_reactor_enter_held(struct tpi_task *task)
+{
+    struct tpi_pool *pool = tpi_task_target(task).home;
+    tpi_lock_take(&pool->reactor.lock);
+    if (!(tpp_load_acquire(&task->word) & TPI_STATE_CLOSED)) /* [ST1] */
+        return &pool->reactor;
+    tpi_lock_drop(&pool->reactor.lock);
+    return NULL;
+}
+
+/* The word is read before the generation, as in tpi_task_apply_handle. */
+struct tpi_reactor *tpi_reactor_enter(struct tpi_task *task, uint32_t generation)
+{
+    struct tpi_reactor *reactor = tpi_reactor_enter_held(task);
+    if (!reactor || tpi_slot_generation(&task->slot) == generation)
+        return reactor;
+    tpi_lock_drop(&reactor->lock);
+    return NULL;
+}
+
+void tpi_reactor_leave(struct tpi_reactor *reactor)
+{
+    tpi_lock_drop(&reactor->lock);
+}
+
+/* ---- posting --------------------------------------------------------------------------------- */
+
+/* One post, unless one is pending and that will do. The effects tell of a refusal, and whether
+ * *ready_out has to be queued once the lock is dropped. Lock held. */
+static uint32_t post(struct tpi_task *task, const struct tpi_arming *arming,
+                     struct tpi_worker *worker, struct tpi_ready *ready_out)
+{
+    struct tpi_target target = tpi_task_target(task);
+    if (arming->node.tag & TPI_ARMING_SKIP &&
+        tpi_state_pending(tpp_load_acquire(&task->word)) > 0) /* [ST1] */
+        return 0;
+    tpi_pool_count_submitted(target.home, worker, target.priority, 1);
+    struct tpi_applied applied = tpi_task_apply(task, TPI_EVENT_SUBMIT, 1);
+    if (applied.effects & TPI_EFFECT_REFUSED)
+        tpi_pool_count_submitted(target.home, worker, target.priority, -UINT64_C(1));
+    *ready_out = (struct tpi_ready){target, task, tpi_state_epoch(applied.after)};
+    return applied.effects;
+}
+
+/* What posting and running them will touch first: all fetched at once, not one after the other. */
+static void prefetch(struct tpi_arming *const *due, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        __builtin_prefetch(&due[i]->task->word, 1);
+        __builtin_prefetch(&due[i]->task->cancels);
+    }
+}
+
+/* Where somebody else is at it a worker goes on with what was posted, unless it is the driver, who
+ * has nothing else to do. */
+static bool enter_to_poll(struct tpi_reactor *reactor, const struct tpi_worker *worker)
+{
+    if (worker && !worker->driving)
+        return tpi_lock_try(&reactor->lock);
+    tpi_lock_take(&reactor->lock);
+    return true;
+}
+
+/* One batch, and what has to be done before others sleep or wake on its account: both counts may be
+ * 0 where all that was done was to file timers anew. Lock held. */
+static uint32_t post_batch(struct tpi_reactor *reactor, struct tpi_worker *worker,
+                           struct tpi_ready *ready, uint32_t *queued_out, bool *done_out)
+{
+    struct tpi_arming *due[TPP_TIMER_BATCH];
+    struct tpi_instant now;
+    *queued_out = 0;
+    read_clocks(&reactor->timers, &now);
+    uint32_t count = tpi_timers_due(&reactor->timers, &now, due, TPP_TIMER_BATCH, done_out);
+    prefetch(due, count);
+    for (uint32_t i = 0; i < count; i++) /* refused: it was shut down, or 2^32-1 posts wait */
+        if (post(due[i]->task, due[i], worker, &ready[*queued_out]) & TPI_EFFECT_ENQUEUE)
+            ++*queued_out;
+    if (*done_out)
+        tune_wake(reactor, &now);
+    else /* whoever looks next goes on */
+        tpp_store_release(&reactor->wake, (uint64_t)now.at[TPP_CLOCK_MONOTONIC]); /* [DR1] */
+    return count;
+}
+
+bool tpi_reactor_poll(struct tpi_pool *pool, struct tpi_worker *worker)
+{
+    struct tpi_reactor *reactor = &pool->reactor;
+    struct tpi_ready ready[TPP_TIMER_BATCH];
+    uint32_t count, queued;
+    bool done;
+    do { /* ends: each turn without a post files timers one level down */
+        if (!enter_to_poll(reactor, worker))
+            return true;
+        count = post_batch(reactor, worker, ready, &queued, &done);
+        if (worker) /* relaxed: a hint for other workers */
+            tpp_store_relaxed(&reactor->poster, done ? 0 : worker->id + 1);
+        tpi_lock_drop(&reactor->lock);
+    } while (count == 0 && !done);
+    tpi_pool_publish_many(pool, ready, queued, worker);
+    return !done;
+}
+
+/* ---- setting --------------------------------------------------------------------------------- */
+
+/* The wake-up has become earlier: tells whoever waits for it, or finds somebody. */
+static void earlier(struct tpi_pool *pool, uint32_t birth)
+{
+    struct tpi_reactor *reactor = &pool->reactor;
+    tpp_fence_seq_cst();                                  /* [DR1] */
+    uint32_t driver = tpp_load_relaxed(&reactor->driver); /* relaxed: ordered by the fence */
+    if (driver) {
+        tpi_park_kick(pool, driver - 1);
+        return;
+    }
+    tpi_monitor_cover(pool, birth, false);
+    tpi_park_kick_any(pool); /* so that it finds the role vacant */
+}
+
+/* Where on its clock the spec's time lies. True if it is past. */
+static bool judge(const tp_timer_spec_t *spec, struct tpi_due *due, struct tpi_instant *now)
+{
+    due->clock = spec->clock == TP_CLOCK_REALTIME   ? TPP_CLOCK_REALTIME
+                 : spec->clock == TP_CLOCK_BOOTTIME ? TPP_CLOCK_BOOTTIME
+                                                    : TPP_CLOCK_MONOTONIC;
+    bool relative = spec->clock == TP_CLOCK_RELATIVE || spec->clock == TP_CLOCK_BOOTTIME;
+    if (due->clock != TPP_CLOCK_MONOTONIC)
+        read_clock(now, due->clock);
+    due->period = spec->period;
+    due->due = spec->due;
+    if (spec->due == TP_INFINITE)
+        return false;
+    if (relative)
+        due->due = spec->due > 0 ? tpi_later(now->at[due->clock], spec->due) : now->at[due->clock];
+    due->latest = tpi_later(due->due, spec->window);
+    return due->due <= now->at[due->clock];
+}
+
+/* To the first time of the grid after one that is past. */
+static void advance(struct tpi_due *due, const struct tpi_instant *now, int64_t window)
+{
+    enum tpp_clock before = due->clock;
+    uint64_t late = (uint64_t)now->at[before] - (uint64_t)due->due;
+    int64_t rest = due->period - (int64_t)(late % (uint64_t)due->period);
+    if (due->clock == TPP_CLOCK_REALTIME)
+        due->clock = TPP_CLOCK_MONOTONIC; /* as in timers.c */
+    due->due = tpi_later(due->clock == before ? now->at[before] : tpp_now(due->clock), rest);
+    due->latest = tpi_later(due->due, window);
+}
+
+static uint32_t tag_of(uint32_t tag, const tp_timer_spec_t *spec)
+{
+    tag &= ~(TPI_ARMING_SET | TPI_ARMING_SKIP);
+    return tag | TPI_ARMING_SET | (spec->flags & TP_TIMER_SKIP_MISSED ? TPI_ARMING_SKIP : 0);
+}
+
+/* Has what was armed made the next wake-up earlier? Lock held. */
+static bool sooner(struct tpi_reactor *reactor, const struct tpi_arming *arming,
+                   const struct tpi_instant *now)
+{
+    if (!tpi_wheel_holds(&arming->node))
+        return false;
+    enum tpp_clock clock = tpi_arming_clock(arming);
+    int64_t latest = cut(clock, tpi_timers_monotonic(clock, arming->node.latest, now), now);
+    if (latest >= (int64_t)tpp_peek(&reactor->wake))
+        return false;
+    tpp_store_release(&reactor->wake, (uint64_t)latest); /* [DR1] */
+    return true;
+}
+
+/* What a call of tpi_reactor_set has to do once the lock is dropped. */
+struct owed {
+    struct tpi_ready ready;
+    bool queue; /* it */
+    bool hurry; /* somebody has to wake up earlier */
+};
+
+/* Lock held; the object is open. */
+static tp_status_t set(struct tpi_reactor *reactor, struct tpi_arming *arming,
+                       const tp_timer_spec_t *spec, struct tpi_instant *now, struct owed *owed)
+{
+    struct tpi_task *task = arming->task;
+    uint32_t before = arming->node.tag;
+    struct tpi_due due = {.latest = 0};
+    bool past = judge(spec, &due, now);
+    /* [ST1] A pool that is being shut down stops its timers under this lock once the word says
+     * so. */
+    if (before & TPI_ARMING_BARRED || tpp_load_acquire(&task->word) & TPI_STATE_SHUT)
+        return TP_ERR_CLOSED;
+    arming->node.tag = tag_of(before, spec);
+    if (past) {
+        uint32_t effects = post(task, arming, tpi_worker_self(), &owed->ready);
+        if (effects & TPI_EFFECT_REFUSED) {
+            arming->node.tag = before;
+            return effects & TPI_EFFECT_LIMIT ? TP_ERR_LIMIT : TP_ERR_CLOSED;
+        }
+        owed->queue = effects & TPI_EFFECT_ENQUEUE;
+    }
+    tpi_timers_disarm(&reactor->timers, arming);
+    if (past && due.period == 0)
+        return TP_OK;
+    if (past)
+        advance(&due, now, spec->window);
+    tpi_timers_arm(&reactor->timers, arming, &due, now);
+    owed->hurry = sooner(reactor, arming, now);
+    return TP_OK;
+}
+
+tp_status_t tpi_reactor_set(struct tpi_task *task, struct tpi_arming *arming, uint32_t generation,
+                            const tp_timer_spec_t *spec, bool *was_armed_out)
+{
+    struct tpi_target target = tpi_task_target(task);
+    struct tpi_instant now;
+    struct owed owed = {.queue = false, .hurry = false};
+    tp_status_t status = TP_OK;
+    __builtin_prefetch(arming, 1); /* while the clock is read and the lock is taken */
+    if (spec)                      /* read outside the lock, to keep that short */
+        read_clock(&now, TPP_CLOCK_MONOTONIC);
+    struct tpi_reactor *reactor = tpi_reactor_enter(task, generation);
+    if (!reactor)
+        return TP_ERR_HANDLE;
+    bool was_armed = tpi_arming_armed(arming);
+    if (spec) {
+        status = set(reactor, arming, spec, &now, &owed);
+    } else {
+        arming->node.tag &= ~TPI_ARMING_SET;
+        tpi_timers_disarm(&reactor->timers, arming);
+    }
+    tpi_reactor_leave(reactor);
+    if (status == TP_OK)
+        *was_armed_out = was_armed;
+    if (owed.queue)
+        tpi_pool_publish_many(target.home, &owed.ready, 1, tpi_worker_self());
+    if (owed.hurry)
+        earlier(target.home, target.home_generation);
+    return status;
+}
+
+uint64_t tpi_reactor_armed(struct tpi_pool *pool)
+{
+    tpi_lock_take(&pool->reactor.lock);
+    uint64_t armed = pool->reactor.timers.armed;
+    tpi_lock_drop(&pool->reactor.lock);
+    return armed;
+}
+
+/* ---- between callbacks ----------------------------------------------------------------------- */
+
+/* Is another worker about to post what is left? Two that take turns would only fetch the wheel from
+ * each other. */
+static bool left_to_another(const struct tpi_worker *worker, struct tpi_reactor *reactor)
+{
+    uint32_t poster = tpp_load_relaxed(&reactor->poster); /* relaxed: a hint */
+    return poster && poster != worker->id + 1 && !worker->driving;
+}
+
+/* Does it have enough to do for now, and little time between two callbacks? */
+static bool well_supplied(struct tpi_worker *worker, bool brief)
+{
+    return worker->timers_left && brief && tpi_ring_size(&worker->ring) >= TPP_TIMER_BATCH / 2;
+}
+
+void tpi_reactor_glance(struct tpi_worker *worker)
+{
+    struct tpi_reactor *reactor = &worker->pool->reactor;
+    if (worker->timers_left && tpi_ring_size(&worker->ring) == 0)
+        worker->glance = 0;
+    if (worker->glance > 0) {
+        worker->glance--;
+        return;
+    }
+    int64_t now = tpp_now(TPP_CLOCK_MONOTONIC);
+    bool brief = now - worker->glanced_at < GLANCE_SPAN;
+    worker->glanced_at = now;
+    worker->glance_every = brief ? 2 * worker->glance_every + 1 : worker->glance_every / 2;
+    if (worker->glance_every > TPP_GLANCE_EVERY)
+        worker->glance_every = TPP_GLANCE_EVERY;
+    worker->glance = worker->glance_every;
+    /* relaxed: nothing follows from it but how soon the gate comes again. */
+    tpp_store_relaxed(&reactor->glances, tpp_load_relaxed(&reactor->glances) + 1);
+    /* relaxed: who made it earlier has told somebody, and this is not the one who was told. */
+    if (now >= (int64_t)tpp_load_relaxed(&reactor->wake) && !left_to_another(worker, reactor) &&
+        !well_supplied(worker, brief))
+        worker->timers_left = tpi_reactor_poll(worker->pool, worker);
+}
+
+/* ---- the role of the driver ------------------------------------------------------------------ */
+
+int64_t tpi_reactor_sit(struct tpi_worker *worker)
+{
+    struct tpi_reactor *reactor = &worker->pool->reactor;
+    uint32_t nobody = 0;
+    worker->glance = 0; /* the first thing to do once awake */
+    if (!worker->driving) {
+        /* relaxed: whoever makes it finite after the caller's fence looks for an idle worker. */
+        if (!tpi_reactor_active(reactor) || tpp_load_relaxed(&reactor->driver) ||
+            !tpp_cas_acq_rel(&reactor->driver, &nobody, worker->id + 1)) /* [DR1] */
+            return TPP_FOREVER;
+        worker->driving = true;
+        tpp_fence_seq_cst(); /* [DR1] */
+    }
+    if (worker->ticked && tpp_load_relaxed(&reactor->cover) != NEVER) /* relaxed: a look */
+        tpi_monitor_uncover(worker->pool);
+    return (int64_t)tpp_load_acquire(&reactor->wake); /* [DR1] */
+}
+
+void tpi_reactor_rise(struct tpi_worker *worker, bool go)
+{
+    struct tpi_pool *pool = worker->pool;
+    if (!worker->driving)
+        return;
+    worker->driving = false;
+    tpp_store_release(&pool->reactor.driver, 0); /* [DR1] */
+    tpp_fence_seq_cst();                         /* [DR1] */
+    if (!tpi_reactor_active(&pool->reactor))
+        return;
+    tpi_monitor_cover(pool, tpp_peek(&pool->birth), false);
+    if (go)
+        tpi_park_kick_any(pool);
+}
+
+/* ---- the gate -------------------------------------------------------------------------------- */
+
+/* Do the workers, who have looked at the clock so often since the gate was told to come, leave it
+ * to the gate? */
+static bool left_alone(struct tpi_pool *pool, uint32_t glances)
+{
+    bool before = pool->watch.alone;
+    int64_t wake = (int64_t)tpp_load_relaxed(&pool->reactor.wake); /* relaxed: a look */
+    return glances == 0 ||
+           (glances < GLANCES_FEW && (before || tpp_now(TPP_CLOCK_MONOTONIC) - wake >= LEFT_LYING));
+}
+
+void tpi_reactor_attend(struct tpi_pool *pool, uint32_t glances)
+{
+    struct tpi_reactor *reactor = &pool->reactor;
+    int batches = ATTEND_BATCHES;
+    /* relaxed: a sign of life. */
+    pool->watch.alone = left_alone(pool, tpp_load_relaxed(&reactor->glances) - glances);
+    /* relaxed: a driver that is there now has the time, or is being kicked. */
+    while (!tpp_load_relaxed(&reactor->driver) && tpi_reactor_poll(pool, NULL) && --batches > 0)
+        ;                /* ends: so many batches at most */
+    tpp_fence_seq_cst(); /* [DR1] */
+    /* relaxed: ordered by the fence. */
+    if (tpi_reactor_active(reactor) && !tpp_load_relaxed(&reactor->driver))
+        tpi_monitor_cover(pool, tpp_peek(&pool->birth), pool->watch.alone);
+}
+
+void tpi_reactor_jumped(struct tpi_pool *pool)
+{
+    struct tpi_reactor *reactor = &pool->reactor;
+    struct tpi_instant now;
+    bool concerned = false;
+    tpi_lock_take(&reactor->lock);
+    if (tpi_timers_uses(&reactor->timers, TPP_CLOCK_REALTIME) ||
+        tpi_timers_uses(&reactor->timers, TPP_CLOCK_BOOTTIME)) {
+        concerned = true;
+        read_clocks(&reactor->timers, &now);
+        tune_wake(reactor, &now);
+    }
+    tpi_lock_drop(&reactor->lock);
+    if (concerned)
+        earlier(pool, tpp_peek(&pool->birth));
+}

@@ -1,0 +1,89 @@
+/* reactor.h - the timers of a pool: who waits for them, and who posts what is due.
+ *
+ * An idle worker takes the role of driver and sleeps until the next timer wants to be woken for;
+ * it keeps the role while it finds nothing else to do, and gives it up when it claims a post, since
+ * the callback may take its time. A worker that is busy looks at the clock between callbacks, not
+ * each time. While nobody has the role the gate stands in (monitor.h): it is told when to look. So
+ * a timer costs no thread of its own, and no wake-up but that at which it is due.
+ *
+ *   [DR1]  Who makes the next wake-up earlier, or takes or gives up the role, or lets go of a pool
+ *          that it covered: change, full fence, look at the others' words (`wake`, `driver`,
+ *          `cover`). Of two such changes one sees the other: no timer is left to nobody.
+ *
+ *   [DR2]  The wheels are made with the first timer of a pool, and then announced.
+ *
+ * Setting, expiring, stopping and closing a timer happen under the reactor's lock, so exactly one
+ * of two comes first; an expiry posts its object under it, too (SUBMIT), so that whoever finds a
+ * timer not armed any more finds its post. What must be queued is queued after it. */
+#ifndef TPI_SCHED_REACTOR_H
+#define TPI_SCHED_REACTOR_H
+
+#include "core/os/lock.h"
+#include "core/time/timers.h"
+#include "tp/types.h"
+
+struct tpi_pool;
+struct tpi_task;
+struct tpi_worker;
+
+struct tpi_reactor {
+    /* atomic; [DR1] */
+    _Alignas(128) tpp_u64 wake; /* when somebody has to look at the clock; TPP_FOREVER: never */
+    tpp_u64 cover;              /* when the gate will; TPP_FOREVER: it will not */
+    tpp_u32 driver;             /* one more than the number of the worker; 0: nobody */
+    tpp_u32 ready;              /* the pool can have timers; [DR2] */
+    tpp_u32 poster; /* one more than the number of the worker that posted and left some; 0: none */
+
+    _Alignas(128) struct tpi_lock lock; /* kept when the pool's slot is freed: latecomers look */
+    struct tpi_timers timers;           /* under lock; its wheels too stay with the slot */
+    tpp_u32 glances; /* atomic: at the clock, by workers: a sign of life, some are not counted */
+};
+
+/* Begins a life of the pool, before anybody knows it. */
+void tpi_reactor_begin(struct tpi_reactor *reactor);
+
+/* Sees to it that the pool can have timers: TP_ERR_NO_MEMORY, TP_ERR_NO_THREAD. */
+tp_status_t tpi_reactor_prepare(struct tpi_pool *pool);
+
+/* Takes the lock if the timer's object is open, in that generation or held by the caller; else
+ * NULL. */
+struct tpi_reactor *tpi_reactor_enter(struct tpi_task *task, uint32_t generation);
+struct tpi_reactor *tpi_reactor_enter_held(struct tpi_task *task);
+void tpi_reactor_leave(struct tpi_reactor *reactor);
+
+/* Sets the timer: tp_timer_set, the spec having been judged; NULL stops. TP_ERR_HANDLE,
+ * TP_ERR_CLOSED, TP_ERR_LIMIT: then everything is as it was. */
+tp_status_t tpi_reactor_set(struct tpi_task *task, struct tpi_arming *arming, uint32_t generation,
+                            const tp_timer_spec_t *spec, bool *was_armed_out);
+
+/* Posts what is due now, or a batch of it. True if more is. `worker` is the calling thread's, if it
+ * is one; the pool is alive. */
+bool tpi_reactor_poll(struct tpi_pool *pool, struct tpi_worker *worker);
+
+/* Worker only: looks at the clock if it is time to, and posts what is due. */
+void tpi_reactor_glance(struct tpi_worker *worker);
+
+/* Worker only, its idle bit set and a full fence passed: takes the role if it is vacant and there
+ * are timers. Returns until when it may sleep on their account. */
+int64_t tpi_reactor_sit(struct tpi_worker *worker);
+
+/* Worker only: gives up the role, in order to run a callback or to `go`. */
+void tpi_reactor_rise(struct tpi_worker *worker, bool go);
+
+/* The gate, which has stopped covering the pool and holds it: posts what is due, and has the gate
+ * come again if nobody else waits: exactly when it is time, if hardly any worker has looked since
+ * `glances` was read. */
+void tpi_reactor_attend(struct tpi_pool *pool, uint32_t glances);
+
+/* The gate: some clock has jumped. The pool is held. */
+void tpi_reactor_jumped(struct tpi_pool *pool);
+
+uint64_t tpi_reactor_armed(struct tpi_pool *pool);
+
+/* Is there anything to wait for? */
+static inline bool tpi_reactor_active(struct tpi_reactor *reactor)
+{
+    return tpp_load_relaxed(&reactor->wake) != (uint64_t)TPP_FOREVER; /* relaxed: a look */
+}
+
+#endif
