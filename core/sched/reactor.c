@@ -335,11 +335,12 @@ uint64_t tpi_reactor_armed(struct tpi_pool *pool)
 /* ---- between callbacks ----------------------------------------------------------------------- */
 
 /* Is another worker about to post what is left? Two that take turns would only fetch the wheel from
- * each other. */
-static bool left_to_another(const struct tpi_worker *worker, struct tpi_reactor *reactor)
+ * each other. Not if that has been left lying for a while. */
+static bool left_to_another(const struct tpi_worker *worker, struct tpi_reactor *reactor,
+                            int64_t overdue)
 {
     uint32_t poster = tpp_load_relaxed(&reactor->poster); /* relaxed: a hint */
-    return poster && poster != worker->id + 1 && !worker->driving;
+    return poster && poster != worker->id + 1 && !worker->driving && overdue < GLANCE_SPAN;
 }
 
 /* Does it have enough to do for now, and little time between two callbacks? */
@@ -367,7 +368,8 @@ void tpi_reactor_glance(struct tpi_worker *worker)
     /* relaxed: nothing follows from it but how soon the gate comes again. */
     tpp_store_relaxed(&reactor->glances, tpp_load_relaxed(&reactor->glances) + 1);
     /* relaxed: who made it earlier has told somebody, and this is not the one who was told. */
-    if (now >= (int64_t)tpp_load_relaxed(&reactor->wake) && !left_to_another(worker, reactor) &&
+    int64_t wake = (int64_t)tpp_load_relaxed(&reactor->wake);
+    if (now >= wake && !left_to_another(worker, reactor, now - wake) &&
         !well_supplied(worker, brief))
         worker->timers_left = tpi_reactor_poll(worker->pool, worker);
 }

@@ -2,6 +2,9 @@
  *
  * Time passes only while everybody sleeps, so what is due is due to the nanosecond, but for the
  * moments in which somebody spins. */
+#include <string.h>
+
+#include "core/sched/idle.h"
 #include "tests/scenario/scene_timer.h"
 
 #define SPIN (20 * US)
@@ -384,6 +387,51 @@ SCENE(reactor__e_two_setters_and_work_for_two_workers)
     many_setters(scene_pool(2, 2), true);
 }
 
+/* The map of idle workers alone: one falls asleep, one has work for it, one looks for anybody who
+ * is asleep, to tell him of a timer. Whoever hides the sleeper for a moment must wake it. */
+static struct tpi_idle map;
+static tpp_u32 posted;
+
+static void fall_asleep(void *unused)
+{
+    (void)unused;
+    tpi_idle_set(&map, 0);
+    tpp_fence_seq_cst();
+    if (tpp_load_relaxed(&posted)) /* relaxed: ordered by the fence, as in park.c */
+        (void)tpi_idle_take(&map, 0);
+}
+
+static void look_for_anybody(void *unused)
+{
+    (void)unused;
+    (void)tpi_idle_take_lowest(&map, TPI_IDLE_NONE);
+}
+
+static void post(void *unused)
+{
+    (void)unused;
+    tpp_store_release(&posted, 1);
+    tpp_fence_seq_cst();
+    if (tpi_idle_any(&map))
+        look_for_anybody(NULL);
+}
+
+SCENE(reactor__e_sleeper_is_not_hidden_from_a_post)
+{
+    memset(&map, 0, sizeof map);
+    for (int round = 0; round < 16; round++) {
+        tpp_init(&posted, 0);
+        tpi_idle_set(&map, 0); /* it was asleep once: the summary still says so */
+        tpps_check(tpi_idle_take(&map, 0));
+        tpps_thread other = tpps_spawn(look_for_anybody, NULL);
+        tpps_thread sleeper = tpps_spawn(fall_asleep, NULL), poster = tpps_spawn(post, NULL);
+        tpps_join(sleeper);
+        tpps_join(other);
+        tpps_join(poster);
+        tpps_check(tpi_idle_count(&map) == 0);
+    }
+}
+
 /* ---- several pools --------------------------------------------------------------------------- */
 
 /* One is busy and covered by the gate, the other waits by itself; then the other way round. */
@@ -424,7 +472,7 @@ static const struct tpps_scenario table[] = {
     {SCENE_ROW(reactor__c_one_of_two_sleeps), EXACT},
     {SCENE_ROW(reactor__c_one_of_two_leaves_as_it_is_due), EXACT},
     {SCENE_ROW(reactor__d_idle_workers_retire), EXACT},
-    {SCENE_ROW(reactor__d_first_idle_worker_retires), EXACT, .cpus = 2},
+    {SCENE_ROW(reactor__d_first_idle_worker_retires), EXACT, .cpus = 2, .no_faults = true},
     {SCENE_ROW(reactor__d_surplus_worker_is_sent_away), EXACT},
     {SCENE_ROW(reactor__d_worker_is_lost_in_the_timers_callback), EXACT, .no_faults = true},
     {SCENE_ROW(reactor__d_worker_is_lost_before_it_is_due), EXACT, .no_faults = true},
@@ -435,6 +483,7 @@ static const struct tpps_scenario table[] = {
     {SCENE_ROW(reactor__e_two_setters), EXACT},
     {SCENE_ROW(reactor__e_two_setters_and_work_for_one_worker), EXACT},
     {SCENE_ROW(reactor__e_two_setters_and_work_for_two_workers), EXACT},
+    {SCENE_ROW(reactor__e_sleeper_is_not_hidden_from_a_post)},
     {SCENE_ROW(reactor__f_two_pools), EXACT},
 };
 

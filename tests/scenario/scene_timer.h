@@ -46,8 +46,7 @@ uint32_t scene_latest(uint32_t word);
 /* ---- when callbacks began -------------------------------------------------------------------- */
 
 /* A series is a number below SCENE_SERIES; its ticks are counted in the word of that number, so
- * scene_latest and scene_await know them. The last words are in use for that,
- * and one more. */
+ * scene_latest and scene_await know them. The last words are in use for that, and one more. */
 enum { SCENE_SERIES = 4, SCENE_TICKS = 64 };
 
 /* A callback whose context is its series. */
