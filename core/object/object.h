@@ -1,4 +1,4 @@
-/* object.h - what work and simple callbacks have in common: creation, submit, wait, close, free.
+/* object.h - what all callback objects have in common: creation, submit, wait, close, free.
  *
  * An object lives until its handle is closed and nothing of it is queued or running; whoever makes
  * the state word say so frees it (state.h, FREE), outside every lock: the application's release

@@ -390,8 +390,7 @@ void tpi_monitor_cover(struct tpi_pool *pool, uint32_t birth, bool exactly)
     if (tpp_load_acquire(&pool->birth) == birth && at < (int64_t)tpp_peek(&pool->reactor.cover)) {
         drop_cover(pool);
         node->due = node->latest = at;
-        pool->watch.glances =
-            tpp_load_relaxed(&pool->reactor.glances); /* relaxed: a hint */
+        pool->watch.glances = tpp_load_relaxed(&pool->reactor.glances); /* relaxed: a hint */
         tpi_wheel_add(&gate.covers, node);
         tpp_store_release(&pool->reactor.cover, (uint64_t)at); /* [DR1] */
         set_earlier(at);

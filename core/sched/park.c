@@ -335,6 +335,7 @@ static enum end sleep_idle(struct tpi_worker *worker, enum doze how, int64_t ove
     enum end end = sleep_until(worker, tick, over);
     worker->awake_since = tpp_now(TPP_CLOCK_MONOTONIC);
     worker->ticked = end == END_TICK;
+    worker->summoned = false;
     return end;
 }
 

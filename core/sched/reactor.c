@@ -389,7 +389,9 @@ int64_t tpi_reactor_sit(struct tpi_worker *worker)
         worker->driving = true;
         tpp_fence_seq_cst(); /* [DR1] */
     }
-    if (worker->ticked && tpp_load_relaxed(&reactor->cover) != NEVER) /* relaxed: a look */
+    /* relaxed: a look. Who sleeps and wakes for work lets the gate keep watch, lest it be told of
+     * each time; at the worst it wakes up once beside the driver. */
+    if (!worker->summoned && tpp_load_relaxed(&reactor->cover) != NEVER)
         tpi_monitor_uncover(worker->pool);
     return (int64_t)tpp_load_acquire(&reactor->wake); /* [DR1] */
 }
@@ -404,7 +406,8 @@ void tpi_reactor_rise(struct tpi_worker *worker, bool go)
     tpp_fence_seq_cst();                         /* [DR1] */
     if (!tpi_reactor_active(&pool->reactor))
         return;
-    tpi_monitor_cover(pool, tpp_peek(&pool->birth), false);
+    /* An idle worker would not look at the clock. */
+    tpi_monitor_cover(pool, tpp_peek(&pool->birth), tpi_idle_any(&pool->idle));
     if (go)
         tpi_park_kick_any(pool);
 }

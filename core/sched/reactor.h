@@ -27,12 +27,13 @@ struct tpi_task;
 struct tpi_worker;
 
 struct tpi_reactor {
-    /* atomic; [DR1] */
+    /* atomic: wake, cover and driver by [DR1] */
     _Alignas(128) tpp_u64 wake; /* when somebody has to look at the clock; TPP_FOREVER: never */
     tpp_u64 cover;              /* when the gate will; TPP_FOREVER: it will not */
     tpp_u32 driver;             /* one more than the number of the worker; 0: nobody */
     tpp_u32 ready;              /* the pool can have timers; [DR2] */
-    tpp_u32 poster; /* one more than the number of the worker that posted and left some; 0: none */
+    tpp_u32 poster; /* one more than the number of the worker that posted and left some; 0: none;
+                       a hint */
 
     _Alignas(128) struct tpi_lock lock; /* kept when the pool's slot is freed: latecomers look */
     struct tpi_timers timers;           /* under lock; its wheels too stay with the slot */

@@ -53,7 +53,7 @@ static void reset_worker(struct tpi_worker *worker, struct tpi_pool *pool, uint3
     worker->waker = 0;
     worker->eager = false;
     worker->overflow = false;
-    worker->driving = worker->ticked = worker->timers_left = false;
+    worker->driving = worker->ticked = worker->summoned = worker->timers_left = false;
     worker->glance = worker->glance_every = 0;
     worker->glanced_at = 0;
     worker->random = id;

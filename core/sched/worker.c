@@ -60,6 +60,7 @@ static struct tpi_task *claimed(struct tpi_worker *worker, struct tpi_task *task
     tpp_probe(TPP_PROBE_CLAIM, task, tpi_state_running(claim->after));
     worker->cancels = claim->cancels;
     tpi_count(&worker->claimed[priority], 1);
+    worker->summoned = !worker->ticked;
     tpi_park_found(worker);
     tpi_reactor_rise(worker, false);
     return task;

@@ -36,6 +36,7 @@ struct tpi_worker {
     uint64_t cancels;      /* of the task claimed last, see tpi_applied */
     bool driving;          /* this worker is pool->reactor.driver */
     bool ticked;           /* a timer ended its last sleep */
+    bool summoned;         /* something else did, and it has claimed a post since */
     bool timers_left;      /* more was due than it posted at once */
     uint32_t glance;       /* claims left before it looks at the clock, if there are timers ... */
     uint32_t glance_every; /* ... of so many */

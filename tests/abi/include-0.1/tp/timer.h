@@ -50,7 +50,8 @@ TP_API TP_NODISCARD tp_status_t tp_timer_create(tp_timer_fn callback, void *cont
  *
  *  Replaces what was set before, at once and whole: of an expiry and a concurrent set exactly one
  *  comes first. Posts already made still run; tp_timer_wait can drop them. Each expiry is one post,
- *  so a callback may overlap with itself unless the environment limits its concurrency.
+ *  so a callback may overlap with itself unless the environment limits its concurrency. An expiry
+ *  that finds 2^32-1 posts pending is dropped.
  *
  *  Mirrors: SetThreadpoolTimerEx. Differs: nanoseconds, three clocks, status; MIRROR.md#timer-set.
  *  timer     the object.
