@@ -6,33 +6,16 @@
 
 #define SPEC_FIRST sizeof(tp_timer_spec_t) /* as published in 0.1 */
 
-static tp_status_t create(tp_timer_fn callback, void *context, const tp_env_t *env,
-                          tp_timer_t **timer_out)
-{
-    struct tpi_profile room;
-    void *handle;
-    if (!timer_out)
-        return TP_ERR_ARGUMENT;
-    *timer_out = NULL;
-    if (!callback)
-        return TP_ERR_ARGUMENT;
-    const struct tpi_profile *profile = tpi_env_read(env, tpi_thread_self(), &room);
-    if (!profile)
-        return TP_ERR_HANDLE;
-    struct tpi_spec spec = {.kind = TPI_KIND_TIMER,
-                            .function = (void (*)(void))callback,
-                            .context = context,
-                            .profile = profile};
-    tp_status_t status = tpi_object_create(&spec, &handle);
-    if (status == TP_OK)
-        *timer_out = handle;
-    return status;
-}
-
 tp_status_t tp_timer_create(tp_timer_fn callback, void *context, const tp_env_t *env,
                             tp_timer_t **timer_out)
 {
-    return tpi_gate_result(__func__, env, create(callback, context, env, timer_out));
+    void *handle = NULL;
+    tp_status_t status = TP_ERR_ARGUMENT;
+    if (timer_out)
+        status = tpi_gate_create(TPI_KIND_TIMER, (void (*)(void))callback, context, env, &handle);
+    if (timer_out)
+        *timer_out = handle;
+    return tpi_gate_result(__func__, env, status);
 }
 
 static tp_status_t judge(const tp_timer_spec_t *given, tp_timer_spec_t *own)

@@ -20,33 +20,16 @@ tp_status_t tp_try_submit(tp_simple_fn callback, void *context, const tp_env_t *
     return tpi_gate_result(__func__, env, status);
 }
 
-static tp_status_t create(tp_work_fn callback, void *context, const tp_env_t *env,
-                          tp_work_t **work_out)
-{
-    struct tpi_profile room;
-    void *handle;
-    if (!work_out)
-        return TP_ERR_ARGUMENT;
-    *work_out = NULL;
-    if (!callback)
-        return TP_ERR_ARGUMENT;
-    const struct tpi_profile *profile = tpi_env_read(env, tpi_thread_self(), &room);
-    if (!profile)
-        return TP_ERR_HANDLE;
-    struct tpi_spec spec = {.kind = TPI_KIND_WORK,
-                            .function = (void (*)(void))callback,
-                            .context = context,
-                            .profile = profile};
-    tp_status_t status = tpi_object_create(&spec, &handle);
-    if (status == TP_OK)
-        *work_out = handle;
-    return status;
-}
-
 tp_status_t tp_work_create(tp_work_fn callback, void *context, const tp_env_t *env,
                            tp_work_t **work_out)
 {
-    return tpi_gate_result(__func__, env, create(callback, context, env, work_out));
+    void *handle = NULL;
+    tp_status_t status = TP_ERR_ARGUMENT;
+    if (work_out)
+        status = tpi_gate_create(TPI_KIND_WORK, (void (*)(void))callback, context, env, &handle);
+    if (work_out)
+        *work_out = handle;
+    return tpi_gate_result(__func__, env, status);
 }
 
 tp_status_t tp_work_submit(tp_work_t *work)

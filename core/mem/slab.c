@@ -45,6 +45,8 @@ static struct {
     tpp_u32 count;              /* slabs made so far, atomic: [SL1] */
     tpp_u32 base;               /* those below are a forking parent's; changes only in a fork */
     struct tpi_lock grow;       /* one slab is made at a time */
+    char *spare;                /* under grow: memory of the next slabs ... */
+    uint32_t spares;            /* ... of so many */
     struct depot depots[TPI_KIND_COUNT];
 } registry;
 
@@ -89,9 +91,38 @@ static bool publish(struct slab *slab)
     return true;
 }
 
+/* Memory for a slab. Who has many objects gets it in large pieces: spread over small pages, a
+ * million of them would cost the processor a look into the page tables with each touch. Under
+ * grow. */
+static void *memory_for_slab(void)
+{
+    size_t large = (size_t)TPP_SLAB_LARGE * TPP_SLAB_SIZE;
+    if (registry.spares == 0 && tpp_peek(&registry.count) >= TPP_SLAB_LARGE) {
+        registry.spare = tpp_alloc_large(large, large);
+        registry.spares = registry.spare ? TPP_SLAB_LARGE : 0;
+    }
+    if (registry.spares == 0)
+        return tpp_alloc(TPP_SLAB_SIZE, TPP_SLAB_SIZE);
+    char *memory = registry.spare;
+    registry.spare += TPP_SLAB_SIZE;
+    registry.spares--;
+    return memory;
+}
+
+/* What was made last could not be used. Under grow. */
+static void give_back(void *memory)
+{
+    if ((char *)memory + TPP_SLAB_SIZE != registry.spare) {
+        tpp_free(memory, TPP_SLAB_SIZE);
+        return;
+    }
+    registry.spare = memory;
+    registry.spares++;
+}
+
 static struct slab *make_slab(enum tpi_kind kind, size_t slot_size)
 {
-    struct slab *slab = tpp_alloc(TPP_SLAB_SIZE, TPP_SLAB_SIZE);
+    struct slab *slab = memory_for_slab();
     if (!slab)
         return NULL;
     memset(slab, 0, TPP_SLAB_SIZE);
@@ -102,7 +133,7 @@ static struct slab *make_slab(enum tpi_kind kind, size_t slot_size)
     tpi_assert(slab->slots > 0 && slab->slots <= SLOTS_MAX);
     if (publish(slab))
         return slab;
-    tpp_free(slab, TPP_SLAB_SIZE);
+    give_back(slab);
     return NULL;
 }
 
@@ -368,6 +399,7 @@ void tpi_slab_fork(void)
     /* relaxed: a child has one thread. Locks and lists may be in any state: they begin anew. */
     tpp_store_relaxed(&registry.base, tpp_peek(&registry.count));
     memset(&registry.grow, 0, sizeof registry.grow);
+    registry.spares = 0;
     memset(&registry.depots, 0, sizeof registry.depots);
 }
 

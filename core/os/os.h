@@ -120,6 +120,11 @@ bool tpp_alarm_tells_jumps(void);
  * the size given to tpp_alloc. Both pass through the allocator set by tpp_memory_hooks, if any. */
 void *tpp_alloc(size_t size, size_t alignment);
 void tpp_free(void *memory, size_t size);
+
+/* The same for memory that will all be used and never be given back: the system may map it in
+ * larger pages. NULL too where the application brought an allocator of its own, which may not like
+ * such sizes. */
+void *tpp_alloc_large(size_t size, size_t alignment);
 struct tpp_memory_hooks {
     void *(*alloc)(void *context, size_t size, size_t alignment);
     void (*free)(void *context, void *memory, size_t size);

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 
 /* What malloc aligns to without being asked. */
 #define MALLOC_ALIGNMENT _Alignof(max_align_t)
@@ -39,6 +40,19 @@ void *tpp_alloc(size_t size, size_t alignment)
     int saved = errno;
     void *memory = hooks_now.alloc(hooks_now.context, size, alignment);
 
+    errno = saved;
+    return memory;
+}
+
+void *tpp_alloc_large(size_t size, size_t alignment)
+{
+    int saved = errno;
+    void *memory = NULL;
+
+    if (hooks_now.alloc == system_alloc)
+        memory = system_alloc(NULL, size, alignment);
+    if (memory != NULL)
+        (void)madvise(memory, size, MADV_HUGEPAGE); /* or not: it works all the same */
     errno = saved;
     return memory;
 }

@@ -11,7 +11,9 @@
 #define TPP_MAGAZINE 32u       /* objects a thread keeps at hand */
 #define TPP_IDLE_BITS 64u      /* workers in one word of the idle map */
 #define TPP_SLAB_SIZE 65536u   /* bytes in a slab */
-#define TPP_SHARDS 8u          /* counters that foreign threads spread over */
+#define TPP_SLAB_LARGE \
+    32u /* slabs made at once when there are as many already: 2 MB, as much as one large page */
+#define TPP_SHARDS 8u /* counters that foreign threads spread over */
 #define TPP_IDLE_TIMEOUT_NS INT64_C(10000000000)
 #define TPP_GATE_PERIOD_NS INT64_C(4000000) /* between two looks at pools whose work is stuck */
 #define TPP_TIMER_BATCH 64u                 /* expiries posted at once */

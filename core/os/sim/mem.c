@@ -136,6 +136,11 @@ void *(tpp_alloc)(size_t size, size_t alignment)
     return memory;
 }
 
+void *(tpp_alloc_large)(size_t size, size_t alignment)
+{
+    return (tpp_alloc)(size, alignment);
+}
+
 static void check_free(const struct block *block, const void *memory, size_t size)
 {
     if (block == NULL)

@@ -17,6 +17,8 @@ void tpps_at_(const char *site);
 #define tpp_thread_start(body, argument, options) \
     (tpps_at_(TPPS_SITE), (tpp_thread_start)((body), (argument), (options)))
 #define tpp_alloc(size, alignment) (tpps_at_(TPPS_SITE), (tpp_alloc)((size), (alignment)))
+#define tpp_alloc_large(size, alignment) \
+    (tpps_at_(TPPS_SITE), (tpp_alloc_large)((size), (alignment)))
 #define tpp_free(memory, size) (tpps_at_(TPPS_SITE), (tpp_free)((memory), (size)))
 #define tpp_now(clock) (tpps_at_(TPPS_SITE), (tpp_now)(clock))
 #define tpp_alarm_set(delay_ns) (tpps_at_(TPPS_SITE), (tpp_alarm_set)(delay_ns))

@@ -11,6 +11,7 @@
 #define TPP_MAGAZINE 2u
 #define TPP_IDLE_BITS 2u
 #define TPP_SLAB_SIZE 8192u
+#define TPP_SLAB_LARGE 2u /* slabs made at once when there are as many already */
 #define TPP_SHARDS 2u
 #define TPP_IDLE_TIMEOUT_NS INT64_C(10000000000)
 #define TPP_GATE_PERIOD_NS INT64_C(4000000) /* between two looks at pools whose work is stuck */
