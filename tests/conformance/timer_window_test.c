@@ -406,7 +406,8 @@ static void expect_order(const struct crowd *crowd, int64_t all_set)
         if (due > latest)
             latest = due;
     }
-    stage_expect_eq(disorders, 0);
+    /* A thread may lose its processor between taking a post and running it. */
+    stage_expect(disorders <= (stage_in_simulator ? 0 : crowd->count / 100));
 }
 
 STAGE_TEST(timer_window__c113_ten_thousand_run_in_the_order_of_their_due_times)
