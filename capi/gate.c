@@ -1,12 +1,10 @@
-/* gate.c - versioned structs, the report of misuse, and the creation of callback objects. */
+/* gate.c - versioned structs and the report of misuse. */
 #include "capi/gate.h"
 
 #include <stdio.h>
 #include <string.h>
 
-#include "core/object/env.h"
 #include "core/object/misuse.h"
-#include "core/object/object.h"
 #include "core/object/process.h"
 #include "core/sched/thread.h"
 #include "tp/library.h"
@@ -109,18 +107,4 @@ void tpi_gate_write(const void *own, size_t size_own, void *given)
     memcpy((char *)given + sizeof(uint32_t), (const char *)own + sizeof(uint32_t),
            shared - sizeof(uint32_t));
     memset((char *)given + shared, 0, size - shared);
-}
-
-tp_status_t tpi_gate_create(enum tpi_kind kind, void (*function)(void), void *context,
-                            const tp_env_t *env, void **handle_out)
-{
-    struct tpi_profile room;
-    if (!function)
-        return TP_ERR_ARGUMENT;
-    const struct tpi_profile *profile = tpi_env_read(env, tpi_thread_self(), &room);
-    if (!profile)
-        return TP_ERR_HANDLE;
-    struct tpi_spec spec = {
-        .kind = kind, .function = function, .context = context, .profile = profile};
-    return tpi_object_create(&spec, handle_out);
 }

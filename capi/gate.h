@@ -33,10 +33,4 @@ tp_status_t tpi_gate_size(size_t size_first, const void *given);
  * both know is copied, the rest is zeroed. */
 void tpi_gate_write(const void *own, size_t size_own, void *given);
 
-/* Makes a callback object with a handle: TP_ERR_ARGUMENT if `function` is NULL, TP_ERR_HANDLE if
- * `env` is no environment, or what creating it comes to. *handle_out is NULL at first, and stays so
- * after an error. */
-tp_status_t tpi_gate_create(enum tpi_kind kind, void (*function)(void), void *context,
-                            const tp_env_t *env, void **handle_out);
-
 #endif

@@ -2,6 +2,7 @@
 #include "tp/timer.h"
 
 #include "capi/gate.h"
+#include "capi/object.h"
 #include "core/object/timer.h"
 
 #define SPEC_FIRST sizeof(tp_timer_spec_t) /* as published in 0.1 */
@@ -9,22 +10,18 @@
 tp_status_t tp_timer_create(tp_timer_fn callback, void *context, const tp_env_t *env,
                             tp_timer_t **timer_out)
 {
-    void *handle = NULL;
-    tp_status_t status = TP_ERR_ARGUMENT;
-    if (timer_out)
-        status = tpi_gate_create(TPI_KIND_TIMER, (void (*)(void))callback, context, env, &handle);
-    if (timer_out)
-        *timer_out = handle;
+    void *handle;
+    if (!timer_out)
+        return tpi_gate_result(__func__, env, TP_ERR_ARGUMENT);
+    tp_status_t status =
+        tpi_capi_create(TPI_KIND_TIMER, (void (*)(void))callback, context, env, &handle);
+    *timer_out = handle;
     return tpi_gate_result(__func__, env, status);
 }
 
 static tp_status_t judge(const tp_timer_spec_t *given, tp_timer_spec_t *own)
 {
-    tp_status_t status = TP_OK;
-    if (given->struct_size == sizeof *own) /* the common case, at little cost */
-        *own = *given;
-    else
-        status = tpi_gate_read(own, sizeof *own, SPEC_FIRST, given);
+    tp_status_t status = tpi_gate_read(own, sizeof *own, SPEC_FIRST, given);
     if (status != TP_OK)
         return status;
     if (own->clock > TP_CLOCK_BOOTTIME || own->period < 0 || own->window < 0 ||
@@ -62,22 +59,11 @@ tp_status_t tp_timer_is_set(tp_timer_t *timer, bool *is_set)
 
 tp_status_t tp_timer_wait(tp_timer_t *timer, bool cancel_pending, int64_t timeout)
 {
-    uint32_t generation;
-    struct tpi_object *object = tpi_gate_slot(TPI_KIND_TIMER, timer, &generation);
-    tp_status_t status = TP_ERR_HANDLE;
-    if (object && timeout < 0)
-        status = TP_ERR_ARGUMENT;
-    else if (object)
-        status = tpi_object_wait(object, generation, cancel_pending, timeout);
-    return tpi_gate_result(__func__, timer, status);
+    return tpi_gate_result(__func__, timer,
+                           tpi_capi_wait(TPI_KIND_TIMER, timer, cancel_pending, timeout));
 }
 
 tp_status_t tp_timer_close(tp_timer_t *timer)
 {
-    uint32_t generation;
-    if (!timer)
-        return TP_OK;
-    struct tpi_object *object = tpi_gate_slot(TPI_KIND_TIMER, timer, &generation);
-    tp_status_t status = object ? tpi_object_close(object, generation) : TP_ERR_HANDLE;
-    return tpi_gate_result(__func__, timer, status);
+    return tpi_gate_result(__func__, timer, tpi_capi_close(TPI_KIND_TIMER, timer));
 }

@@ -2,6 +2,7 @@
 #include "tp/work.h"
 
 #include "capi/gate.h"
+#include "capi/object.h"
 #include "core/object/object.h"
 
 tp_status_t tp_try_submit(tp_simple_fn callback, void *context, const tp_env_t *env)
@@ -23,12 +24,12 @@ tp_status_t tp_try_submit(tp_simple_fn callback, void *context, const tp_env_t *
 tp_status_t tp_work_create(tp_work_fn callback, void *context, const tp_env_t *env,
                            tp_work_t **work_out)
 {
-    void *handle = NULL;
-    tp_status_t status = TP_ERR_ARGUMENT;
-    if (work_out)
-        status = tpi_gate_create(TPI_KIND_WORK, (void (*)(void))callback, context, env, &handle);
-    if (work_out)
-        *work_out = handle;
+    void *handle;
+    if (!work_out)
+        return tpi_gate_result(__func__, env, TP_ERR_ARGUMENT);
+    tp_status_t status =
+        tpi_capi_create(TPI_KIND_WORK, (void (*)(void))callback, context, env, &handle);
+    *work_out = handle;
     return tpi_gate_result(__func__, env, status);
 }
 
@@ -50,22 +51,11 @@ tp_status_t tp_work_submit_many(tp_work_t *work, uint32_t count)
 
 tp_status_t tp_work_wait(tp_work_t *work, bool cancel_pending, int64_t timeout)
 {
-    uint32_t generation;
-    struct tpi_object *object = tpi_gate_slot(TPI_KIND_WORK, work, &generation);
-    tp_status_t status = TP_ERR_HANDLE;
-    if (object && timeout < 0)
-        status = TP_ERR_ARGUMENT;
-    else if (object)
-        status = tpi_object_wait(object, generation, cancel_pending, timeout);
-    return tpi_gate_result(__func__, work, status);
+    return tpi_gate_result(__func__, work,
+                           tpi_capi_wait(TPI_KIND_WORK, work, cancel_pending, timeout));
 }
 
 tp_status_t tp_work_close(tp_work_t *work)
 {
-    uint32_t generation;
-    if (!work)
-        return TP_OK;
-    struct tpi_object *object = tpi_gate_slot(TPI_KIND_WORK, work, &generation);
-    tp_status_t status = object ? tpi_object_close(object, generation) : TP_ERR_HANDLE;
-    return tpi_gate_result(__func__, work, status);
+    return tpi_gate_result(__func__, work, tpi_capi_close(TPI_KIND_WORK, work));
 }

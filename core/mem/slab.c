@@ -15,7 +15,6 @@
 
 /* At the beginning of its memory, which is aligned to its size. */
 struct slab {
-    enum tpi_kind kind;
     uint32_t number;
     uint32_t slots;
     uint32_t inverse; /* of the slot size, both in units of the alignment, times 2^20, rounded up */
@@ -60,14 +59,14 @@ static const struct entry *entry_at(uint32_t number)
     return &block->entries[number & (BLOCK_SIZE - 1)];
 }
 
-static struct tpi_slot *slot_at(const struct slab *slab, uint32_t number)
+/* `size` is that of its slots. */
+static struct tpi_slot *slot_at(struct slab *slab, size_t size, uint32_t number)
 {
-    return (struct tpi_slot *)(void *)((char *)(uintptr_t)slab + HEADER_SIZE +
-                                       number * slab->slot_size);
+    return (struct tpi_slot *)(void *)((char *)slab + HEADER_SIZE + number * size);
 }
 
 /* Makes the slab findable; fails without memory for the directory. Under registry.grow. */
-static bool publish(struct slab *slab)
+static bool publish(struct slab *slab, enum tpi_kind kind)
 {
     uint32_t number = tpp_peek(&registry.count);
     if (number == BLOCKS_MAX * BLOCK_SIZE)
@@ -82,7 +81,7 @@ static bool publish(struct slab *slab)
     }
     slab->number = number;
     struct entry *entry = &block->entries[number & (BLOCK_SIZE - 1)];
-    entry->kind = slab->kind;
+    entry->kind = kind;
     entry->slots = (uint16_t)slab->slots;
     entry->units = (uint16_t)(slab->slot_size / TPI_SLOT_ALIGNMENT);
     tpp_store_relaxed(&entry->slab, slab); /* released below */
@@ -126,12 +125,11 @@ static struct slab *make_slab(enum tpi_kind kind, size_t slot_size)
     if (!slab)
         return NULL;
     memset(slab, 0, TPP_SLAB_SIZE);
-    slab->kind = kind;
     slab->slot_size = (slot_size + TPI_SLOT_ALIGNMENT - 1) & ~(size_t)(TPI_SLOT_ALIGNMENT - 1);
     slab->inverse = (1u << 20) / (uint32_t)(slab->slot_size / TPI_SLOT_ALIGNMENT) + 1;
     slab->slots = (uint32_t)((TPP_SLAB_SIZE - HEADER_SIZE) / slab->slot_size);
     tpi_assert(slab->slots > 0 && slab->slots <= SLOTS_MAX);
-    if (publish(slab))
+    if (publish(slab, kind))
         return slab;
     give_back(slab);
     return NULL;
@@ -192,8 +190,9 @@ static bool grow(enum tpi_kind kind, size_t slot_size, uint32_t length)
         struct tpi_slot *chain = NULL;
         uint32_t end = begin + length < slab->slots ? begin + length : slab->slots;
         for (uint32_t i = end; i > begin; i--) {
-            slot_at(slab, i - 1)->link.next = as_link(chain);
-            chain = slot_at(slab, i - 1);
+            struct tpi_slot *slot = slot_at(slab, slab->slot_size, i - 1);
+            slot->link.next = as_link(chain);
+            chain = slot;
         }
         depot_give(kind, chain, true);
     }
@@ -324,32 +323,29 @@ uint32_t tpi_slot_index(const struct tpi_slot *slot)
     return slab->number << SLOT_BITS | index;
 }
 
-static struct tpi_slot *slot_in(const struct slab *slab, enum tpi_kind kind, uint32_t index)
+/* Of an entry whose slab there is, or of NULL. */
+static struct tpi_slot *slot_in(const struct entry *entry, enum tpi_kind kind, uint32_t index)
 {
     uint32_t number = index & (SLOTS_MAX - 1);
-    if (!slab || number >= slab->slots || (kind != TPI_KIND_NONE && slab->kind != kind))
+    if (!entry || number >= entry->slots || (kind != TPI_KIND_NONE && entry->kind != kind))
         return NULL;
-    return slot_at(slab, number);
+    struct slab *slab = tpp_load_relaxed(&entry->slab); /* relaxed: the caller has seen to it */
+    return slot_at(slab, (size_t)entry->units * TPI_SLOT_ALIGNMENT, number);
 }
 
 struct tpi_slot *tpi_slab_at(enum tpi_kind kind, uint32_t index)
 {
-    const struct entry *entry = entry_at(index >> SLOT_BITS);
-    uint32_t number = index & (SLOTS_MAX - 1);
-    if (!entry || number >= entry->slots || (kind != TPI_KIND_NONE && entry->kind != kind))
-        return NULL;
-    char *slab = tpp_load_relaxed(&entry->slab); /* relaxed: written before count was released */
-    return (struct tpi_slot *)(void *)(slab + HEADER_SIZE +
-                                       (size_t)number * entry->units * TPI_SLOT_ALIGNMENT);
+    return slot_in(entry_at(index >> SLOT_BITS), kind, index);
 }
 
-/* The slab of that number, whoever made it. NULL is possible in the child of a fork: the parent's
+/* The entry of that number, whoever made it. NULL is possible in the child of a fork: the parent's
  * other threads went on while its memory was copied page by page, so that the count may be ahead of
  * what it counts. */
-static struct slab *recorded(uint32_t number)
+static const struct entry *recorded(uint32_t number)
 {
     struct block *block = tpp_peek(&registry.blocks[number >> BLOCK_BITS]);
-    return block ? tpp_peek(&block->entries[number & (BLOCK_SIZE - 1)].slab) : NULL;
+    const struct entry *entry = block ? &block->entries[number & (BLOCK_SIZE - 1)] : NULL;
+    return entry && tpp_peek(&entry->slab) ? entry : NULL;
 }
 
 /* The slabs from `number` up to, without, `end`; the visitor may have seen enough earlier. */
@@ -357,11 +353,11 @@ static void visit_slabs(uint32_t number, uint32_t end, enum tpi_kind kind,
                         bool (*visit)(struct tpi_slot *slot, void *context), void *context)
 {
     for (; number < end; number++) {
-        struct slab *slab = recorded(number);
-        if (!slab || slab->kind != kind)
+        const struct entry *entry = recorded(number);
+        if (!entry || entry->kind != kind)
             continue;
-        for (uint32_t i = 0; i < slab->slots; i++)
-            if (!visit(slot_at(slab, i), context))
+        for (uint32_t i = 0; i < entry->slots; i++)
+            if (!visit(slot_in(entry, kind, i), context))
                 return;
     }
 }

@@ -31,9 +31,9 @@ static void read_clocks(const struct tpi_timers *timers, struct tpi_instant *now
 }
 
 /* Where no one tells of a jump, timers that a jump concerns are looked at now and then. */
-static int64_t cut(enum tpp_clock clock, int64_t wake, const struct tpi_instant *now)
+static int64_t cut(int64_t wake, const struct tpi_instant *now)
 {
-    if (clock == TPP_CLOCK_MONOTONIC || tpp_alarm_tells_jumps())
+    if (tpp_alarm_tells_jumps())
         return wake;
     int64_t limit = now->at[TPP_CLOCK_MONOTONIC] + UNTOLD_JUMPS;
     return wake < limit ? wake : limit;
@@ -42,9 +42,8 @@ static int64_t cut(enum tpp_clock clock, int64_t wake, const struct tpi_instant 
 static void tune_wake(struct tpi_reactor *reactor, const struct tpi_instant *now)
 {
     int64_t wake = tpi_timers_wake(&reactor->timers, now);
-    if (tpi_timers_uses(&reactor->timers, TPP_CLOCK_REALTIME) ||
-        tpi_timers_uses(&reactor->timers, TPP_CLOCK_BOOTTIME))
-        wake = cut(TPP_CLOCK_REALTIME, wake, now);
+    if (tpi_timers_may_jump(&reactor->timers))
+        wake = cut(wake, now);
     tpp_store_release(&reactor->wake, (uint64_t)wake); /* [DR1] */
 }
 
@@ -159,7 +158,7 @@ static uint32_t post_batch(struct tpi_reactor *reactor, struct tpi_worker *worke
     struct tpi_instant now;
     *queued_out = 0;
     read_clocks(&reactor->timers, &now);
-    uint32_t count = tpi_timers_due(&reactor->timers, &now, due, TPP_TIMER_BATCH, done_out);
+    uint32_t count = tpi_timers_due(&reactor->timers, &now, due, done_out);
     prefetch(due, count);
     for (uint32_t i = 0; i < count; i++) /* refused: it was shut down, or 2^32-1 posts wait */
         if (post(due[i]->task, due[i], worker, &ready[*queued_out]) & TPI_EFFECT_ENQUEUE)
@@ -224,18 +223,6 @@ static bool judge(const tp_timer_spec_t *spec, struct tpi_due *due, struct tpi_i
     return due->due <= now->at[due->clock];
 }
 
-/* To the first time of the grid after one that is past. */
-static void advance(struct tpi_due *due, const struct tpi_instant *now, int64_t window)
-{
-    enum tpp_clock before = due->clock;
-    uint64_t late = (uint64_t)now->at[before] - (uint64_t)due->due;
-    int64_t rest = due->period - (int64_t)(late % (uint64_t)due->period);
-    if (due->clock == TPP_CLOCK_REALTIME)
-        due->clock = TPP_CLOCK_MONOTONIC; /* as in timers.c */
-    due->due = tpi_later(due->clock == before ? now->at[before] : tpp_now(due->clock), rest);
-    due->latest = tpi_later(due->due, window);
-}
-
 static uint32_t tag_of(uint32_t tag, const tp_timer_spec_t *spec)
 {
     tag &= ~(TPI_ARMING_SET | TPI_ARMING_SKIP);
@@ -249,7 +236,9 @@ static bool sooner(struct tpi_reactor *reactor, const struct tpi_arming *arming,
     if (!tpi_wheel_holds(&arming->node))
         return false;
     enum tpp_clock clock = tpi_arming_clock(arming);
-    int64_t latest = cut(clock, tpi_timers_monotonic(clock, arming->node.latest, now), now);
+    int64_t latest = tpi_timers_monotonic(clock, arming->node.latest, now);
+    if (clock != TPP_CLOCK_MONOTONIC)
+        latest = cut(latest, now);
     if (latest >= (int64_t)tpp_peek(&reactor->wake))
         return false;
     tpp_store_release(&reactor->wake, (uint64_t)latest); /* [DR1] */
@@ -287,8 +276,10 @@ static tp_status_t set(struct tpi_reactor *reactor, struct tpi_arming *arming,
     tpi_timers_disarm(&reactor->timers, arming);
     if (past && due.period == 0)
         return TP_OK;
-    if (past)
-        advance(&due, now, spec->window);
+    if (past) {
+        now->after = tpp_now(TPP_CLOCK_MONOTONIC);
+        tpi_due_advance(&due, now);
+    }
     tpi_timers_arm(&reactor->timers, arming, &due, now);
     owed->hurry = sooner(reactor, arming, now);
     return TP_OK;
@@ -443,11 +434,9 @@ void tpi_reactor_jumped(struct tpi_pool *pool)
 {
     struct tpi_reactor *reactor = &pool->reactor;
     struct tpi_instant now;
-    bool concerned = false;
     tpi_lock_take(&reactor->lock);
-    if (tpi_timers_uses(&reactor->timers, TPP_CLOCK_REALTIME) ||
-        tpi_timers_uses(&reactor->timers, TPP_CLOCK_BOOTTIME)) {
-        concerned = true;
+    bool concerned = tpi_timers_may_jump(&reactor->timers);
+    if (concerned) {
         read_clocks(&reactor->timers, &now);
         tune_wake(reactor, &now);
     }

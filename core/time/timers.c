@@ -57,32 +57,38 @@ bool tpi_timers_disarm(struct tpi_timers *timers, struct tpi_arming *arming)
     return true;
 }
 
-/* To the first time of its grid that is still to come. The wall clock tells only when the grid
- * begins: a period is a span of time, and does not change when that clock is set. */
+/* The wall clock tells only when the grid begins: a period is a span of time, and does not change
+ * when that clock is set. */
+void tpi_due_advance(struct tpi_due *due, const struct tpi_instant *now)
+{
+    int64_t reached = now->at[due->clock] > due->due ? now->at[due->clock] : due->due;
+    uint64_t late = (uint64_t)reached - (uint64_t)due->due; /* may be more than an int64 holds */
+    int64_t rest = due->period - (int64_t)(late % (uint64_t)due->period);
+    int64_t window = due->latest - due->due;
+    if (due->clock == TPP_CLOCK_REALTIME) {
+        due->clock = TPP_CLOCK_MONOTONIC;
+        reached = now->after; /* never early */
+    }
+    due->due = tpi_later(reached, rest);
+    due->latest = tpi_later(due->due, window);
+}
+
 static void repeat(struct tpi_timers *timers, struct tpi_arming *arming,
                    const struct tpi_instant *now)
 {
-    struct tpi_wheel_node *node = &arming->node;
-    enum tpp_clock clock = tpi_arming_clock(arming);
-    int64_t reached = now->at[clock] > node->due ? now->at[clock] : node->due;
-    uint64_t late = (uint64_t)reached - (uint64_t)node->due; /* may be more than an int64 holds */
-    int64_t rest = arming->period - (int64_t)(late % (uint64_t)arming->period);
-    int64_t window = node->latest - node->due;
-    struct tpi_due next = {.clock = clock, .period = arming->period};
-    if (clock == TPP_CLOCK_REALTIME) {
-        next.clock = TPP_CLOCK_MONOTONIC;
-        reached = now->after; /* never early */
-    }
-    next.due = tpi_later(reached, rest);
-    next.latest = tpi_later(next.due, window);
-    tpi_timers_arm(timers, arming, &next, now);
+    struct tpi_due due = {.clock = tpi_arming_clock(arming),
+                          .due = arming->node.due,
+                          .latest = arming->node.latest,
+                          .period = arming->period};
+    tpi_due_advance(&due, now);
+    tpi_timers_arm(timers, arming, &due, now);
 }
 
 uint32_t tpi_timers_due(struct tpi_timers *timers, const struct tpi_instant *now,
-                        struct tpi_arming **due_out, uint32_t most, bool *done_out)
+                        struct tpi_arming *due_out[TPP_TIMER_BATCH], bool *done_out)
 {
     struct tpi_wheel_node *nodes[TPP_TIMER_BATCH];
-    uint32_t count = 0, limit = most < TPP_TIMER_BATCH ? most : TPP_TIMER_BATCH;
+    uint32_t count = 0;
     *done_out = true;
     for (uint32_t i = 0; i < TPP_CLOCK_COUNT && *done_out; i++) {
         enum tpp_clock clock = (enum tpp_clock)i;
@@ -90,7 +96,7 @@ uint32_t tpi_timers_due(struct tpi_timers *timers, const struct tpi_instant *now
             continue;
         follow(timers, clock, now);
         count += tpi_wheel_expire(&timers->wheels[clock], now->at[clock], nodes + count,
-                                  limit - count, done_out);
+                                  TPP_TIMER_BATCH - count, done_out);
     }
     for (uint32_t i = 0; i < count; i++) {
         due_out[i] = tpi_container(nodes[i], struct tpi_arming, node);

@@ -56,10 +56,13 @@ void tpi_timers_arm(struct tpi_timers *timers, struct tpi_arming *arming, const 
 /* True if it was armed. */
 bool tpi_timers_disarm(struct tpi_timers *timers, struct tpi_arming *arming);
 
-/* Takes out what is due, at most `most`, clock by clock in order; a timer with a period is armed
+/* Takes out what is due, at most a batch, clock by clock in order; a timer with a period is armed
  * anew. *done_out tells that nothing more is due now. */
 uint32_t tpi_timers_due(struct tpi_timers *timers, const struct tpi_instant *now,
-                        struct tpi_arming **due_out, uint32_t most, bool *done_out);
+                        struct tpi_arming *due_out[TPP_TIMER_BATCH], bool *done_out);
+
+/* From a time that has come to the first time of the grid that is still to come. */
+void tpi_due_advance(struct tpi_due *due, const struct tpi_instant *now);
 
 /* When to call tpi_timers_due next, on the monotonic clock; TPP_FOREVER if nothing is armed. */
 int64_t tpi_timers_wake(const struct tpi_timers *timers, const struct tpi_instant *now);
@@ -79,6 +82,13 @@ static inline enum tpp_clock tpi_arming_clock(const struct tpi_arming *arming)
 static inline bool tpi_timers_uses(const struct tpi_timers *timers, enum tpp_clock clock)
 {
     return timers->wheels && timers->wheels[clock].levels != 0;
+}
+
+/* Is anything armed on a clock that can jump? */
+static inline bool tpi_timers_may_jump(const struct tpi_timers *timers)
+{
+    return tpi_timers_uses(timers, TPP_CLOCK_REALTIME) ||
+           tpi_timers_uses(timers, TPP_CLOCK_BOOTTIME);
 }
 
 static inline bool tpi_arming_armed(const struct tpi_arming *arming)

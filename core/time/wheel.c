@@ -31,6 +31,12 @@ static uint32_t digit(uint64_t key, uint32_t level)
     return (uint32_t)(key >> level * BITS) & (TPI_WHEEL_SLOTS - 1);
 }
 
+/* The slot at the cursor, of the level that is being filed anew; of level 0 if none is. */
+static uint32_t here(const struct tpi_wheel *wheel)
+{
+    return digit(wheel->cursor, wheel->falling);
+}
+
 /* The first time in the slot, given that its level lies ahead of the cursor. */
 static uint64_t start_of(const struct tpi_wheel *wheel, uint32_t level, uint32_t slot)
 {
@@ -93,13 +99,11 @@ static bool unlink_from(struct tpi_wheel *wheel, struct tpi_wheel_node *node)
     uint32_t level = node->place / TPI_WHEEL_SLOTS, index = node->place % TPI_WHEEL_SLOTS;
     struct tpi_wheel_slot *slot = &wheel->slots[level][index];
     struct tpi_wheel_node *next = node->next;
-    node->next = NULL;
-    if (next != node) {
-        next->prev = node->prev;
-        node->prev->next = next;
-    }
+    next->prev = node->prev;
+    node->prev->next = next;
     if (slot->first[lane] == node)
         slot->first[lane] = next != node ? next : NULL;
+    node->next = NULL;
     if (--slot->count > 0)
         return false;
     wheel->bits[level] &= ~(UINT64_C(1) << index);
@@ -157,7 +161,7 @@ void tpi_wheel_add(struct tpi_wheel *wheel, struct tpi_wheel_node *node)
     uint32_t shift = wheel->falling * BITS;
     /* Others that are due at the same time may still lie in the slot that is being filed anew. */
     if (wheel->falling && key_of(node->due) >> shift <= wheel->cursor >> shift)
-        link_into(wheel, node, wheel->falling, digit(wheel->cursor, wheel->falling));
+        link_into(wheel, node, wheel->falling, here(wheel));
     else
         file(wheel, node);
 }
@@ -165,8 +169,7 @@ void tpi_wheel_add(struct tpi_wheel *wheel, struct tpi_wheel_node *node)
 void tpi_wheel_remove(struct tpi_wheel *wheel, struct tpi_wheel_node *node)
 {
     bool emptied = unlink_from(wheel, node);
-    if (emptied && wheel->falling &&
-        node->place == wheel->falling * TPI_WHEEL_SLOTS + digit(wheel->cursor, wheel->falling))
+    if (emptied && wheel->falling && node->place == wheel->falling * TPI_WHEEL_SLOTS + here(wheel))
         wheel->falling = 0;
 }
 
@@ -175,8 +178,7 @@ void tpi_wheel_remove(struct tpi_wheel *wheel, struct tpi_wheel_node *node)
 /* Files the nodes of the slot at the cursor further down, no more than *work of them. */
 static void fall(struct tpi_wheel *wheel, uint32_t *work)
 {
-    struct tpi_wheel_slot *slot =
-        &wheel->slots[wheel->falling][digit(wheel->cursor, wheel->falling)];
+    struct tpi_wheel_slot *slot = &wheel->slots[wheel->falling][here(wheel)];
     while (wheel->falling && *work > 0) {
         bool emptied;
         struct tpi_wheel_node *node = take_oldest(wheel, slot, &emptied);
@@ -243,8 +245,7 @@ uint32_t tpi_wheel_expire(struct tpi_wheel *wheel, int64_t now, struct tpi_wheel
             *done_out = true;
             return count;
         }
-        struct tpi_wheel_slot *slot =
-            &wheel->slots[wheel->falling][digit(wheel->cursor, wheel->falling)];
+        struct tpi_wheel_slot *slot = &wheel->slots[wheel->falling][here(wheel)];
         if (wheel->falling) {
             if (slot->count <= most - count && all_due(wheel, key))
                 count += take_all(wheel, slot, nodes + count);
@@ -262,7 +263,7 @@ int64_t tpi_wheel_next(const struct tpi_wheel *wheel)
 {
     int64_t best = TPI_WHEEL_NEVER;
     if (wheel->falling)
-        best = wheel->slots[wheel->falling][digit(wheel->cursor, wheel->falling)].latest;
+        best = wheel->slots[wheel->falling][here(wheel)].latest;
     for (uint64_t levels = wheel->levels; levels; levels &= levels - 1) {
         uint32_t level = lowest(levels);
         for (uint64_t bits = wheel->bits[level]; bits; bits &= bits - 1) {
