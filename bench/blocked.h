@@ -22,4 +22,7 @@ struct blocked_side {
 
 extern const struct blocked_side tp_blocked, tp_told_blocked;
 
+/* Where their libraries are installed. */
+extern const struct blocked_side dispatch_blocked, glib_blocked, uv_blocked, uv_two_blocked;
+
 #endif

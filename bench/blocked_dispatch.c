@@ -7,7 +7,6 @@
 #include <dispatch/dispatch.h>
 
 #include "bench/blocked.h"
-#include "bench/blocked_peers.h"
 
 /* The pool is the process's; on Linux its manager looks for blocked threads once a second. */
 static void submit(void (*function)(void *context), void *context)

@@ -2,7 +2,6 @@
 #include <glib.h>
 
 #include "bench/blocked.h"
-#include "bench/blocked_peers.h"
 #include "bench/measure.h"
 
 static GThreadPool *pool;

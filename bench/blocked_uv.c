@@ -3,7 +3,6 @@
 #include <uv.h>
 
 #include "bench/blocked.h"
-#include "bench/blocked_peers.h"
 #include "bench/measure.h"
 
 struct call {

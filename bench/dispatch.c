@@ -6,207 +6,22 @@
  * side once, one right after the other, and each round begins with another side; so what else
  * happens on the machine meets all sides alike. Printed are medians over the rounds, and the ratios
  * of what was measured in the same round. */
-#define _GNU_SOURCE
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "bench/child.h"
 #include "bench/measure.h"
 #include "bench/options.h"
+#include "bench/series.h"
 #include "bench/side.h"
 #include "bench/workloads.h"
 
-enum { ROUNDS_MOST = 101, SERIES_MOST = 1024, NAME_SIZE = 24, CHILD_SECONDS = 120 };
-
-/* One metric of one workload on one side, a value for each round. */
-struct series {
-    const struct workload *workload;
-    const struct side *side;
-    char metric[NAME_SIZE], unit[NAME_SIZE];
-    double values[ROUNDS_MOST];
-    unsigned count;
-};
-
-static struct series all[SERIES_MOST];
-static unsigned series_count;
+enum { CHILD_SECONDS = 120 };
 
 static struct options options = {.rounds = 9};
 
-/* ---- measuring ------------------------------------------------------------------------------- */
-
-static struct series *find(const struct workload *workload, const struct side *side,
-                           const char *metric)
-{
-    for (unsigned i = 0; i < series_count; i++)
-        if (all[i].workload == workload && all[i].side == side &&
-            strcmp(all[i].metric, metric) == 0)
-            return &all[i];
-    return NULL;
-}
-
-static void record(const struct workload *workload, const struct side *side, const char *metric,
-                   double value, const char *unit)
-{
-    struct series *series = find(workload, side, metric);
-    if (!series) {
-        must(series_count < SERIES_MOST);
-        series = &all[series_count++];
-        series->workload = workload;
-        series->side = side;
-        snprintf(series->metric, sizeof series->metric, "%s", metric);
-        snprintf(series->unit, sizeof series->unit, "%s", unit);
-    }
-    must(series->count < ROUNDS_MOST);
-    series->values[series->count++] = value;
-}
-
-/* False if the child failed; it has told why. */
-static bool measure(const struct workload *workload, const struct side *side)
-{
-    char metric[NAME_SIZE], unit[NAME_SIZE];
-    double value;
-    char *arguments[] = {(char[]){"dispatch"},
-                         (char[]){"--child"},
-                         (char *)(uintptr_t)workload->name,
-                         (char *)(uintptr_t)side->name,
-                         options.quick ? (char[]){"--quick"} : NULL,
-                         NULL};
-    struct child child = child_start(arguments, NULL);
-    while (fscanf(child.output, "%23s %lf %23s", metric, &value, unit) == 3)
-        record(workload, side, metric, value, unit);
-    return child_ended_well(&child, workload->name, side->name);
-}
-
-/* All rounds of one workload; how many measurements failed. */
-static unsigned measure_workload(const struct workload *workload)
-{
-    const struct side *fitting[16];
-    unsigned count = 0, failures = 0, rounds = options.rounds;
-    for (unsigned i = 0; sides[i]; i++)
-        if (workload_fits(workload, sides[i]) && options_want_side(&options, sides[i]->name))
-            fitting[count++] = sides[i];
-    if (workload->rounds_most > 0 && rounds > workload->rounds_most)
-        rounds = workload->rounds_most;
-    for (unsigned round = 0; round < rounds; round++)
-        for (unsigned i = 0; i < count; i++)
-            failures += !measure(workload, fitting[(i + round) % count]);
-    return failures;
-}
-
-/* ---- telling --------------------------------------------------------------------------------- */
-
-static struct spread spread_of_copy(const double *values, unsigned count)
-{
-    double copy[ROUNDS_MOST];
-    memcpy(copy, values, count * sizeof copy[0]);
-    return spread_of(copy, count);
-}
-
-static void print_values(const struct workload *workload)
-{
-    for (unsigned i = 0; i < series_count; i++) {
-        if (all[i].workload != workload)
-            continue;
-        struct spread spread = spread_of_copy(all[i].values, all[i].count);
-        printf("%s/%s/%s %.4g %s (%.4g..%.4g)\n", workload->name, all[i].side->name, all[i].metric,
-               spread.median, all[i].unit, spread.minimum, spread.maximum);
-    }
-    fflush(stdout);
-}
-
-/* Less is better everywhere. What differs by a tenth or less, nobody can tell on such machines. */
-static const char *verdict(double ratio)
-{
-    return ratio < 0.9 ? "ahead" : ratio > 1.1 ? "BEHIND" : "even";
-}
-
-/* Ratios within the rounds; a round in which the rival measured 0 says nothing. */
-static unsigned ratios_of(const struct series *own, const struct series *rival, double *ratios)
-{
-    unsigned count = 0;
-    for (unsigned i = 0; i < own->count && i < rival->count; i++)
-        if (rival->values[i] > 0)
-            ratios[count++] = own->values[i] / rival->values[i];
-    return count;
-}
-
-static void print_ratio(const struct series *own, const struct series *rival)
-{
-    double ratios[ROUNDS_MOST];
-    unsigned count = ratios_of(own, rival, ratios);
-    double mine = spread_of_copy(own->values, own->count).median;
-    double theirs = spread_of_copy(rival->values, rival->count).median;
-    printf("| %s | %s | %s | %.4g | %s | %.4g |", own->workload->name, own->metric, own->side->name,
-           mine, rival->side->name, theirs);
-    if (count == 0) {
-        printf(" - | | |\n");
-        return;
-    }
-    struct spread spread = spread_of(ratios, count);
-    printf(" %.2f | %.2f..%.2f | %s |\n", spread.median, spread.minimum, spread.maximum,
-           verdict(spread.median));
-}
-
-static void print_rivals(const struct series *own)
-{
-    for (unsigned i = 0; i < series_count; i++) {
-        const struct series *rival = &all[i];
-        bool same_form = !rival->side->prepare == !own->side->prepare;
-        if (rival->workload == own->workload && rival->side != own->side && same_form &&
-            strcmp(rival->metric, own->metric) == 0)
-            print_ratio(own, rival);
-    }
-}
-
-static void print_table(void)
-{
-    printf("\n| workload | metric | tp | value | rival | value | ratio | min..max | |\n");
-    printf("|---|---|---|---:|---|---:|---:|---|---|\n");
-    for (unsigned i = 0; i < series_count; i++)
-        if (all[i].side == &tp_side || all[i].side == &tp_work_side)
-            print_rivals(&all[i]);
-}
-
-/* One cell: the median, and for a rival in brackets by how much tp differs. */
-static void print_cell(const struct series *series)
-{
-    double ratios[ROUNDS_MOST];
-    const struct side *side = series->side;
-    const struct side *own_side = side->prepare ? &tp_work_side : &tp_side;
-    const struct series *own = find(series->workload, own_side, series->metric);
-    printf(" %.4g", spread_of_copy(series->values, series->count).median);
-    unsigned count = own && own != series ? ratios_of(own, series, ratios) : 0;
-    if (count > 0)
-        printf(" (%.2f)", spread_of(ratios, count).median);
-}
-
-/* The first metric of each workload, a line for a workload and a column for a side. */
-static void print_summary(void)
-{
-    printf("\n| workload | |");
-    for (unsigned i = 0; sides[i]; i++)
-        printf(" %s |", sides[i]->name);
-    printf("\n|---|---|");
-    for (unsigned i = 0; sides[i]; i++)
-        printf("---:|");
-    for (unsigned i = 0; i < series_count; i++) {
-        const struct series *first = &all[i];
-        if (i > 0 && all[i - 1].workload == first->workload)
-            continue;
-        printf("\n| %s | %s, %s |", first->workload->name, first->metric, first->unit);
-        for (unsigned k = 0; sides[k]; k++) {
-            const struct series *series = find(first->workload, sides[k], first->metric);
-            if (series)
-                print_cell(series);
-            printf(" |");
-        }
-    }
-    printf("\n");
-}
-
-/* ---- the program ----------------------------------------------------------------------------- */
+/* ---- names ----------------------------------------------------------------------------------- */
 
 static const struct workload *workload_named(const char *name)
 {
@@ -224,6 +39,83 @@ static const struct side *side_named(const char *name)
             return sides[i];
     fprintf(stderr, "bench: no side '%s'\n", name);
     exit(2);
+}
+
+/* ---- the tables ------------------------------------------------------------------------------ */
+
+/* Less is better everywhere. What differs by a tenth or less, nobody can tell on such machines. */
+static const char *verdict(double ratio)
+{
+    return ratio < 0.9 ? "ahead" : ratio > 1.1 ? "BEHIND" : "even";
+}
+
+static void print_ratio(const struct series *own, const struct series *rival)
+{
+    struct spread ratio;
+    printf("| %s | %s | %s | %.4g | %s | %.4g |", own->workload, own->metric, own->side,
+           series_spread(own).median, rival->side, series_spread(rival).median);
+    if (series_ratio(own, rival, &ratio))
+        printf(" %.2f | %.2f..%.2f | %s |\n", ratio.median, ratio.minimum, ratio.maximum,
+               verdict(ratio.median));
+    else
+        printf(" - | | |\n");
+}
+
+/* tp's side that is to be compared with that one: the one of the same form. */
+static const char *own_side(const struct series *series)
+{
+    return side_named(series->side)->prepare ? tp_work_side.name : tp_side.name;
+}
+
+static void print_table(void)
+{
+    printf("\n| workload | metric | tp | value | rival | value | ratio | min..max | |\n");
+    printf("|---|---|---|---:|---|---:|---:|---|---|\n");
+    for (const struct series *own = NULL; (own = series_next(own, NULL, NULL, NULL));) {
+        const struct series *rival = NULL;
+        if (strcmp(own->side, own_side(own)) != 0)
+            continue;
+        while ((rival = series_next(rival, own->workload, NULL, own->metric)))
+            if (rival != own && strcmp(own_side(rival), own->side) == 0)
+                print_ratio(own, rival);
+    }
+}
+
+/* The first metric of each workload, a line for a workload and a column for a side. */
+static void print_summary(void)
+{
+    printf("\n| workload | |");
+    for (unsigned i = 0; sides[i]; i++)
+        printf(" %s |", sides[i]->name);
+    printf("\n|---|---|");
+    for (unsigned i = 0; sides[i]; i++)
+        printf("---:|");
+    for (const struct series *first = NULL; (first = series_next(first, NULL, NULL, NULL));) {
+        if (first != series_next(NULL, first->workload, NULL, NULL))
+            continue;
+        printf("\n| %s | %s, %s |", first->workload, first->metric, first->unit);
+        for (unsigned k = 0; sides[k]; k++) {
+            const struct series *series =
+                series_next(NULL, first->workload, sides[k]->name, first->metric);
+            if (series)
+                series_print_cell(series, own_side(series));
+            printf(" |");
+        }
+    }
+    printf("\n");
+}
+
+/* ---- the program ----------------------------------------------------------------------------- */
+
+/* How many measurements failed. */
+static unsigned measure_workload(const struct workload *workload)
+{
+    const char *fitting[16];
+    unsigned count = 0;
+    for (unsigned i = 0; sides[i]; i++)
+        if (workload_fits(workload, sides[i]) && options_want_side(&options, sides[i]->name))
+            fitting[count++] = sides[i]->name;
+    return series_measure(&options, workload->name, fitting, count, workload->rounds_most);
 }
 
 /* What a child does. */
@@ -254,7 +146,7 @@ static void judge(const char *workload)
 
 static const struct program program = {
     .usage = "dispatch [--rounds N] [--quick] [--sides NAME,...] [--list] [WORKLOAD...]",
-    .rounds_most = ROUNDS_MOST,
+    .rounds_most = SERIES_ROUNDS_MOST,
     .knows_quick = true,
     .list = list,
     .judge = judge,
@@ -269,7 +161,7 @@ int main(int argc, char **argv)
     for (unsigned i = 0; i < workload_count; i++)
         if (options_want_workload(&options, workloads[i].name)) {
             failures += measure_workload(&workloads[i]);
-            print_values(&workloads[i]);
+            series_print(workloads[i].name);
         }
     print_summary();
     print_table();

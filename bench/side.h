@@ -53,6 +53,7 @@ struct side {
 };
 
 extern const struct side tp_side, tp_work_side, naive_side, naive_work_side;
+extern const struct side glib_side, tbb_side; /* where their libraries are installed */
 
 /* All sides that were built, NULL at the end; in the order in which they are measured. */
 extern const struct side *const sides[];

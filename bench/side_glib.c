@@ -3,7 +3,6 @@
 
 #include "bench/measure.h"
 #include "bench/side.h"
-#include "bench/side_peers.h"
 
 /* GLib's pools have one function; the workloads that fit have one body at a time, so the task is
  * the context alone, as a GLib program would have it, and nothing is allocated for it here. */

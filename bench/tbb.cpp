@@ -4,7 +4,6 @@
 #include <oneapi/tbb/task_group.h>
 
 #include "bench/side.h"
-#include "bench/side_peers.h"
 
 namespace {
 

@@ -66,6 +66,10 @@ struct timers_side {
 extern const struct timers_side wheel_timers, wheel_lock_timers, wheel_mutex_timers;
 extern const struct timers_side kernel_timers, tp_timers;
 
+/* Where their libraries are installed. */
+extern const struct timers_side uv_timers, ev_timers;
+extern const struct timers_side event_timers, event_precise_timers, event_locked_timers;
+
 struct timers_workload {
     const char *name;
     const char *about;

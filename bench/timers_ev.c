@@ -3,7 +3,7 @@
 #include <stdlib.h>
 
 #include "bench/measure.h"
-#include "bench/timers_peers.h"
+#include "bench/timers.h"
 
 static struct ev_loop *loop;
 static ev_timer *timers;

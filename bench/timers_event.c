@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "bench/measure.h"
-#include "bench/timers_peers.h"
+#include "bench/timers.h"
 
 static struct event_base *base;
 static struct event *timers;

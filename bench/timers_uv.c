@@ -3,7 +3,7 @@
 #include <uv.h>
 
 #include "bench/measure.h"
-#include "bench/timers_peers.h"
+#include "bench/timers.h"
 
 #define NS_PER_MS INT64_C(1000000)
 
