@@ -1,11 +1,11 @@
 /* driven_test.c - caller-driven pools: tp_pool_run, tp_pool_poll_fd, and how such a pool ends. */
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <pthread.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "tests/conformance/driven_scene.h"
 #include "tests/support/stage.h"
 
 #ifdef TPP_SIM
@@ -13,36 +13,6 @@
 #define end_thread() tpps_thread_exit()
 #else
 #define end_thread() pthread_exit(NULL)
-#endif
-
-/* ---- the descriptor, seen by a loop that is not the library's -------------------------------- */
-
-#ifdef TPP_SIM
-static bool readable(int fd)
-{
-    return tpps_flag_raised(fd);
-}
-
-static bool wait_readable(int fd)
-{
-    return tpps_poll(fd, TPP_FOREVER);
-}
-#else
-static bool poll_for(int fd, int milliseconds)
-{
-    struct pollfd one = {.fd = fd, .events = POLLIN};
-    return poll(&one, 1, milliseconds) == 1 && one.revents == POLLIN;
-}
-
-static bool readable(int fd)
-{
-    return poll_for(fd, 0);
-}
-
-static bool wait_readable(int fd)
-{
-    return poll_for(fd, 20000);
-}
 #endif
 
 /* ---- pools and callbacks --------------------------------------------------------------------- */
@@ -56,25 +26,6 @@ struct tally {
     tpp_u64 thread; /* the last to run a callback */
     uint32_t total;
 };
-
-static tp_pool_t *driven(uint32_t maximum)
-{
-    tp_pool_config_t config = TP_POOL_CONFIG_INIT;
-    tp_pool_t *pool;
-    config.flags = TP_POOL_CALLER_DRIVEN;
-    config.thread_maximum = maximum;
-    stage_expect_eq(tp_pool_create(&config, &pool), TP_OK);
-    return pool;
-}
-
-/* How many ran; nothing is waited for. */
-static uint32_t turn(tp_pool_t *pool, uint32_t most)
-{
-    uint32_t ran = 99;
-    tp_status_t status = tp_pool_run(pool, most, 0, &ran);
-    stage_expect_eq(status, ran > 0 ? TP_OK : TP_ERR_TIMEOUT);
-    return ran;
-}
 
 static void count(tp_callback_instance_t *instance, void *context, tp_work_t *work)
 {

@@ -4,7 +4,7 @@
 #ifndef TESTS_CONFORMANCE_GROUP_SCENE_H
 #define TESTS_CONFORMANCE_GROUP_SCENE_H
 
-#include "tests/support/stage.h"
+#include "tests/conformance/group_home.h"
 
 /* A group, and an environment whose objects join it and count what becomes of them. */
 struct scene {
@@ -34,19 +34,12 @@ static inline void count_release(void *context)
     stage_add(&s->released, 1);
 }
 
-static inline void finish_begin(struct scene *s)
-{
-    stage_expect_eq(tp_cleanup_group_create(&s->group), TP_OK);
-    stage_expect_eq(tp_env_set_cleanup_group(s->env, s->group, count_cancel), TP_OK);
-    stage_expect_eq(tp_env_set_context_release(s->env, count_release), TP_OK);
-}
-
 /* On a pool of so many threads; several are there from the start, however few the processors. */
 static inline void scene_begin(struct scene *s, uint32_t threads)
 {
     *s = (struct scene){.pool = stage_pool(threads > 1 ? threads : 0, threads)};
     s->env = stage_env(s->pool);
-    finish_begin(s);
+    s->group = home_begin(s->env, count_cancel, count_release);
 }
 
 /* On a pool whose only thread is held until stage_gate_open. */
@@ -55,22 +48,17 @@ static inline void scene_begin_gated(struct scene *s)
     *s = (struct scene){.pool = NULL};
     stage_gate_init(&s->gate, NULL);
     s->env = stage_gate_env(&s->gate);
-    finish_begin(s);
+    s->group = home_begin(s->env, count_cancel, count_release);
 }
 
 static inline void scene_end(struct scene *s)
 {
-    stage_expect_eq(tp_cleanup_group_close(s->group), TP_OK);
-    stage_expect_eq(tp_env_destroy(s->env), TP_OK);
-    if (s->pool)
-        stage_expect_eq(tp_pool_close(s->pool), TP_OK);
-    else
-        stage_gate_fini(&s->gate);
+    home_end(s->group, s->env, s->pool, &s->gate);
 }
 
 static inline void close_members(struct scene *s, bool cancel)
 {
-    stage_expect_eq(tp_cleanup_group_close_members(s->group, cancel, NULL), TP_OK);
+    home_close_members(s->group, cancel);
 }
 
 static inline void count_run(tp_callback_instance_t *instance, void *context, tp_work_t *work)

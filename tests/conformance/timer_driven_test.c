@@ -1,62 +1,14 @@
 /* timer_driven_test.c - timers of caller-driven pools: who waits inside, and who polls outside. */
-#include <poll.h>
-
+#include "tests/conformance/driven_scene.h"
 #include "tests/conformance/timer_scene.h"
-
-/* ---- the descriptor, seen by a loop that is not the library's -------------------------------- */
-
-#ifdef TPP_SIM
-#include "core/os/sim/sim.h"
-static bool readable(int fd)
-{
-    return tpps_flag_raised(fd);
-}
-
-static bool wait_readable(int fd)
-{
-    return tpps_poll(fd, TPP_FOREVER);
-}
-#else
-static bool poll_for(int fd, int milliseconds)
-{
-    struct pollfd one = {.fd = fd, .events = POLLIN};
-    return poll(&one, 1, milliseconds) == 1 && one.revents == POLLIN;
-}
-
-static bool readable(int fd)
-{
-    return poll_for(fd, 0);
-}
-
-static bool wait_readable(int fd)
-{
-    return poll_for(fd, 20000);
-}
-#endif
 
 /* ---- pools ----------------------------------------------------------------------------------- */
 
 /* s->pool has no threads; the timer is made. */
 static void driven_begin(struct timer_scene *s, uint32_t maximum, tp_timer_fn callback)
 {
-    tp_pool_config_t config = TP_POOL_CONFIG_INIT;
-    *s = (struct timer_scene){.pool = NULL};
-    config.flags = TP_POOL_CALLER_DRIVEN;
-    config.thread_maximum = maximum;
-    stage_expect_eq(tp_pool_create(&config, &s->pool), TP_OK);
-    s->env = stage_env(s->pool);
-    stage_expect_eq(tp_env_set_context_release(s->env, count_release), TP_OK);
-    s->ticks.pool = s->pool;
+    scene_prepare_on(s, driven(maximum));
     scene_make(s, callback);
-}
-
-/* How many ran; nothing is waited for. */
-static uint32_t turn(tp_pool_t *pool)
-{
-    uint32_t ran = 99;
-    tp_status_t status = tp_pool_run(pool, 0, 0, &ran);
-    stage_expect_eq(status, ran > 0 ? TP_OK : TP_ERR_TIMEOUT);
-    return ran;
 }
 
 /* ---- inside ---------------------------------------------------------------------------------- */
@@ -87,7 +39,7 @@ STAGE_TEST(timer_driven__run_with_less_time_than_that)
     driven_begin(&s, 1, tick);
     int64_t now = stage_now();
     stage_expect(!set_once(s.timer, span));
-    stage_expect_eq(turn(s.pool), 0);
+    stage_expect_eq(turn(s.pool, 0), 0);
     stage_expect_eq(tp_pool_run(s.pool, 0, 5 * STAGE_MS, &ran), TP_ERR_TIMEOUT);
     stage_expect_eq(ran, 0);
     expect_at(stage_now(), now + 5 * STAGE_MS);
@@ -108,10 +60,10 @@ STAGE_TEST(timer_driven__due_while_nobody_is_inside)
     stage_expect(!set_once(s.timer, 5 * STAGE_MS));
     stage_pass(20 * STAGE_MS);
     stage_expect_eq(stage_value(&s.ticks.runs), 0);
-    stage_expect_eq(turn(s.pool), 1);
-    stage_expect_eq(turn(s.pool), 0);
+    stage_expect_eq(turn(s.pool, 0), 1);
+    stage_expect_eq(turn(s.pool, 0), 0);
     stage_expect(!set_once(s.timer, 0));
-    stage_expect_eq(turn(s.pool), 1);
+    stage_expect_eq(turn(s.pool, 0), 1);
     scene_end(&s);
     stage_expect_eq(stage_value(&s.ticks.runs), 2);
 }
@@ -217,16 +169,16 @@ STAGE_TEST(timer_driven__descriptor_is_readable_when_a_timer_is_due)
     stage_expect(!stage_in_simulator || !readable(fd));
     uint32_t ran = 0, empty = 0;
     while (ran == 0 && empty < 100 && wait_readable(fd)) {
-        ran = turn(s.pool);
+        ran = turn(s.pool, 0);
         empty += ran == 0; /* readable for nothing, once in a while */
     }
     stage_expect_eq(ran, 1);
     expect_at(tick_at(&s.ticks, 0), due);
-    stage_expect_eq(turn(s.pool), 0);
+    stage_expect_eq(turn(s.pool, 0), 0);
     stage_expect(!readable(fd));
     stage_expect(!set_once(s.timer, 0));
     stage_expect(readable(fd));
-    stage_expect_eq(turn(s.pool), 1);
+    stage_expect_eq(turn(s.pool, 0), 1);
     stage_expect(!readable(fd));
     scene_end(&s);
 }
@@ -243,7 +195,7 @@ STAGE_TEST(timer_driven__descriptor_that_is_asked_for_late)
     stage_expect_eq(tp_pool_poll_fd(s.pool, &fd), TP_OK);
     for (uint32_t all = 0, turns = 0; all < 2 && turns < 100; turns++) {
         stage_expect(wait_readable(fd));
-        all += turn(s.pool);
+        all += turn(s.pool, 0);
     }
     stage_expect(stage_value(&s.ticks.runs) >= 2);
     expect_within(tick_at(&s.ticks, 0), due, due + 5 * STAGE_MS);
@@ -264,7 +216,7 @@ STAGE_TEST(timer_driven__event_loop_gets_each_tick)
     int64_t now = stage_now();
     stage_expect(!set_every(s.timer, 5 * STAGE_MS, 5 * STAGE_MS));
     while (stage_value(&s.ticks.runs) < 10 && calls < 1000 && wait_readable(fd)) {
-        (void)turn(s.pool);
+        (void)turn(s.pool, 0);
         calls++;
     }
     stage_expect(stage_value(&s.ticks.runs) >= 10);

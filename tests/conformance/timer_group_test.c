@@ -1,4 +1,5 @@
 /* timer_group_test.c - timers in cleanup groups: disarmed for good, told, waited for. */
+#include "tests/conformance/group_home.h"
 #include "tests/conformance/timer_scene.h"
 
 /* A pool, a group, and an environment whose objects join both; their context is the scene's. */
@@ -12,18 +13,11 @@ struct group_scene {
     uint32_t must_have_run;
 };
 
-static void finish_begin(struct group_scene *s)
-{
-    stage_expect_eq(tp_cleanup_group_create(&s->group), TP_OK);
-    stage_expect_eq(tp_env_set_cleanup_group(s->env, s->group, count_cancel), TP_OK);
-    stage_expect_eq(tp_env_set_context_release(s->env, count_release), TP_OK);
-}
-
 static void group_begin(struct group_scene *s, uint32_t threads)
 {
     *s = (struct group_scene){.pool = stage_pool(threads, threads)};
     s->env = stage_env(s->pool);
-    finish_begin(s);
+    s->group = home_begin(s->env, count_cancel, count_release);
 }
 
 static void group_begin_gated(struct group_scene *s)
@@ -31,29 +25,19 @@ static void group_begin_gated(struct group_scene *s)
     *s = (struct group_scene){.pool = NULL};
     stage_gate_init(&s->gate, NULL);
     s->env = stage_gate_env(&s->gate);
-    finish_begin(s);
-}
-
-static void close_members(struct group_scene *s, bool cancel)
-{
-    stage_expect_eq(tp_cleanup_group_close_members(s->group, cancel, NULL), TP_OK);
+    s->group = home_begin(s->env, count_cancel, count_release);
 }
 
 static void group_end(struct group_scene *s)
 {
-    stage_expect_eq(tp_cleanup_group_close(s->group), TP_OK);
-    stage_expect_eq(tp_env_destroy(s->env), TP_OK);
-    if (s->pool)
-        stage_expect_eq(tp_pool_close(s->pool), TP_OK);
-    else
-        stage_gate_fini(&s->gate);
+    home_end(s->group, s->env, s->pool, &s->gate);
 }
 
 /* A thread that closes the members, and looks whether all has run that must have. */
 static void closer(void *context)
 {
     struct group_scene *s = context;
-    close_members(s, s->cancel);
+    home_close_members(s->group, s->cancel);
     stage_expect_eq(stage_value(&s->ticks.runs), s->must_have_run);
     tpp_store_release(&s->ticks.over, 1);
     stage_add(&s->ticks.told, 1);
@@ -81,7 +65,7 @@ STAGE_TEST(timer_group__c167_cancel_behind_a_gate_tells_each_member_and_runs_non
     stage_expect_eq(tp_try_submit(count_simple, &s.ticks, s.env), TP_OK);
     (void)set_once(make_timer(tick, &s.ticks, s.env), 0);
     (void)set_once(make_timer(tick, &s.ticks, s.env), FAR_AWAY);
-    close_members(&s, true);
+    home_close_members(s.group, true);
     stage_expect_eq(stage_value(&s.ticks.cancelled), 4);
     stage_expect_eq(stage_value(&s.ticks.released), 4);
     stage_gate_open(&s.gate);
@@ -97,7 +81,7 @@ static void armed_member(bool cancel)
     tp_timer_t *timer = make_timer(tick, &s.ticks, s.env);
     (void)set_every(timer, 0, 10 * STAGE_MS);
     stage_await(&s.ticks.runs, 3);
-    close_members(&s, cancel);
+    home_close_members(s.group, cancel);
     tpp_store_release(&s.ticks.over, 1);
     uint32_t runs = stage_value(&s.ticks.runs);
     stage_expect_eq(stage_value(&s.ticks.cancelled), cancel);
@@ -207,7 +191,7 @@ STAGE_TEST(timer_group__r13_callback_sets_its_timer_during_the_close)
         (void)set_once(make_timer(set_again, &s.ticks, s.env), 1000);
         stage_await(&s.ticks.told, 1);
         stage_add(&s.ticks.open, 1);
-        close_members(&s, i % 2);
+        home_close_members(s.group, i % 2);
         tpp_store_release(&s.ticks.over, 1);
         stage_expect_eq(stage_value(&s.ticks.released), 1);
         stage_expect_eq(stage_stats(s.pool).timers_armed, 0);
@@ -241,9 +225,9 @@ STAGE_TEST(timer_group__c185_timers_made_meanwhile_are_closed_or_usable)
     group_begin(&s, 2);
     stage_thread_t thread = stage_start(maker, &s);
     for (int i = 0; i < stage_times(50, 2); i++)
-        close_members(&s, false);
+        home_close_members(s.group, false);
     stage_join(thread);
-    close_members(&s, false);
+    home_close_members(s.group, false);
     stage_expect_eq(stage_value(&s.ticks.runs), stage_value(&s.ticks.told));
     stage_expect_eq(stage_value(&s.ticks.released), stage_times(300, 3));
     stage_expect_eq(stage_stats(s.pool).timers_armed, 0);
@@ -260,7 +244,7 @@ STAGE_TEST(timer_group__c188_no_callback_starts_after_close_members)
         for (int i = 0; i < timers; i++)
             (void)set_every(make_timer(tick, &s.ticks, s.env), 1000 * i, STAGE_MS);
         stage_await(&s.ticks.runs, (uint32_t)timers + 1);
-        close_members(&s, round % 2);
+        home_close_members(s.group, round % 2);
         tpp_store_release(&s.ticks.over, 1);
         uint32_t runs = stage_value(&s.ticks.runs);
         stage_expect_eq(stage_value(&s.ticks.released), timers);
@@ -279,7 +263,7 @@ STAGE_TEST(timer_group__member_closed_on_its_own_is_not_told)
     (void)set_once(timer, FAR_AWAY);
     stage_expect_eq(tp_timer_close(timer), TP_OK);
     stage_await(&s.ticks.released, 1);
-    close_members(&s, true);
+    home_close_members(s.group, true);
     stage_expect_eq(stage_value(&s.ticks.cancelled), 0);
     stage_expect_eq(stage_value(&s.ticks.released), 1);
     group_end(&s);

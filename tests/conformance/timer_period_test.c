@@ -331,7 +331,7 @@ STAGE_TEST(timer_period__c100_stall_is_one_expiry_and_the_grid_goes_on)
     scene_end(&s);
 }
 #else
-/* Stops this process for so long, and says between which times. */
+/* Stops this process for so long. Only another one, which sleeps meanwhile, can let it go on. */
 static void freeze(int64_t duration)
 {
     struct timespec span = {.tv_sec = duration / STAGE_S, .tv_nsec = duration % STAGE_S};

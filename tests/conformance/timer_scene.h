@@ -168,13 +168,19 @@ struct timer_scene {
     tp_timer_t *timer;
 };
 
-/* All but the timer. Several threads are there from the start, however few the processors. */
-static inline void scene_prepare(struct timer_scene *s, uint32_t threads)
+/* All but the timer. */
+static inline void scene_prepare_on(struct timer_scene *s, tp_pool_t *pool)
 {
-    *s = (struct timer_scene){.pool = stage_pool(threads > 1 ? threads : 0, threads)};
+    *s = (struct timer_scene){.pool = pool};
     s->env = stage_env(s->pool);
     stage_expect_eq(tp_env_set_context_release(s->env, count_release), TP_OK);
     s->ticks.pool = s->pool;
+}
+
+/* Several threads are there from the start, however few the processors. */
+static inline void scene_prepare(struct timer_scene *s, uint32_t threads)
+{
+    scene_prepare_on(s, stage_pool(threads > 1 ? threads : 0, threads));
 }
 
 static inline void scene_make(struct timer_scene *s, tp_timer_fn callback)

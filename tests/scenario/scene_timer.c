@@ -22,6 +22,12 @@ tp_timer_t *scene_pool_timer(tp_pool_t *pool, tp_timer_fn function, void *contex
     return scene_timer(function, context, &(struct scene_choice){.pool = pool});
 }
 
+tp_timer_t *scene_released_timer(tp_pool_t *pool, tp_timer_fn function, uint32_t word)
+{
+    return scene_timer(function, SCENE_WORD(word),
+                       &(struct scene_choice){.pool = pool, .release = scene_count_release});
+}
+
 tp_timer_t *scene_ticker(tp_pool_t *pool, uint32_t series)
 {
     return scene_pool_timer(pool, scene_tick, SCENE_WORD(series));

@@ -15,6 +15,9 @@
 tp_timer_t *scene_timer(tp_timer_fn function, void *context, const struct scene_choice *choice);
 tp_timer_t *scene_pool_timer(tp_pool_t *pool, tp_timer_fn function, void *context);
 
+/* One whose context is that word, in which the release of the context is counted. */
+tp_timer_t *scene_released_timer(tp_pool_t *pool, tp_timer_fn function, uint32_t word);
+
 /* One whose callback is a tick of that series, see below. */
 tp_timer_t *scene_ticker(tp_pool_t *pool, uint32_t series);
 

@@ -226,12 +226,6 @@ SCENE(timer_end__c185_creation_against_close_members)
 
 /* ---- pools ----------------------------------------------------------------------------------- */
 
-static tp_timer_t *pool_timer(tp_pool_t *pool, tp_timer_fn function)
-{
-    return scene_timer(function, SCENE_WORD(RELEASED),
-                       &(struct scene_choice){.pool = pool, .release = scene_count_release});
-}
-
 static void shut(tp_pool_t *pool, bool cancel)
 {
     tpps_check(!pool || tp_pool_shutdown(pool, cancel, TP_INFINITE) == TP_OK);
@@ -256,7 +250,7 @@ static void check_shut(tp_timer_t *timer)
 static void shutdown_against(tp_timer_fn function, int64_t period)
 {
     tp_pool_t *pool = scene_pool(0, 2);
-    tp_timer_t *timer = pool_timer(pool, function);
+    tp_timer_t *timer = scene_released_timer(pool, function, RELEASED);
     scene_timer_set(timer, TP_CLOCK_RELATIVE, US, period, 0);
     about(period > 0 && tpps_choose(2) ? 2 * US : US);
     shut(pool, tpps_choose(2));
@@ -281,7 +275,7 @@ SCENE(timer_end__shutdown_against_its_own_set)
 SCENE(timer_end__shutdown_against_set)
 {
     tp_pool_t *pool = scene_pool(0, 2);
-    tp_timer_t *timer = pool_timer(pool, tick);
+    tp_timer_t *timer = scene_released_timer(pool, tick, RELEASED);
     if (timer) {
         tpps_thread setter = tpps_spawn(set_member, timer);
         tpps_sleep((int64_t)tpps_choose(3) * US);
@@ -305,7 +299,7 @@ static void set_at_once(void *timer)
 static void shutdown_against_posts(bool cancel)
 {
     tp_pool_t *pool = scene_pool(0, 2);
-    tp_timer_t *timer = pool_timer(pool, tick);
+    tp_timer_t *timer = scene_released_timer(pool, tick, RELEASED);
     if (timer) {
         tpps_thread a = tpps_spawn(set_at_once, timer), b = tpps_spawn(set_at_once, timer);
         shut(pool, cancel);
@@ -332,7 +326,7 @@ SCENE(timer_end__shutdown_drops_posts)
 SCENE(timer_end__shutdown_against_close)
 {
     tp_pool_t *pool = scene_pool(0, 2);
-    tp_timer_t *timer = pool_timer(pool, tick);
+    tp_timer_t *timer = scene_released_timer(pool, tick, RELEASED);
     scene_timer_every(timer, US);
     tpps_thread closer = tpps_spawn(close_it, timer);
     about(US);
@@ -346,7 +340,7 @@ SCENE(timer_end__creation_against_shutdown)
 {
     tp_pool_t *pool = scene_pool(0, 2);
     struct scene_choice choice = {.pool = pool};
-    tp_timer_t *first = pool_timer(pool, tick);
+    tp_timer_t *first = scene_released_timer(pool, tick, RELEASED);
     if (first) {
         tp_env_t *env = scene_env(&choice);
         tp_timer_t *timer = NULL;
@@ -393,7 +387,7 @@ SCENE(timer_end__creation_beside_shutdown)
 SCENE(timer_end__closed_pool_ticks_on_for_its_timer)
 {
     tp_pool_t *pool = scene_pool_idle(0, 2, US);
-    tp_timer_t *timer = pool_timer(pool, tick);
+    tp_timer_t *timer = scene_released_timer(pool, tick, RELEASED);
     scene_close_pool(pool);
     scene_timer_every(timer, 20 * US);
     if (timer)

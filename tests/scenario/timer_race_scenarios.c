@@ -22,8 +22,7 @@ static void tick(tp_callback_instance_t *instance, void *context, tp_timer_t *ti
 
 static tp_timer_t *ticker(tp_pool_t *pool)
 {
-    return scene_timer(tick, SCENE_WORD(RELEASED),
-                       &(struct scene_choice){.pool = pool, .release = scene_count_release});
+    return scene_released_timer(pool, tick, RELEASED);
 }
 
 /* ---- stop against expiry --------------------------------------------------------------------- */
@@ -402,9 +401,7 @@ static void close_own(tp_callback_instance_t *instance, void *context, tp_timer_
 SCENE(timer_race__closed_by_its_callback_and_by_others)
 {
     tp_pool_t *pool = scene_pool(0, 2);
-    tp_timer_t *timer =
-        scene_timer(close_own, SCENE_WORD(RELEASED),
-                    &(struct scene_choice){.pool = pool, .release = scene_count_release});
+    tp_timer_t *timer = scene_released_timer(pool, close_own, RELEASED);
     if (timer) {
         scene_timer_every(timer, US);
         bool also = tpps_choose(2);
@@ -432,9 +429,7 @@ static void set_own(tp_callback_instance_t *instance, void *context, tp_timer_t 
 SCENE(timer_race__r08_own_set_against_stop_wait_close)
 {
     tp_pool_t *pool = scene_pool(0, 2);
-    tp_timer_t *timer =
-        scene_timer(set_own, SCENE_WORD(RELEASED),
-                    &(struct scene_choice){.pool = pool, .release = scene_count_release});
+    tp_timer_t *timer = scene_released_timer(pool, set_own, RELEASED);
     scene_timer_in(timer, US);
     tpps_sleep(US * tpps_choose(5));
     scene_add(STOPPING, 1);
@@ -451,9 +446,7 @@ SCENE(timer_race__r08_own_set_against_stop_wait_close)
 SCENE(timer_race__r08_own_set_against_close)
 {
     tp_pool_t *pool = scene_pool(0, 2);
-    tp_timer_t *timer =
-        scene_timer(set_own, SCENE_WORD(RELEASED),
-                    &(struct scene_choice){.pool = pool, .release = scene_count_release});
+    tp_timer_t *timer = scene_released_timer(pool, set_own, RELEASED);
     scene_timer_in(timer, US);
     tpps_sleep(US * tpps_choose(5));
     scene_timer_stop(timer);

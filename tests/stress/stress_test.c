@@ -7,12 +7,7 @@
  * were cancelled; and for a whole pool: posts = runs + cancelled, in its statistics and in the
  * records alike. Nothing of a group runs once close_members has returned. */
 #define _GNU_SOURCE
-#include <pthread.h>
-#include <sched.h>
-
-#include "core/mem/token.h"
-#include "tests/support/tap.h"
-#include "tp/tp.h"
+#include "tests/stress/frame.h"
 
 enum {
     THREADS = 12,
@@ -35,7 +30,7 @@ struct record {
 };
 
 static struct record *records;
-static tpp_u32 record_count, stop, wrong, events_met;
+static tpp_u32 record_count, events_met;
 static tpp_u32 table[TABLE]; /* one more than the number of a record, 0: none */
 static tp_pool_t *pools[POOLS];
 static tp_env_t *shared_env;
@@ -46,24 +41,6 @@ static tp_mutex_t *mutex;
 static tpp_ptr victim; /* an event that anybody may close */
 static tpp_u32 holders;
 static uint64_t guarded; /* by the mutex */
-static uint32_t seconds = 3;
-static uint64_t seed = 1;
-
-#define must(condition) \
-    do { \
-        if (!(condition) && tpp_add_relaxed(&wrong, 1) < 20) \
-            printf("# %s:%d: %s\n", __FILE__, __LINE__, #condition); \
-    } while (0)
-
-/* ---- chance: each thread its own, callbacks take the address of their frame into it ---------- */
-
-static uint32_t roll(uint64_t *dice, uint32_t sides)
-{
-    *dice ^= *dice << 13;
-    *dice ^= *dice >> 7;
-    *dice ^= *dice << 17;
-    return (uint32_t)(*dice >> 33) % sides;
-}
 
 /* ---- records --------------------------------------------------------------------------------- */
 
@@ -229,11 +206,6 @@ static void run_simple(tp_callback_instance_t *instance, void *context)
 }
 
 /* ---- what threads do ------------------------------------------------------------------------- */
-
-struct actor {
-    uint64_t dice;
-    tp_env_t *env;
-};
 
 /* Sets the environment anew; says in which pool the object will be. */
 static uint32_t choose_env(struct actor *actor, tp_cleanup_group_t *group)
@@ -482,17 +454,7 @@ static void act(struct actor *actor)
         look(actor);
 }
 
-static void *actor_main(void *argument)
-{
-    struct actor actor = {.dice = (seed * 1000003 + (uintptr_t)argument) * 0x9e3779b97f4a7c15u | 1};
-    must(tp_env_create(&actor.env) == TP_OK);
-    while (!tpp_load_relaxed(&stop))
-        act(&actor);
-    must(tp_env_destroy(actor.env) == TP_OK);
-    return NULL;
-}
-
-/* ---- the frame ------------------------------------------------------------------------------- */
+/* ---- the whole ------------------------------------------------------------------------------- */
 
 static void build(void)
 {
@@ -517,15 +479,6 @@ static void build(void)
     must(tp_mutex_create(false, &mutex) == TP_OK);
 }
 
-static bool becomes_zero(enum tpi_kind kind)
-{
-    for (int i = 0; i < 20000 && tpi_slab_in_use(kind) > 0; i++)
-        usleep(1000);
-    if (tpi_slab_in_use(kind) > 0)
-        printf("# %u of kind %d are still in use\n", tpi_slab_in_use(kind), (int)kind);
-    return tpi_slab_in_use(kind) == 0;
-}
-
 static void close_all(void)
 {
     for (uint32_t i = 0; i < TABLE; i++)
@@ -536,10 +489,10 @@ static void close_all(void)
     must(tp_env_destroy(shared_env) == TP_OK);
     must(tp_event_close(event) == TP_OK);
     must(tp_event_close(tpp_load_acquire(&victim)) == TP_OK);
-    check(becomes_zero(TPI_KIND_WORK));
-    check(becomes_zero(TPI_KIND_SIMPLE));
-    check(becomes_zero(TPI_KIND_BRIEF));
-    check(becomes_zero(TPI_KIND_EXTRA));
+    check(falls_to(TPI_KIND_WORK, 0));
+    check(falls_to(TPI_KIND_SIMPLE, 0));
+    check(falls_to(TPI_KIND_BRIEF, 0));
+    check(falls_to(TPI_KIND_EXTRA, 0));
     must(tp_semaphore_close(semaphore) == TP_OK);
     must(tp_mutex_close(mutex) == TP_OK);
     for (int kind = TPI_KIND_ENV; kind < TPI_KIND_SIMPLE; kind++)
@@ -548,7 +501,6 @@ static void close_all(void)
 
 static void check_pool(uint32_t pool)
 {
-    tp_pool_stats_t stats = TP_POOL_STATS_INIT;
     uint64_t submitted = 0, ran = 0;
     uint32_t count = tpp_load_acquire(&record_count);
     for (uint32_t i = 0; i < count && i < RECORDS; i++)
@@ -556,12 +508,8 @@ static void check_pool(uint32_t pool)
             submitted += tpp_peek(&records[i].submitted);
             ran += tpp_peek(&records[i].ran);
         }
-    check_eq(tp_pool_get_stats(pools[pool], &stats), TP_OK);
+    tp_pool_stats_t stats = expect_settled(pools[pool], ran);
     check_eq(stats.submitted, submitted);
-    check_eq(stats.executed, ran);
-    check_eq(stats.submitted, stats.executed + stats.cancelled);
-    check_eq(stats.pending[0] + stats.pending[1] + stats.pending[2], 0);
-    check_eq(stats.running, 0);
     printf("# pool %u: %llu posts, %llu cancelled, %llu stolen, %u threads at most\n", pool,
            (unsigned long long)stats.submitted, (unsigned long long)stats.cancelled,
            (unsigned long long)stats.stolen, stats.threads_peak);
@@ -593,33 +541,21 @@ TAP_TEST(stress__c209_random_calls_of_everything_by_many_threads)
     records = calloc(RECORDS, sizeof *records);
     require(records);
     build();
-    for (uintptr_t i = 0; i < THREADS; i++)
-        require(pthread_create(&threads[i], NULL, actor_main, (void *)i) == 0);
-    for (uint32_t i = 0; i < 10 * seconds; i++)
-        usleep(100000);
-    tpp_store_release(&stop, 1);
-    for (uint32_t i = 0; i < THREADS; i++)
-        pthread_join(threads[i], NULL);
+    require(let_act(threads, THREADS, NULL));
     close_all();
     check_records();
     for (uint32_t pool = 0; pool < POOLS; pool++)
         check_pool(pool);
     check(guarded > 0 && tpp_peek(&events_met) > 0);
     check_eq(tp_pool_close(pools[0]) | tp_pool_close(pools[1]), TP_OK);
-    for (int i = 0; i < 20000 && tpi_slab_in_use(TPI_KIND_POOL) > 1; i++)
-        usleep(1000);
-    check_eq(tpi_slab_in_use(TPI_KIND_POOL), 1); /* the default pool stays */
+    check(falls_to(TPI_KIND_POOL, 1)); /* the default pool stays */
     check_eq(tpp_peek(&wrong), 0);
     free(records);
 }
 
 int main(int argc, char **argv)
 {
-    if (argc > 1)
-        seconds = (uint32_t)strtoul(argv[1], NULL, 10);
-    if (argc > 2)
-        seed = strtoull(argv[2], NULL, 10);
-    printf("# seed %llu\n", (unsigned long long)seed);
+    read_arguments(argc, argv);
     tap_run(stress__c209_random_calls_of_everything_by_many_threads);
     return tap_done();
 }

@@ -9,12 +9,7 @@
  * once a timer has been waited for and closed, its group closed or its pool shut down; and in the
  * end each pool has had as many posts as callbacks and cancellations, and has nothing armed. */
 #define _GNU_SOURCE
-#include <pthread.h>
-#include <sched.h>
-
-#include "core/mem/token.h"
-#include "tests/support/tap.h"
-#include "tp/tp.h"
+#include "tests/stress/frame.h"
 
 enum {
     THREADS = 8,
@@ -43,31 +38,15 @@ struct record {
 };
 
 static struct record *records;
-static tpp_u32 record_count, stop, wrong;
+static tpp_u32 record_count;
 static tpp_u32 allowed;      /* so many records for now, with room for what is being made */
 static tpp_u32 table[TABLE]; /* one more than the number of a record, 0: none */
 static tp_pool_t *pools[POOLS];
-static uint32_t seconds = 3;
-static uint64_t seed = 1;
 
 /* What happened how often: a run in which something never did has not tested it. */
 static struct {
     tpp_u32 sets, taken, exact, groups, shutdowns, refused, deadlocks;
 } seen;
-
-#define must(condition) \
-    do { \
-        if (!(condition) && tpp_add_relaxed(&wrong, 1) < 20) \
-            printf("# %s:%d: %s\n", __FILE__, __LINE__, #condition); \
-    } while (0)
-
-static uint32_t roll(uint64_t *dice, uint32_t sides)
-{
-    *dice ^= *dice << 13;
-    *dice ^= *dice >> 7;
-    *dice ^= *dice << 17;
-    return (uint32_t)(*dice >> 33) % sides;
-}
 
 static struct record *pick(uint64_t *dice)
 {
@@ -282,11 +261,6 @@ static void tick(tp_callback_instance_t *instance, void *context, tp_timer_t *ti
 
 /* ---- what threads do ------------------------------------------------------------------------- */
 
-struct actor {
-    uint64_t dice;
-    tp_env_t *env;
-};
-
 /* Where `pool` is NULL one of those that stay is chosen. */
 static struct record *make(struct actor *actor, tp_pool_t *pool, tp_cleanup_group_t *group)
 {
@@ -438,17 +412,7 @@ static void act(struct actor *actor)
         pool_life(actor);
 }
 
-static void *actor_main(void *argument)
-{
-    struct actor actor = {.dice = (seed * 1000003 + (uintptr_t)argument) * 0x9e3779b97f4a7c15u | 1};
-    must(tp_env_create(&actor.env) == TP_OK);
-    while (!tpp_load_relaxed(&stop))
-        act(&actor);
-    must(tp_env_destroy(actor.env) == TP_OK);
-    return NULL;
-}
-
-/* ---- the frame ------------------------------------------------------------------------------- */
+/* ---- the whole ------------------------------------------------------------------------------- */
 
 static void build(void)
 {
@@ -461,40 +425,26 @@ static void build(void)
     must(tp_pool_default(&pools[2]) == TP_OK);
 }
 
-static bool becomes_zero(enum tpi_kind kind, uint32_t rest)
-{
-    for (int i = 0; i < 20000 && tpi_slab_in_use(kind) > rest; i++)
-        usleep(1000);
-    if (tpi_slab_in_use(kind) > rest)
-        printf("# %u of kind %d are still in use\n", tpi_slab_in_use(kind), (int)kind);
-    return tpi_slab_in_use(kind) == rest;
-}
-
 static void end_all(void)
 {
     struct actor actor = {.dice = seed * 2 + 1};
     for (uint32_t i = 0; i < TABLE; i++)
         if (tpp_load_acquire(&table[i]))
             end(&actor, &records[tpp_load_acquire(&table[i]) - 1]);
-    check(becomes_zero(TPI_KIND_TIMER, 0));
-    check(becomes_zero(TPI_KIND_EXTRA, 0));
+    check(falls_to(TPI_KIND_TIMER, 0));
+    check(falls_to(TPI_KIND_EXTRA, 0));
     check_eq(tpi_slab_in_use(TPI_KIND_ENV), 0);
     check_eq(tpi_slab_in_use(TPI_KIND_GROUP), 0);
 }
 
 static void check_pool(uint32_t pool)
 {
-    tp_pool_stats_t stats = TP_POOL_STATS_INIT;
     uint64_t ran = 0;
     for (uint32_t i = 0; i < tpp_peek(&record_count); i++)
         if (records[i].pool == pool)
             ran += tpp_peek(&records[i].ran);
-    check_eq(tp_pool_get_stats(pools[pool], &stats), TP_OK);
+    tp_pool_stats_t stats = expect_settled(pools[pool], ran);
     check_eq(stats.timers_armed, 0);
-    check_eq(stats.executed, ran);
-    check_eq(stats.submitted, stats.executed + stats.cancelled);
-    check_eq(stats.pending[0] + stats.pending[1] + stats.pending[2], 0);
-    check_eq(stats.running, 0);
     printf("# pool %u: %llu posts, %llu cancelled, %u threads at most\n", pool,
            (unsigned long long)stats.submitted, (unsigned long long)stats.cancelled,
            stats.threads_peak);
@@ -518,6 +468,11 @@ static void check_records(void)
     check(tpp_peek(&seen.groups) > 0 && tpp_peek(&seen.shutdowns) > 0);
 }
 
+static void allow_more(uint32_t tenth)
+{
+    tpp_store_relaxed(&allowed, (uint32_t)((RECORDS - 1000) * (uint64_t)tenth / (10 * seconds)));
+}
+
 TAP_TEST(timer_stress__c111_references_balance_and_nothing_runs_too_late)
 {
     pthread_t threads[THREADS];
@@ -525,33 +480,21 @@ TAP_TEST(timer_stress__c111_references_balance_and_nothing_runs_too_late)
     records = calloc(RECORDS, sizeof *records);
     require(records);
     build();
-    for (uintptr_t i = 0; i < THREADS; i++)
-        require(pthread_create(&threads[i], NULL, actor_main, (void *)i) == 0);
-    for (uint64_t i = 1; i <= 10 * seconds; i++) {
-        tpp_store_relaxed(&allowed, (uint32_t)((RECORDS - 1000) * i / (10 * seconds)));
-        usleep(100000);
-    }
-    tpp_store_release(&stop, 1);
-    for (uint32_t i = 0; i < THREADS; i++)
-        pthread_join(threads[i], NULL);
+    require(let_act(threads, THREADS, allow_more));
     end_all();
     check_records();
     for (uint32_t pool = 0; pool < POOLS; pool++)
         check_pool(pool);
     for (uint32_t pool = 0; pool < 2; pool++)
         check_eq(tp_pool_shutdown(pools[pool], false, TP_INFINITE), TP_OK);
-    check(becomes_zero(TPI_KIND_POOL, 1)); /* the default pool stays */
+    check(falls_to(TPI_KIND_POOL, 1)); /* the default pool stays */
     check_eq(tpp_peek(&wrong), 0);
     free(records);
 }
 
 int main(int argc, char **argv)
 {
-    if (argc > 1)
-        seconds = (uint32_t)strtoul(argv[1], NULL, 10);
-    if (argc > 2)
-        seed = strtoull(argv[2], NULL, 10);
-    printf("# seed %llu\n", (unsigned long long)seed);
+    read_arguments(argc, argv);
     tap_run(timer_stress__c111_references_balance_and_nothing_runs_too_late);
     return tap_done();
 }

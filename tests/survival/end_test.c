@@ -19,15 +19,6 @@ static tp_mutex_t *mutex;
 static tp_semaphore_t *semaphore;
 static tp_event_t *event;
 
-static void hear(void *context, const char *function, tp_status_t status, const char *message)
-{
-    (void)context;
-    (void)message;
-    check(strcmp(function, "pthread_exit") == 0);
-    check_eq(status, TP_ERR_STATE);
-    tpp_add_acq_rel(&misuses, 1);
-}
-
 static void on_start(void *context)
 {
     (void)context;
@@ -71,7 +62,7 @@ static struct scene begin(uint32_t minimum, uint32_t maximum)
     scene.config.on_thread_start = on_start;
     scene.config.on_thread_stop = on_stop;
     scene_build(&scene);
-    check_eq(tp_set_misuse_hook(hear, NULL), TP_OK);
+    check_eq(tp_set_misuse_hook(hear_thread_end, &misuses), TP_OK);
     check_eq(tp_env_set_context_release(scene.env, release), TP_OK);
     check_eq(tp_mutex_create(false, &mutex), TP_OK);
     check_eq(tp_semaphore_create(0, 9, &semaphore), TP_OK);

@@ -204,25 +204,11 @@ static void no_descriptors(void)
 
 /* ---- the tests, each in a process of its own ------------------------------------------------- */
 
-static const struct mode {
-    const char *name;
-    void (*body)(void);
-} modes[] = {
+static const struct mode modes[] = {
     {"few", no_more_than_few_threads}, {"while", few_threads_for_a_while},
     {"none", no_thread_at_all},        {"memory", little_address_space},
     {"descriptors", no_descriptors},
 };
-
-static int run_mode(const char *name)
-{
-    for (size_t i = 0; i < COUNT(modes); i++)
-        if (strcmp(modes[i].name, name) == 0) {
-            modes[i].body();
-            fflush(stdout);
-            child_end();
-        }
-    return 96;
-}
 
 static void expect_success(const char *mode)
 {
@@ -325,7 +311,7 @@ TAP_TEST(limits__every_thread_runs_its_hooks_once_and_has_its_name)
 int main(int argc, char **argv)
 {
     if (argc > 1)
-        return run_mode(argv[1]);
+        return run_mode_of(modes, COUNT(modes), argv[1]);
     tap_run(limits__c011_minimum_that_the_system_refuses_leaves_all_as_it_was);
     tap_run(limits__r19_threads_refused_for_a_while_lose_nothing_and_come_later);
     tap_run(limits__a_pool_without_any_thread_refuses_objects_until_there_may_be_one);

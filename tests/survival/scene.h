@@ -103,6 +103,19 @@ TAP_UNUSED_ static void finish_work(tp_work_t *work)
     check_eq(tp_work_close(work), TP_OK);
 }
 
+/* ---- misuse ---------------------------------------------------------------------------------- */
+
+/* A hook that counts callbacks that ended their thread; its context is the word to count in. */
+TAP_UNUSED_ static void hear_thread_end(void *context, const char *function, tp_status_t status,
+                                        const char *message)
+{
+    tpp_u32 *count = context;
+    (void)message;
+    check(strcmp(function, "pthread_exit") == 0);
+    check_eq(status, TP_ERR_STATE);
+    tpp_add_acq_rel(count, 1);
+}
+
 /* ---- what the kernel counts ------------------------------------------------------------------ */
 
 /* How many entries a folder has: of threads in /proc/self/task, of descriptors in /proc/self/fd
@@ -192,6 +205,24 @@ TAP_UNUSED_ static pid_t start_again(const char *mode, unsigned seconds, int err
         dup2(error_fd, 2);
     execv(arguments[0], (char *const *)(uintptr_t)arguments);
     _exit(99);
+}
+
+/* What a test does in a process of its own: start_again with its name. */
+struct mode {
+    const char *name;
+    void (*body)(void);
+};
+
+/* In that process. */
+TAP_UNUSED_ static int run_mode_of(const struct mode *modes, size_t count, const char *name)
+{
+    for (size_t i = 0; i < count; i++)
+        if (strcmp(modes[i].name, name) == 0) {
+            modes[i].body();
+            fflush(stdout);
+            child_end();
+        }
+    return 96;
 }
 
 #endif

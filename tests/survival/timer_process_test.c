@@ -150,26 +150,12 @@ TAP_TEST(timer_process__c100_stopped_for_a_while_it_catches_up_once)
 
 /* ---- processes of their own ------------------------------------------------------------------ */
 
-static const struct mode {
-    const char *name;
-    void (*body)(void);
-} modes[] = {
+static const struct mode modes[] = {
     {"beginning", no_descriptors_from_the_beginning},
     {"later", no_descriptors_after_work},
     {"driven", no_descriptors_while_driven},
     {"stopped", stopped_while_ticking},
 };
-
-static int run_mode(const char *name)
-{
-    for (size_t i = 0; i < COUNT(modes); i++)
-        if (strcmp(modes[i].name, name) == 0) {
-            modes[i].body();
-            fflush(stdout);
-            child_end();
-        }
-    return 96;
-}
 
 TAP_TEST(timer_process__without_descriptors_all_still_come)
 {
@@ -265,7 +251,6 @@ TAP_TEST(timer_process__r39_a_thousand_are_armed_and_none_comes_in_a_child)
             expect_nothing_inherited(many[i % 20]);
             child_end();
         }
-        usleep(500);
         check_eq(end_of(child), 0);
     }
     check(reaches(&runs, tpp_load_acquire(&runs) + 50)); /* the parent goes on */
@@ -468,7 +453,7 @@ int main(int argc, char **argv)
         if (strcmp(argv[1], ends[i]) == 0)
             end_in(ends[i]);
     if (argc > 1)
-        return run_mode(argv[1]);
+        return run_mode_of(modes, COUNT(modes), argv[1]);
     tap_run(timer_process__without_descriptors_all_still_come);
     tap_run(timer_process__c100_stopped_for_a_while_it_catches_up_once);
     tap_run(timer_process__r39_a_thousand_are_armed_and_none_comes_in_a_child);

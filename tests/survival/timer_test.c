@@ -7,7 +7,7 @@
 
 #define HOUR (3600 * 1000 * MS)
 
-enum { SHOTS = 200, TARGETS_MAX = 8 };
+enum { SHOTS = 200, TARGETS_MAX = 8, MOST = 6 /* threads of a pool */ };
 
 /* ---- did somebody set the wall clock meanwhile? ---------------------------------------------- */
 
@@ -160,23 +160,25 @@ static void expect_rest(void)
     check_eq(passed.involuntary, 0);
 }
 
-static void nap_a_little(tp_callback_instance_t *instance, void *context, tp_work_t *work)
+static void meet(tp_callback_instance_t *instance, void *context, tp_work_t *work)
 {
     (void)instance;
-    (void)context;
     (void)work;
-    usleep(20000);
+    pthread_barrier_wait(context);
 }
 
 /* A pool that has had several threads, most of which soon go. */
 static struct scene used_pool(void)
 {
-    struct scene scene = scene_plan(0, 6);
+    struct scene scene = scene_plan(0, MOST);
+    pthread_barrier_t barrier;
     scene.config.idle_timeout = 50 * MS;
+    check_eq(pthread_barrier_init(&barrier, NULL, MOST), 0);
     scene_build(&scene);
-    tp_work_t *work = scene_work(&scene, nap_a_little, NULL);
-    check_eq(tp_work_submit_many(work, 12), TP_OK);
+    tp_work_t *work = scene_work(&scene, meet, &barrier);
+    check_eq(tp_work_submit_many(work, 2 * MOST), TP_OK);
     finish_work(work);
+    check_eq(pthread_barrier_destroy(&barrier), 0);
     return scene;
 }
 
@@ -375,15 +377,6 @@ TAP_TEST(timer__r41_signals_on_every_thread_make_none_early_and_lose_none)
 
 static tpp_u32 ended, misuses;
 
-static void hear(void *context, const char *function, tp_status_t status, const char *message)
-{
-    (void)context;
-    (void)message;
-    check(strcmp(function, "pthread_exit") == 0);
-    check_eq(status, TP_ERR_STATE);
-    tpp_add_acq_rel(&misuses, 1);
-}
-
 static void end_thread(tp_callback_instance_t *instance, void *context, tp_timer_t *timer)
 {
     count_run(instance, context, timer);
@@ -393,7 +386,7 @@ static void end_thread(tp_callback_instance_t *instance, void *context, tp_timer
 
 TAP_TEST(timer__a_period_goes_on_when_every_callback_ends_its_thread)
 {
-    check_eq(tp_set_misuse_hook(hear, NULL), TP_OK);
+    check_eq(tp_set_misuse_hook(hear_thread_end, &misuses), TP_OK);
     for (uint32_t maximum = 1; maximum <= 4; maximum += 3) {
         struct scene scene = scene_plan(0, maximum);
         tp_timer_spec_t spec = spec_of(TP_CLOCK_RELATIVE, 0, 2 * MS);
