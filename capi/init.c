@@ -1,6 +1,7 @@
 /* init.c - the exported twins of the TP_..._INIT macros, for languages that see only symbols. */
 #include "tp/library.h"
 #include "tp/timer.h"
+#include "tp/wait.h"
 
 /* A caller hands over a struct of the version it was compiled with. Each function here writes the
  * struct of TP_1.0 and must never write more: when a struct grows, the larger twin gets a symbol
@@ -25,6 +26,14 @@ void tp_pool_config_init(tp_pool_config_t *config)
 void tp_timer_spec_init(tp_timer_spec_t *spec)
 {
     static const tp_timer_spec_t initial = TP_TIMER_SPEC_INIT;
+
+    if (spec != NULL)
+        *spec = initial;
+}
+
+void tp_wait_spec_init(tp_wait_spec_t *spec)
+{
+    static const tp_wait_spec_t initial = TP_WAIT_SPEC_INIT;
 
     if (spec != NULL)
         *spec = initial;

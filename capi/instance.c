@@ -33,6 +33,20 @@ tp_status_t tp_callback_disassociate(tp_callback_instance_t *handle)
     return tpi_gate_result(__func__, handle, status);
 }
 
+tp_status_t tp_callback_wait_events(tp_callback_instance_t *handle, uint32_t *events)
+{
+    struct tpi_instance *instance;
+    if (!events)
+        return tpi_gate_result(__func__, handle, TP_ERR_ARGUMENT);
+    *events = 0;
+    tp_status_t status = find(handle, &instance);
+    if (status == TP_OK && tpi_task_kind(&instance->object->task) != TPI_KIND_WAIT)
+        status = TP_ERR_STATE;
+    if (status == TP_OK)
+        *events = instance->told.events;
+    return tpi_gate_result(__func__, handle, status);
+}
+
 tp_status_t tp_callback_unlock_on_return(tp_callback_instance_t *handle, void *pthread_mutex)
 {
     struct tpi_instance *instance;

@@ -2,11 +2,8 @@
 #include "tp/sync.h"
 
 #include "capi/gate.h"
+#include "capi/source.h"
 #include "core/object/object.h"
-#include "core/wait/waitable.h"
-
-/* What a tp_waitable_t is of; its value is the handle. */
-enum { SOURCE_INVALID, SOURCE_NEVER, SOURCE_OBJECT };
 
 static tp_status_t close_object(const char *function, enum tpi_kind kind, const void *handle)
 {
@@ -22,8 +19,8 @@ static tp_waitable_t make_source(enum tpi_kind kind, const void *handle)
 {
     uint32_t generation;
     if (!tpi_gate_slot(kind, handle, &generation))
-        return (tp_waitable_t){SOURCE_INVALID, 0, (uintptr_t)handle};
-    return (tp_waitable_t){SOURCE_OBJECT, 0, (uintptr_t)handle};
+        return (tp_waitable_t){TPI_WAITABLE_INVALID, 0, (uintptr_t)handle};
+    return (tp_waitable_t){TPI_WAITABLE_OBJECT, 0, (uintptr_t)handle};
 }
 
 /* ---- events ---------------------------------------------------------------------------------- */
@@ -43,7 +40,10 @@ tp_status_t tp_event_set(tp_event_t *event)
 {
     uint32_t generation;
     struct tpi_waitable *waitable = tpi_gate_slot(TPI_KIND_EVENT, event, &generation);
-    tp_status_t status = waitable ? tpi_event_set(waitable, generation) : TP_ERR_HANDLE;
+    struct tpi_posts posts;
+    posts.count = 0;
+    tp_status_t status = waitable ? tpi_event_set(waitable, generation, &posts) : TP_ERR_HANDLE;
+    tpi_posts_publish(&posts);
     return tpi_gate_result(__func__, event, status);
 }
 
@@ -79,10 +79,13 @@ tp_status_t tp_semaphore_release(tp_semaphore_t *semaphore, uint32_t count, uint
     uint32_t generation, before = 0;
     struct tpi_waitable *waitable = tpi_gate_slot(TPI_KIND_SEMAPHORE, semaphore, &generation);
     tp_status_t status = TP_ERR_HANDLE;
+    struct tpi_posts posts;
+    posts.count = 0;
     if (waitable && count == 0)
         status = TP_ERR_ARGUMENT;
     else if (waitable)
-        status = tpi_semaphore_release(waitable, generation, count, &before);
+        status = tpi_semaphore_release(waitable, generation, count, &before, &posts);
+    tpi_posts_publish(&posts);
     if (previous)
         *previous = before;
     return tpi_gate_result(__func__, semaphore, status);
@@ -112,7 +115,10 @@ tp_status_t tp_mutex_release(tp_mutex_t *mutex)
 {
     uint32_t generation;
     struct tpi_waitable *waitable = tpi_gate_slot(TPI_KIND_MUTEX, mutex, &generation);
-    tp_status_t status = waitable ? tpi_mutex_release(waitable, generation) : TP_ERR_HANDLE;
+    struct tpi_posts posts;
+    posts.count = 0;
+    tp_status_t status = waitable ? tpi_mutex_release(waitable, generation, &posts) : TP_ERR_HANDLE;
+    tpi_posts_publish(&posts);
     return tpi_gate_result(__func__, mutex, status);
 }
 
@@ -138,20 +144,24 @@ tp_waitable_t tp_waitable_mutex(tp_mutex_t *mutex)
     return make_source(TPI_KIND_MUTEX, mutex);
 }
 
-tp_waitable_t tp_waitable_never(void)
+tp_waitable_t tp_waitable_fd(int fd, uint32_t poll_events)
 {
-    return (tp_waitable_t){SOURCE_NEVER, 0, 0};
+    return (tp_waitable_t){TPI_WAITABLE_FILE, poll_events, (uint32_t)fd};
 }
 
-/* The object behind a source, or NULL. */
-static struct tpi_waitable *find(const tp_waitable_t *source, uint32_t *generation_out)
+tp_waitable_t tp_waitable_process(int pidfd)
 {
-    uintptr_t token = (uintptr_t)source->value;
-    enum tpi_kind kind = tpi_token_kind(token);
-    if (source->kind != SOURCE_OBJECT || source->detail != 0 ||
-        (kind != TPI_KIND_EVENT && kind != TPI_KIND_SEMAPHORE && kind != TPI_KIND_MUTEX))
-        return NULL;
-    return tpi_gate_slot(kind, token, generation_out);
+    return (tp_waitable_t){TPI_WAITABLE_PROCESS, 0, (uint32_t)pidfd};
+}
+
+tp_waitable_t tp_waitable_signal(int signo)
+{
+    return (tp_waitable_t){TPI_WAITABLE_SIGNAL, 0, (uint32_t)signo};
+}
+
+tp_waitable_t tp_waitable_never(void)
+{
+    return (tp_waitable_t){TPI_WAITABLE_NEVER, 0, 0};
 }
 
 static void wait_never(int64_t deadline)
@@ -162,40 +172,75 @@ static void wait_never(int64_t deadline)
         ; /* nobody wakes it: only the deadline ends it */
 }
 
-static tp_status_t wait_object(struct tpi_waitable *waitable, uint32_t generation, int64_t timeout,
-                               tp_wait_result_t *result)
+/* Blocks until the descriptor is in one of the states, or the signal has been taken. */
+static int wait_source(const struct tpi_wanted *wanted, int64_t deadline, bool *signaled_out)
 {
-    if (waitable->kind == TPI_KIND_MUTEX)
+    uint32_t found = 0;
+    int failed;
+    if (wanted->kind == TPI_SOURCE_SIGNAL)
+        return tpp_signal_wait(wanted->number, deadline, signaled_out);
+    failed = wanted->kind == TPI_SOURCE_PROCESS ? tpp_file_is_process(wanted->number) : 0;
+    if (!failed)
+        failed = tpp_file_wait(wanted->number, wanted->events, deadline, &found);
+    *signaled_out = found != 0;
+    return failed;
+}
+
+/* Waits for what may block, as a stretch in which the pool lacks the thread. */
+static tp_status_t wait_blocked(const struct tpi_wanted *wanted, int64_t timeout,
+                                tp_wait_result_t *result)
+{
+    tp_status_t status = TP_OK;
+    bool signaled = false;
+    int failed;
+    int64_t deadline = tpi_deadline(timeout);
+    if (timeout > 0)
+        tpi_blocking_enter();
+    switch (wanted->what) {
+    case TPI_WANT_WAITABLE:
+        status = tpi_waitable_take(wanted->waitable, wanted->waitable_generation, deadline, result);
+        break;
+    case TPI_WANT_SOURCE:
+        failed = wait_source(wanted, deadline, &signaled);
+        *result = signaled ? TP_WAIT_SIGNALED : TP_WAIT_TIMEOUT;
+        status = failed ? tpi_gate_system(failed) : TP_OK;
+        break;
+    case TPI_WANT_NEVER:
+    case TPI_WANT_NOTHING:
+        wait_never(deadline);
+        *result = TP_WAIT_TIMEOUT;
+        break;
+    }
+    if (timeout > 0)
+        tpi_blocking_leave();
+    return status;
+}
+
+static tp_status_t wait_for(const struct tpi_wanted *wanted, int64_t timeout,
+                            tp_wait_result_t *result)
+{
+    if (wanted->what != TPI_WANT_WAITABLE)
+        return wait_blocked(wanted, timeout, result);
+    if (wanted->waitable->kind == TPI_KIND_MUTEX)
         tpi_thread_watch(); /* its end abandons what it may come to own */
-    tp_status_t status = tpi_waitable_try(waitable, generation, result);
+    tp_status_t status = tpi_waitable_try(wanted->waitable, wanted->waitable_generation, result);
     if (status != TP_OK || *result != TP_WAIT_TIMEOUT || timeout == 0)
         return status;
-    int64_t deadline = tpi_deadline(timeout);
-    tpi_blocking_enter();
-    status = tpi_waitable_take(waitable, generation, deadline, result);
-    tpi_blocking_leave();
-    return status;
+    return wait_blocked(wanted, timeout, result);
 }
 
 tp_status_t tp_waitable_wait(tp_waitable_t source, int64_t timeout, tp_wait_result_t *result)
 {
-    uint32_t generation;
+    struct tpi_wanted wanted;
     const void *handle = (const void *)(uintptr_t)source.value;
     if (!result)
         return tpi_gate_result(__func__, handle, TP_ERR_ARGUMENT);
     *result = 0;
     if (timeout < 0)
         return tpi_gate_result(__func__, handle, TP_ERR_ARGUMENT);
-    if (source.kind == SOURCE_NEVER) {
-        tpi_blocking_enter();
-        wait_never(tpi_deadline(timeout));
-        tpi_blocking_leave();
-        *result = TP_WAIT_TIMEOUT;
-        return TP_OK;
-    }
-    struct tpi_waitable *waitable = find(&source, &generation);
-    tp_status_t status =
-        waitable ? wait_object(waitable, generation, timeout, result) : TP_ERR_HANDLE;
+    tp_status_t status = tpi_source_judge(&source, &wanted);
+    if (status == TP_OK)
+        status = wait_for(&wanted, timeout, result);
     if (status != TP_OK)
         *result = 0;
     return tpi_gate_result(__func__, handle, status);

@@ -11,6 +11,7 @@
 #include "core/object/instance.h"
 #include "core/object/misuse.h"
 #include "core/object/unload.h"
+#include "core/object/wait.h"
 #include "core/wait/waitable.h"
 
 /* The function that registered the action, for the misuse hook. */
@@ -29,29 +30,34 @@ static void release_what_was_asked(struct tpi_instance *instance)
 {
     uint32_t generation = 0, previous;
     struct tpi_waitable *object;
+    struct tpi_posts posts;
     tp_status_t status;
+    posts.count = 0;
     if (instance->unlock && tpp_user_mutex_unlock(instance->unlock) != 0)
         action_failed("tp_callback_unlock_on_return", TP_ERR_NOT_OWNER);
     if (instance->mutex) {
         object = waitable(TPI_KIND_MUTEX, instance->mutex, &generation);
-        status = object ? tpi_mutex_release(object, generation) : TP_ERR_HANDLE;
+        status = object ? tpi_mutex_release(object, generation, &posts) : TP_ERR_HANDLE;
         if (status != TP_OK)
             action_failed("tp_callback_release_mutex_on_return", status);
     }
     if (instance->semaphore) {
         object = waitable(TPI_KIND_SEMAPHORE, instance->semaphore, &generation);
-        status =
-            object ? tpi_semaphore_release(object, generation, instance->semaphore_count, &previous)
-                   : TP_ERR_HANDLE;
+        status = object ? tpi_semaphore_release(object, generation, instance->semaphore_count,
+                                                &previous, &posts)
+                        : TP_ERR_HANDLE;
         if (status != TP_OK)
             action_failed("tp_callback_release_semaphore_on_return", status);
     }
     if (instance->event) {
         object = waitable(TPI_KIND_EVENT, instance->event, &generation);
-        status = object ? tpi_event_set(object, generation) : TP_ERR_HANDLE;
+        status = object ? tpi_event_set(object, generation, &posts) : TP_ERR_HANDLE;
         if (status != TP_OK)
             action_failed("tp_callback_set_event_on_return", status);
     }
+    if (instance->told.mutex) /* it came with the wait, and nobody has released it */
+        tpi_mutex_abandon(instance->told.mutex, instance->told.mutex_generation, &posts);
+    tpi_posts_publish(&posts);
 }
 
 static void begin(struct tpi_instance *instance, struct tpi_object *object,
@@ -66,6 +72,8 @@ static void begin(struct tpi_instance *instance, struct tpi_object *object,
         .handle = (void *)tpi_token_make(TPI_KIND_INSTANCE, count, thread->index),
     };
     thread->instance = instance;
+    if (tpi_task_kind(&object->task) == TPI_KIND_WAIT)
+        tpi_vigil_tell(tpi_wait_vigil(object), &instance->told);
 }
 
 /* One run, for the guard around the code of the application. */
@@ -88,6 +96,9 @@ static void call(void *argument)
         ((tp_simple_fn)task->function)(handle, task->context);
     else if (tpi_task_kind(task) == TPI_KIND_TIMER)
         ((tp_timer_fn)task->function)(handle, task->context, object->handle);
+    else if (tpi_task_kind(task) == TPI_KIND_WAIT)
+        ((tp_wait_fn)task->function)(handle, task->context, object->handle,
+                                     run->instance->told.result);
     else
         ((tp_work_fn)task->function)(handle, task->context, object->handle);
     struct tpi_extra *extra = tpi_object_extra(object);
@@ -101,9 +112,11 @@ static void describe(void *argument, char *text, size_t size)
 {
     const struct run *run = argument;
     struct tpi_extra *extra = tpi_object_extra(run->object);
-    const char *kind = tpi_object_simple(run->object)                        ? "simple callback"
-                       : tpi_task_kind(&run->object->task) == TPI_KIND_TIMER ? "timer"
-                                                                             : "work object";
+    enum tpi_kind of = tpi_task_kind(&run->object->task);
+    const char *kind = tpi_object_simple(run->object) ? "simple callback"
+                       : of == TPI_KIND_TIMER         ? "timer"
+                       : of == TPI_KIND_WAIT          ? "wait"
+                                                      : "work object";
     snprintf(text, size, "%s \"%s\"", kind, extra && extra->name[0] ? extra->name : "unnamed");
 }
 

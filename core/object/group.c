@@ -6,6 +6,7 @@
 #include "core/mem/token.h"
 #include "core/object/instance.h"
 #include "core/object/timer.h"
+#include "core/object/wait.h"
 
 static bool enter(struct tpi_group *group, uint32_t generation)
 {
@@ -41,6 +42,7 @@ tp_status_t tpi_group_close(struct tpi_group *group, uint32_t generation)
     tpi_lock_drop(&group->lock);
     if (busy)
         return TP_ERR_BUSY;
+    tpi_bitmap_clear(&group->waits);
     tpi_slab_free(TPI_KIND_GROUP, &group->slot, NULL);
     return TP_OK;
 }
@@ -49,10 +51,14 @@ tp_status_t tpi_group_join(struct tpi_group *group, uint32_t generation, struct 
 {
     if (!enter(group, generation))
         return TP_ERR_CLOSED;
-    object->group = group;
-    tpi_list_push_back(&group->members, &object->member);
+    bool joined =
+        tpi_task_kind(&object->task) != TPI_KIND_WAIT || tpi_wait_join(&group->waits, object);
+    if (joined) {
+        object->group = group;
+        tpi_list_push_back(&group->members, &object->member);
+    }
     tpi_lock_drop(&group->lock);
-    return TP_OK;
+    return joined ? TP_OK : TP_ERR_NO_MEMORY;
 }
 
 /* Something a sleeper in wait_change waits for has happened. Drops the lock; the group may be gone
@@ -71,6 +77,8 @@ void tpi_group_leave(struct tpi_group *group, struct tpi_object *object)
 {
     tpi_lock_take(&group->lock);
     tpi_list_remove(&object->member);
+    if (tpi_task_kind(&object->task) == TPI_KIND_WAIT)
+        tpi_wait_leave(&group->waits, object);
     announce(group);
 }
 
@@ -157,6 +165,7 @@ static void dispose(struct closing *closing, struct tpi_object *object, bool tel
 /* Nothing comes of a member's own accord any more. Lock held. */
 static void stop_all(struct tpi_group *group)
 {
+    tpi_waits_bar(&group->waits); /* all of them are on `closing` now */
     for (struct tpi_link *link = group->closing.next; link != &group->closing; link = link->next) {
         struct tpi_object *object = tpi_container(link, struct tpi_object, member);
         if (tpi_task_kind(&object->task) == TPI_KIND_TIMER)
@@ -172,6 +181,9 @@ static void cancel_all(struct tpi_group *group, struct tpi_link *orphans)
     for (struct tpi_link *link = group->closing.next; link != &group->closing; link = next) {
         struct tpi_object *object = tpi_container(link, struct tpi_object, member);
         next = link->next;
+        /* peek: a post that comes now comes after the cancel. */
+        if (tpi_state_idle(tpp_peek(&object->task.word)))
+            continue;
         /* peek: a member that is linked has not been freed. */
         if (tpi_object_cancel(object, tpp_peek(&object->task.slot.generation))) {
             tpi_list_remove(link);
@@ -214,9 +226,7 @@ static void close_all(struct closing *closing)
     while (!tpi_forked(closing->forks) && !tpi_list_empty(&group->closing)) {
         struct tpi_object *object = tpi_container(group->closing.next, struct tpi_object, member);
         uint32_t seen = tpp_load_acquire(&object->task.done_seq); /* [ST2] */
-        struct tpi_applied applied = tpi_task_kind(&object->task) == TPI_KIND_TIMER
-                                         ? tpi_timer_release(object)
-                                         : tpi_task_apply(&object->task, TPI_EVENT_RELEASE, 0);
+        struct tpi_applied applied = tpi_object_release(object);
         if (applied.effects & TPI_EFFECT_FREE) {
             tpi_list_remove(&object->member);
             tpi_lock_drop(&group->lock);

@@ -8,6 +8,7 @@
 #define TPI_OBJECT_GROUP_H
 
 #include "core/object/object.h"
+#include "core/wait/bitmap.h"
 
 struct tpi_group {
     struct tpi_slot slot;
@@ -15,9 +16,10 @@ struct tpi_group {
     /* under lock */
     struct tpi_link members;
     struct tpi_link closing;
-    uint64_t closer; /* the thread in close_members, 0 if none */
-    tpp_u32 changes; /* grows when a member leaves or a closer is done; never reset */
-    tpp_u32 waiters; /* threads asleep on `changes` */
+    struct tpi_bitmap waits; /* those that are waits and may be armed, by their slots' numbers */
+    uint64_t closer;         /* the thread in close_members, 0 if none */
+    tpp_u32 changes;         /* grows when a member leaves or a closer is done; never reset */
+    tpp_u32 waiters;         /* threads asleep on `changes` */
 };
 
 tp_status_t tpi_group_create(void **handle_out);

@@ -6,6 +6,7 @@
 #define TPI_OBJECT_INSTANCE_H
 
 #include "core/object/object.h"
+#include "core/sched/waits.h"
 
 struct tpi_instance {
     struct tpi_instance *outer; /* the callback that waits, and helps, below this one */
@@ -15,7 +16,8 @@ struct tpi_instance {
     void *handle;
     bool disassociated;
     bool long_running;
-    uint32_t blocking; /* depth of tp_blocking_begin */
+    uint32_t blocking;    /* depth of tp_blocking_begin */
+    struct tpi_told told; /* of a wait */
     /* what to do once the callback has returned; NULL: nothing */
     void *unlock; /* a pthread_mutex_t */
     void *mutex, *semaphore, *event;

@@ -9,6 +9,7 @@
 #include "core/object/instance.h"
 #include "core/object/timer.h"
 #include "core/object/unload.h"
+#include "core/object/wait.h"
 #include "core/sched/park.h"
 
 /* ---- creation -------------------------------------------------------------------------------- */
@@ -99,6 +100,8 @@ static void fill(struct tpi_object *object, const struct tpi_spec *spec, enum tp
         tpp_store_relaxed(&object->task.cancels, (uint64_t)generation << 32);
     if (kind == TPI_KIND_TIMER)
         tpi_timer_init(tpi_container(object, struct tpi_timer, object));
+    if (kind == TPI_KIND_WAIT)
+        tpi_vigil_init(tpi_wait_vigil(object), &object->task);
 }
 
 /* One place in the pool's queue of simple callbacks, if it has a limit. */
@@ -131,7 +134,7 @@ static tp_status_t enter_pool_and_group(struct tpi_object *object, const struct 
     if (tpi_pool_driven(pool)) /* it has no thread to be kept on */
         all_traits &= ~TPI_TRAIT_KEPT;
     tp_status_t status = all_traits & TPI_TRAIT_KEPT ? tpi_pool_keep(pool) : TP_OK;
-    if (status == TP_OK && kind == TPI_KIND_TIMER)
+    if (status == TP_OK && (kind == TPI_KIND_TIMER || kind == TPI_KIND_WAIT))
         status = tpi_reactor_prepare(pool);
     if (status == TP_OK)
         status = take_place(pool, spec, &counted);
@@ -207,7 +210,9 @@ static size_t size_of(enum tpi_kind kind)
 {
     if (kind == TPI_KIND_BRIEF)
         return offsetof(struct tpi_object, task.cancels);
-    return kind == TPI_KIND_TIMER ? sizeof(struct tpi_timer) : sizeof(struct tpi_object);
+    return kind == TPI_KIND_TIMER  ? sizeof(struct tpi_timer)
+           : kind == TPI_KIND_WAIT ? sizeof(struct tpi_wait)
+                                   : sizeof(struct tpi_object);
 }
 
 /* A slot for the object, and the generation in which its handle will be good. */
@@ -225,6 +230,10 @@ static struct tpi_slot *new_slot(const struct tpi_spec *spec, enum tpi_kind kind
 
 void tpi_object_shut(struct tpi_object *object, uint32_t generation)
 {
+    if (tpi_task_kind(&object->task) == TPI_KIND_WAIT) {
+        tpi_vigil_shut(tpi_wait_vigil(object), generation);
+        return;
+    }
     tpi_task_apply_handle(&object->task, generation, TPI_EVENT_SHUT, 0);
     if (tpi_task_kind(&object->task) == TPI_KIND_TIMER)
         tpi_timer_stop(object, generation); /* who sets it later finds it shut */
@@ -328,13 +337,29 @@ tp_status_t tpi_object_submit(struct tpi_object *object, uint32_t generation, ui
     return TP_OK;
 }
 
+/* CLOSE: nothing comes of it by itself any more. */
+static struct tpi_applied end(struct tpi_object *object, uint32_t generation)
+{
+    if (tpi_task_kind(&object->task) == TPI_KIND_TIMER)
+        return tpi_timer_close(object, generation);
+    if (tpi_task_kind(&object->task) == TPI_KIND_WAIT)
+        return tpi_vigil_close(tpi_wait_vigil(object), generation);
+    return tpi_task_apply_handle(&object->task, generation, TPI_EVENT_CLOSE, 0);
+}
+
+struct tpi_applied tpi_object_release(struct tpi_object *object)
+{
+    if (tpi_task_kind(&object->task) == TPI_KIND_TIMER)
+        return tpi_timer_release(object);
+    if (tpi_task_kind(&object->task) == TPI_KIND_WAIT)
+        return tpi_vigil_release(tpi_wait_vigil(object));
+    return tpi_task_apply(&object->task, TPI_EVENT_RELEASE, 0);
+}
+
 tp_status_t tpi_object_close(struct tpi_object *object, uint32_t generation)
 {
     struct tpi_target target = tpi_task_target(&object->task);
-    struct tpi_applied applied =
-        tpi_task_kind(&object->task) == TPI_KIND_TIMER
-            ? tpi_timer_close(object, generation)
-            : tpi_task_apply_handle(&object->task, generation, TPI_EVENT_CLOSE, 0);
+    struct tpi_applied applied = end(object, generation);
     if (applied.effects & TPI_EFFECT_REFUSED)
         return TP_ERR_HANDLE;
     tpi_object_effects(object, &target, &applied);
@@ -357,7 +382,9 @@ bool tpi_object_cancel(struct tpi_object *object, uint32_t generation)
     struct tpi_target target = tpi_task_target(&object->task);
     struct tpi_pool *pool = target.home;
     struct tpi_applied applied =
-        tpi_inject_cancel(tpi_pool_queue(&target), &object->task, generation);
+        tpi_task_kind(&object->task) == TPI_KIND_WAIT
+            ? tpi_vigil_cancel(tpi_wait_vigil(object), generation)
+            : tpi_inject_cancel(tpi_pool_queue(&target), &object->task, generation);
     request_cancel(object, generation);
     if (applied.effects & TPI_EFFECT_REFUSED)
         return false;

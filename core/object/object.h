@@ -65,7 +65,7 @@ static inline bool tpi_object_simple(struct tpi_object *object)
  * one post, which is published at once: it may be over, and gone, before this returns. */
 struct tpi_spec {
     enum tpi_kind kind;     /* TPI_KIND_SIMPLE becomes TPI_KIND_BRIEF where that will do */
-    void (*function)(void); /* a tp_simple_fn, tp_work_fn or tp_timer_fn, by the kind */
+    void (*function)(void); /* a tp_simple_fn, tp_work_fn ... by the kind */
     void *context;
     const struct tpi_profile *profile;
 };
@@ -76,6 +76,9 @@ tp_status_t tpi_object_submit(struct tpi_object *object, uint32_t generation, ui
 tp_status_t tpi_object_wait(struct tpi_object *object, uint32_t generation, bool cancel_pending,
                             int64_t timeout_ns);
 tp_status_t tpi_object_close(struct tpi_object *object, uint32_t generation);
+
+/* RELEASE of an object that the caller holds; nothing comes of it by itself any more. */
+struct tpi_applied tpi_object_release(struct tpi_object *object);
 
 /* Its pool is being shut down: no post is taken any more, and none comes by itself. */
 void tpi_object_shut(struct tpi_object *object, uint32_t generation);

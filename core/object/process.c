@@ -13,6 +13,8 @@
 #include "core/sched/monitor.h"
 #include "core/sched/pool.h"
 #include "core/sched/thread.h"
+#include "core/wait/slots.h"
+#include "core/wait/sources.h"
 
 bool tpi_process_inherited(const void *handle)
 {
@@ -25,20 +27,34 @@ bool tpi_process_inherited(const void *handle)
     return slot && tpi_token_matches(token, tpp_peek(&slot->generation));
 }
 
-/* The descriptor is a copy of the parent's: lowering or raising it would be seen there. */
-static bool close_flag(struct tpi_slot *slot, void *context)
+/* The descriptors are copies of the parent's: using them would be seen there. */
+static bool close_own(struct tpi_slot *slot, void *context)
 {
     struct tpi_pool *pool = tpi_container(slot, struct tpi_pool, slot);
     (void)context;
-    if ((tpp_peek(&pool->birth) & 1) && tpp_peek(&pool->flag))
+    if (!(tpp_peek(&pool->birth) & 1))
+        return true;
+    if (tpp_peek(&pool->flag))
         tpp_flag_close((int)tpp_peek(&pool->flag) - 1);
+    tpp_init(&pool->flag, 0); /* a child of the child inherits the pool as well */
+    tpi_sources_inherited(&pool->reactor.sources);
+    return true;
+}
+
+/* They would keep the application's files open: a pipe would never end. */
+static bool close_source(struct tpi_slot *slot, void *context)
+{
+    (void)context;
+    tpi_source_inherited(slot);
     return true;
 }
 
 static void begin_child(void)
 {
     tpi_slab_fork();
-    tpi_slab_each_inherited(TPI_KIND_POOL, close_flag, NULL);
+    tpi_slab_each_inherited(TPI_KIND_POOL, close_own, NULL);
+    tpi_slab_each_inherited(TPI_KIND_SOURCE, close_source, NULL);
+    tpi_slots_reset();
     tpi_default_pool_reset();
     tpi_misuse_fork();
     tpi_monitor_reset();
@@ -56,6 +72,7 @@ __attribute__((constructor)) static void watch_forks(void)
 void tpi_process_reset(void)
 {
     tpi_slab_reset();
+    tpi_slots_reset();
     tpi_default_pool_reset();
     tpi_misuse_reset();
     tpi_monitor_reset();

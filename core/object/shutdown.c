@@ -47,7 +47,7 @@ static struct tpi_object *object_of(struct tpi_slot *slot, const struct look *lo
 /* Visits the slots of all objects with a handle, of whatever pool. */
 static void each_object(bool (*visit)(struct tpi_slot *slot, void *look), struct look *look)
 {
-    static const enum tpi_kind kinds[] = {TPI_KIND_WORK, TPI_KIND_TIMER};
+    static const enum tpi_kind kinds[] = {TPI_KIND_WORK, TPI_KIND_TIMER, TPI_KIND_WAIT};
     for (uint32_t i = 0; i < sizeof kinds / sizeof *kinds && !tpi_forked(look->forks); i++)
         tpi_slab_each(kinds[i], visit, look);
 }

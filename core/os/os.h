@@ -109,10 +109,18 @@ int64_t tpp_now(enum tpp_clock clock);
  * A wait returns TPP_ALARM_CLOCK, which may come early, for nothing, and with the alarm still set,
  * once REALTIME or BOOTTIME has jumped against MONOTONIC: the wall clock was set, or the machine
  * has slept. Where the system cannot tell of that (ask tpp_alarm_tells_jumps) it never does. */
-enum tpp_alarm { TPP_ALARM_TIME, TPP_ALARM_CLOCK };
+enum tpp_alarm { TPP_ALARM_TIME, TPP_ALARM_CLOCK, TPP_ALARM_READY };
 void tpp_alarm_set(int64_t delay_ns);
 enum tpp_alarm tpp_alarm_wait(void);
 bool tpp_alarm_tells_jumps(void);
+
+/* Has a wait return TPP_ALARM_READY, with the alarm still set, as soon as a wait in that poller
+ * would find an event: once for each call, also if there is one already; once may do for several
+ * pollers, and it may come for nothing. False if the system cannot: then it never does. Undone by
+ * tpp_alarm_unwatch and by closing the poller. Any thread. */
+struct tpp_poller;
+bool tpp_alarm_watch(struct tpp_poller *poller);
+void tpp_alarm_unwatch(struct tpp_poller *poller);
 
 /* ---- memory ------------------------------------------------------------------------------- */
 
@@ -179,12 +187,13 @@ _Noreturn void tpp_abort(const char *message);
 
 /* ---- readiness ----------------------------------------------------------------------------- */
 
-/* A poller waits for descriptors. One thread waits at a time; add, modify, remove and kick may be
- * called from any thread at any time, also while one waits. Interest is one-shot: after an event
- * the descriptor stays registered and silent until tpp_poller_modify arms it again. `key` comes
- * back with each event; an event for a removed key may still come once, late: keys carry their
- * own generation. Masks are those of poll(2). */
-struct tpp_poller;
+/* A poller waits for descriptors. One thread sleeps in it at a time; others may look, which is a
+ * wait whose deadline has passed, and may add, modify, remove and kick, at any time, also while one
+ * sleeps. Masks are those of poll(2); POLLERR and POLLHUP are always among them. A descriptor is
+ * told of in every wait for as long as its state lasts, or, with TPP_POLL_ONCE in the mask, in one
+ * wait: then it is silent until it is modified. `key` comes back with each event; an event for a
+ * removed key may still come once, late: keys carry their own generation. */
+#define TPP_POLL_ONCE 0x10000u
 struct tpp_poller_event {
     uint64_t key;
     uint32_t events;
@@ -195,9 +204,10 @@ int tpp_poller_add(struct tpp_poller *poller, int descriptor, uint32_t events, u
 int tpp_poller_modify(struct tpp_poller *poller, int descriptor, uint32_t events, uint64_t key);
 int tpp_poller_remove(struct tpp_poller *poller, int descriptor);
 
-/* Waits until an event, a kick or the monotonic deadline, whichever is first; fills at most
- * `capacity` events and returns how many (0: kick or deadline). A kick that comes while nobody
- * waits ends the next wait at once; several may end one wait. */
+/* Waits until an event, a kick or the monotonic deadline, whichever is first, and returns as soon
+ * after the deadline as the system can make it; fills at most `capacity` events and returns how
+ * many (0: kick or deadline, or for nothing). A kick that comes while nobody waits ends the next
+ * sleep at once; several may end one. */
 uint32_t tpp_poller_wait(struct tpp_poller *poller, struct tpp_poller_event *events,
                          uint32_t capacity, int64_t deadline_ns);
 void tpp_poller_kick(struct tpp_poller *poller);
@@ -208,5 +218,31 @@ int tpp_flag_open(int *descriptor_out);
 void tpp_flag_raise(int descriptor);
 void tpp_flag_clear(int descriptor);
 void tpp_flag_close(int descriptor);
+
+/* ---- descriptors and signals of the application --------------------------------------------- */
+
+/* A descriptor of one's own for the open file behind another, which may be closed then. 0, EBADF,
+ * EMFILE ... Dropping the last one for a file may take as long as closing a file may. */
+int tpp_file_keep(int descriptor, int *own_out);
+void tpp_file_drop(int own);
+
+/* True if both surely name one open file; false if not, or if the system does not tell. */
+bool tpp_file_same(int descriptor, int own);
+
+/* 0 if the descriptor names a process (pidfd_open), else EBADF. */
+int tpp_file_is_process(int descriptor);
+
+/* Sleeps until the descriptor is in one of these states, or until the deadline; what was found, or
+ * 0 at the deadline. 0 or EBADF. */
+int tpp_file_wait(int descriptor, uint32_t events, int64_t deadline_ns, uint32_t *found_out);
+
+/* A descriptor that is readable while the signal is pending for this process; it must be blocked in
+ * all threads. 0, EINVAL for what is no signal or cannot be waited for, EMFILE ... Dropped like a
+ * file. Taking consumes the signal once; false if none is pending (any more). */
+int tpp_signal_open(int signal, int *own_out);
+bool tpp_signal_take(int own);
+
+/* Sleeps until it has taken the signal, once, or until the deadline. 0 or EINVAL. */
+int tpp_signal_wait(int signal, int64_t deadline_ns, bool *taken_out);
 
 #endif

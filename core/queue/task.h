@@ -165,6 +165,20 @@ static inline struct tpi_target tpi_task_target(struct tpi_task *task)
     };
 }
 
+/* A task that has become QUEUED in that epoch, and still has to be put into a queue. */
+struct tpi_ready {
+    struct tpi_target target;
+    struct tpi_task *task;
+    uint32_t epoch;
+};
+
+/* Some of these, of any pools. Filled while a lock is held, as a rule, and published after. */
+#define TPI_POSTS 16u
+struct tpi_posts {
+    uint32_t count; /* 0 at first */
+    struct tpi_ready ready[TPI_POSTS];
+};
+
 /* FINISH of a brief task: nobody but its runner can change its word, so a store will do. */
 static inline void tpi_task_finish_alone(struct tpi_task *task)
 {

@@ -251,6 +251,20 @@ static void cover_round(int64_t now)
     tpi_lock_drop(&gate.lock);
 }
 
+/* Some poller that the gate watches has something. */
+static bool attend_polled(struct tpi_slot *slot, void *context)
+{
+    struct tpi_pool *pool = tpi_container(slot, struct tpi_pool, slot);
+    (void)context;
+    if (!tpi_pool_hold(pool))
+        return true;
+    /* [GT2] an exchange: it finds the newest, however little the system's word for it orders. */
+    if (tpp_exchange_acq_rel(&pool->watch.polled, 0))
+        tpi_reactor_attend(pool, tpp_load_relaxed(&pool->watch.polled_glances)); /* relaxed: hint */
+    tpi_pool_unhold(pool);
+    return true;
+}
+
 static bool tell_jumped(struct tpi_slot *slot, void *context)
 {
     struct tpi_pool *pool = tpi_container(slot, struct tpi_pool, slot);
@@ -306,8 +320,10 @@ static void gate_main(void *argument)
 {
     (void)argument;
     for (;;) { /* ends with the process */
-        if (tpp_alarm_wait() == TPP_ALARM_CLOCK) {
-            tpi_slab_each(TPI_KIND_POOL, tell_jumped, NULL);
+        enum tpp_alarm reason = tpp_alarm_wait();
+        if (reason != TPP_ALARM_TIME) {
+            tpi_slab_each(TPI_KIND_POOL, reason == TPP_ALARM_CLOCK ? tell_jumped : attend_polled,
+                          NULL);
             continue;
         }
         tpi_lock_take(&gate.lock);
@@ -373,17 +389,57 @@ static void drop_cover(struct tpi_pool *pool)
     tpp_store_release(&pool->reactor.cover, (uint64_t)TPP_FOREVER); /* [DR1] */
 }
 
+/* Has the gate woken by the pool's poller itself. */
+static bool watch_poller(struct tpi_pool *pool)
+{
+    struct tpp_poller *poller = tpi_sources_poller(&pool->reactor.sources);
+    if (!poller)
+        return false;
+    /* relaxed: a hint. */
+    tpp_store_relaxed(&pool->watch.polled_glances, tpp_load_relaxed(&pool->reactor.glances));
+    tpp_store_release(&pool->watch.polled, 1); /* [GT2] before anything can be ready */
+    return tpp_alarm_watch(poller);
+}
+
+/* When to look at it: to be exact, or not before its threads had the time to. TPP_FOREVER: never,
+ * or not until the poller wakes the gate. *soon_out: in so short a time that whoever listens is
+ * content. */
+static int64_t time_to_cover(struct tpi_pool *pool, bool exactly, bool *soon_out)
+{
+    int64_t at = (int64_t)tpp_load_acquire(&pool->reactor.wake); /* [DR1] */
+    bool listening = tpp_load_acquire(&pool->reactor.listening); /* [DR1] */
+    *soon_out = false;
+    exactly = exactly || tpi_pool_driven(pool);
+    bool nobody_idle = tpi_pool_driven(pool) || !tpi_idle_any(&pool->idle);
+    if (exactly && listening && nobody_idle && watch_poller(pool))
+        listening = false;
+    if (!listening && (exactly || at == TPP_FOREVER))
+        return at;
+    int64_t soon = tpp_now(TPP_CLOCK_MONOTONIC) + TPP_GATE_PERIOD_NS;
+    if (!exactly && at < soon)
+        at = soon;
+    *soon_out = listening;
+    return listening && soon < at ? soon : at;
+}
+
+/* Is the gate told to come, and early enough? */
+static bool covered(struct tpi_pool *pool)
+{
+    /* relaxed, all: a look, after the fence of [DR1]. */
+    uint64_t cover = tpp_load_relaxed(&pool->reactor.cover);
+    if (cover == (uint64_t)TPP_FOREVER || cover > tpp_load_relaxed(&pool->reactor.wake))
+        return false;
+    return !tpp_load_relaxed(&pool->reactor.listening) || tpp_load_relaxed(&pool->watch.soon);
+}
+
 void tpi_monitor_cover(struct tpi_pool *pool, uint32_t birth, bool exactly)
 {
     struct tpi_wheel_node *node = &pool->watch.cover;
-    int64_t at = (int64_t)tpp_load_acquire(&pool->reactor.wake); /* [DR1] */
-    if (at == TPP_FOREVER)
+    bool soon;
+    if (covered(pool))
         return;
-    if (!exactly && !tpi_pool_driven(pool)) {
-        int64_t soon = tpp_now(TPP_CLOCK_MONOTONIC) + TPP_GATE_PERIOD_NS;
-        at = at < soon ? soon : at;
-    }
-    if ((int64_t)tpp_load_acquire(&pool->reactor.cover) <= at) /* [DR1] */
+    int64_t at = time_to_cover(pool, exactly, &soon);
+    if (at == TPP_FOREVER || (int64_t)tpp_load_acquire(&pool->reactor.cover) <= at) /* [DR1] */
         return;
     tpi_lock_take(&gate.lock);
     /* [PL3] as in tpi_monitor_watch. */
@@ -392,6 +448,7 @@ void tpi_monitor_cover(struct tpi_pool *pool, uint32_t birth, bool exactly)
         node->due = node->latest = at;
         pool->watch.glances = tpp_load_relaxed(&pool->reactor.glances); /* relaxed: a hint */
         tpi_wheel_add(&gate.covers, node);
+        tpp_store_relaxed(&pool->watch.soon, soon);            /* relaxed: it comes with the next */
         tpp_store_release(&pool->reactor.cover, (uint64_t)at); /* [DR1] */
         set_earlier(at);
     }

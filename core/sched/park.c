@@ -5,8 +5,13 @@
 #include "core/sched/monitor.h"
 #include "core/sched/reactor.h"
 
-/* Values of a worker's park word; above them, the waker's processor. */
+/* Values of a worker's park word; above them, the waker's processor. The last three are of one that
+ * sleeps in the poller: it does, it is being kicked out of it, and it waits for the kicker, who
+ * uses the poller until he has said why. */
 enum { PARK_ASLEEP = 0, PARK_LOOK = 1, PARK_SEARCH = 2 };
+#define PARK_POLLING UINT32_MAX
+#define PARK_KICKED (UINT32_MAX - 1)
+#define PARK_AWAITED (UINT32_MAX - 2)
 
 bool tpi_park_work_visible(struct tpi_pool *pool)
 {
@@ -25,11 +30,20 @@ bool tpi_park_work_visible(struct tpi_pool *pool)
 /* The caller holds the worker's idle bit. */
 static void wake(struct tpi_pool *pool, struct tpi_worker *worker, uint32_t value)
 {
+    tpp_u32 *park = &worker->park;
+    uint32_t seen = PARK_ASLEEP;
     tpp_probe(TPP_PROBE_WAKE, pool, worker->id);
     /* [PK2] release: the sleeper sees why it was woken. From here on the worker may go on, leave
      * and be freed: tpp_wake does not touch the word. */
-    tpp_store_release(&worker->park, value);
-    tpp_wake(&worker->park, 1);
+    while (!tpp_cas_acq_rel(park, &seen, seen == PARK_ASLEEP ? value : PARK_KICKED))
+        ; /* ends: only the sleeper changes it, between these two, and not to and fro for long */
+    if (seen == PARK_ASLEEP) {
+        tpp_wake(park, 1);
+        return;
+    }
+    tpp_poller_kick(tpi_sources_poller(&pool->reactor.sources));
+    if (tpp_exchange_acq_rel(park, value) == PARK_AWAITED) /* [PK2] */
+        tpp_wake(park, 1);
 }
 
 /* Nobody was idle: a thread may be missing. After a failure it is tried again only now and then. */
@@ -304,37 +318,94 @@ enum end {
     END_OVER, /* the sleep may not last any longer */
 };
 
-/* Sleeps on the park word, the idle bit being set, until somebody takes that, or until the time of
- * a timer or that of the sleep has come. */
-static enum end sleep_until(struct tpi_worker *worker, int64_t tick, int64_t over)
+/* What the sleeper waits for besides being woken. */
+struct bed {
+    struct tpp_poller *poller; /* and sleeps in; NULL: on its park word */
+    int64_t tick;              /* when a timer may be due */
+    int64_t over;              /* when the sleep may not last any longer */
+};
+
+/* Sleeps on the park word. False if a time has come. */
+static bool lie_on_word(struct tpi_worker *worker, const struct bed *bed)
 {
-    enum end end = tick < over ? END_TICK : END_OVER;
-    for (;;) { /* ends when woken, or at the deadline unless somebody is about to wake us */
+    return bed->tick < bed->over ? tpp_wait_exact(&worker->park, PARK_ASLEEP, bed->tick)
+                                 : tpp_wait(&worker->park, PARK_ASLEEP, bed->over);
+}
+
+/* Somebody has kicked us out of the poller: until he has said why. */
+static void await_kicker(struct tpi_worker *worker)
+{
+    uint32_t seen = PARK_KICKED;
+    /* [PK2] Ends: the kicker's next act is to say why. */
+    while (seen == PARK_KICKED && !tpp_cas_acq_rel(&worker->park, &seen, PARK_AWAITED))
+        ;
+    while (tpp_load_acquire(&worker->park) == PARK_AWAITED) /* [PK2] */
+        (void)tpp_wait(&worker->park, PARK_AWAITED, TPP_FOREVER);
+}
+
+/* Sleeps in the poller. False if a time has come, or something is ready. */
+static bool lie_in_poller(struct tpi_worker *worker, const struct bed *bed)
+{
+    int64_t deadline = bed->tick < bed->over ? bed->tick : bed->over;
+    uint32_t seen = PARK_ASLEEP;
+    if (!tpp_cas_acq_rel(&worker->park, &seen, PARK_POLLING)) /* [PK2] */
+        return true;
+    /* What the last sleep brought was the first thing to be dealt with. */
+    struct tpi_look *look = &worker->look;
+    look->begun = tpi_sources_look(&worker->pool->reactor.sources);
+    look->slept = true;
+    look->count = tpp_poller_wait(bed->poller, look->events, TPP_POLL_BATCH, deadline);
+    seen = PARK_POLLING;
+    if (!tpp_cas_acq_rel(&worker->park, &seen, PARK_ASLEEP)) { /* [PK2] */
+        await_kicker(worker);
+        return true;
+    }
+    return look->count == 0 && (deadline == TPP_FOREVER || tpp_now(TPP_CLOCK_MONOTONIC) < deadline);
+}
+
+/* Sleeps, the idle bit being set, until somebody takes that, or until a time has come or something
+ * is ready. */
+static enum end sleep_until(struct tpi_worker *worker, struct bed *bed)
+{
+    for (;;) { /* ends when woken, or at a time unless somebody is about to wake us */
         if (tpp_load_acquire(&worker->park) != PARK_ASLEEP) /* [PK2] */
             return END_WOKEN;
-        bool early = end == END_TICK ? tpp_wait_exact(&worker->park, PARK_ASLEEP, tick)
-                                     : tpp_wait(&worker->park, PARK_ASLEEP, over);
-        if (early)
+        if (bed->poller ? lie_in_poller(worker, bed) : lie_on_word(worker, bed))
             continue;
         if (tpi_idle_take(&worker->pool->idle, worker->id))
-            return end;
-        end = END_WOKEN;
-        over = TPP_FOREVER; /* somebody has the bit: the wake is on its way */
+            return worker->look.count > 0 || bed->tick < bed->over ? END_TICK : END_OVER;
+        /* Somebody has the bit: the wake is on its way. */
+        *bed = (struct bed){NULL, TPP_FOREVER, TPP_FOREVER};
     }
+}
+
+/* When an idle sleep is over. In the poller a deadline that is always another costs a system call
+ * each time, so there it comes a little late, at a time that others share. */
+static int64_t end_of_idleness(struct tpi_worker *worker, int64_t now, bool in_poller)
+{
+    int64_t timeout = worker->pool->idle_timeout;
+    if (timeout > TPP_FOREVER - now)
+        return TPP_FOREVER;
+    int64_t over = now + timeout;
+    int64_t grain = in_poller ? timeout / 8 : 0;
+    if (grain == 0 || over > TPP_FOREVER - grain)
+        return over;
+    return over + grain - over % grain;
 }
 
 /* The same for as long as the sleep may last; the time awake is counted. */
 static enum end sleep_idle(struct tpi_worker *worker, enum doze how, int64_t over)
 {
-    int64_t tick = tpi_reactor_sit(worker);
+    struct bed bed = {.over = over};
+    bed.tick = tpi_reactor_sit(worker, &bed.poller);
     int64_t now = tpp_now(TPP_CLOCK_MONOTONIC);
-    int64_t idle_timeout = worker->pool->idle_timeout;
     if (how == DOZE_IDLE)
-        over = idle_timeout > TPP_FOREVER - now ? TPP_FOREVER : now + idle_timeout;
+        bed.over = end_of_idleness(worker, now, bed.poller);
     tpi_count(&worker->busy_ns, (uint64_t)(now - worker->awake_since));
-    enum end end = sleep_until(worker, tick, over);
+    enum end end = sleep_until(worker, &bed);
     worker->awake_since = tpp_now(TPP_CLOCK_MONOTONIC);
     worker->ticked = end == END_TICK;
+    worker->rested = worker->awake_since - now >= TPP_GATE_PERIOD_NS;
     worker->summoned = false;
     return end;
 }

@@ -75,6 +75,11 @@ struct tpi_watch {
     /* under the gate's lock */
     struct tpi_wheel_node cover; /* when to look at its timers */
     uint32_t glances;            /* of the reactor, when the gate was told so */
+
+    /* atomic */
+    tpp_u32 polled;         /* its poller may wake the gate; [GT2] */
+    tpp_u32 polled_glances; /* of the reactor, when that began */
+    tpp_u32 soon;   /* the cover is one for descriptors as well */
 };
 
 struct tpi_pool {
@@ -126,7 +131,7 @@ struct tpi_pool {
     tpp_u32 forever;  /* atomic: workers asleep without a deadline, see park.c; [PK4] */
     tpp_u32 shut_seq; /* grows when a shutdown may have got on; never reset: [SH1] */
 
-    struct tpi_reactor reactor; /* its timers */
+    struct tpi_reactor reactor; /* its timers and descriptors */
 
     struct tpi_link share; /* under the budget's lock */
     struct tpi_watch watch;
@@ -166,11 +171,6 @@ void tpi_pool_publish(const struct tpi_target *target, struct tpi_task *task, ui
                       struct tpi_worker *worker);
 
 /* The same for several tasks of one pool, with one decision about waking. */
-struct tpi_ready {
-    struct tpi_target target;
-    struct tpi_task *task;
-    uint32_t epoch;
-};
 void tpi_pool_publish_many(struct tpi_pool *pool, const struct tpi_ready *ready, uint32_t count,
                            struct tpi_worker *worker);
 

@@ -3,6 +3,7 @@
 
 #include "core/sched/monitor.h"
 #include "core/sched/park.h"
+#include "core/sched/waits.h"
 #include "core/sched/worker.h"
 
 #define NEVER ((uint64_t)TPP_FOREVER)
@@ -55,6 +56,7 @@ void tpi_reactor_begin(struct tpi_reactor *reactor)
     tpp_store_relaxed(&reactor->wake, NEVER);
     tpp_store_relaxed(&reactor->cover, NEVER);
     tpp_store_relaxed(&reactor->driver, 0);
+    tpp_store_relaxed(&reactor->listening, false);
     tpp_store_relaxed(&reactor->poster, 0);
     tpp_store_relaxed(&reactor->ready, false);
 }
@@ -113,21 +115,39 @@ void tpi_reactor_leave(struct tpi_reactor *reactor)
 
 /* ---- posting --------------------------------------------------------------------------------- */
 
-/* One post, unless one is pending and that will do. The effects tell of a refusal, and whether
- * *ready_out has to be queued once the lock is dropped. Lock held. */
-static uint32_t post(struct tpi_task *task, const struct tpi_arming *arming,
-                     struct tpi_worker *worker, struct tpi_ready *ready_out)
+uint32_t tpi_reactor_post(struct tpi_task *task, struct tpi_worker *worker,
+                          struct tpi_ready *ready_out)
 {
     struct tpi_target target = tpi_task_target(task);
-    if (arming->node.tag & TPI_ARMING_SKIP &&
-        tpi_state_pending(tpp_load_acquire(&task->word)) > 0) /* [ST1] */
-        return 0;
     tpi_pool_count_submitted(target.home, worker, target.priority, 1);
     struct tpi_applied applied = tpi_task_apply(task, TPI_EVENT_SUBMIT, 1);
     if (applied.effects & TPI_EFFECT_REFUSED)
         tpi_pool_count_submitted(target.home, worker, target.priority, -UINT64_C(1));
     *ready_out = (struct tpi_ready){target, task, tpi_state_epoch(applied.after)};
     return applied.effects;
+}
+
+/* One post, unless one is pending and that will do. Lock held. */
+static uint32_t post(struct tpi_task *task, const struct tpi_arming *arming,
+                     struct tpi_worker *worker, struct tpi_ready *ready_out)
+{
+    if (arming->node.tag & TPI_ARMING_SKIP &&
+        tpi_state_pending(tpp_load_acquire(&task->word)) > 0) /* [ST1] */
+        return 0;
+    return tpi_reactor_post(task, worker, ready_out);
+}
+
+/* The time of a timer, or of a wait, has come. Lock held. */
+static uint32_t post_due(struct tpi_arming *arming, struct tpi_worker *worker,
+                         struct tpi_ready *ready_out)
+{
+    if (!(arming->node.tag & TPI_ARMING_WAIT))
+        return post(arming->task, arming, worker, ready_out);
+    struct tpi_vigil *vigil = tpi_container(arming, struct tpi_vigil, timeout);
+    tpi_vigil_expire(vigil);
+    uint32_t effects = tpi_reactor_post(arming->task, worker, ready_out);
+    tpi_vigil_expired(vigil, effects & TPI_EFFECT_REFUSED);
+    return effects;
 }
 
 /* What posting and running them will touch first: all fetched at once, not one after the other. */
@@ -161,7 +181,7 @@ static uint32_t post_batch(struct tpi_reactor *reactor, struct tpi_worker *worke
     uint32_t count = tpi_timers_due(&reactor->timers, &now, due, done_out);
     prefetch(due, count);
     for (uint32_t i = 0; i < count; i++) /* refused: it was shut down, or 2^32-1 posts wait */
-        if (post(due[i]->task, due[i], worker, &ready[*queued_out]) & TPI_EFFECT_ENQUEUE)
+        if (post_due(due[i], worker, &ready[*queued_out]) & TPI_EFFECT_ENQUEUE)
             ++*queued_out;
     if (*done_out)
         tune_wake(reactor, &now);
@@ -190,8 +210,8 @@ bool tpi_reactor_poll(struct tpi_pool *pool, struct tpi_worker *worker)
 
 /* ---- setting --------------------------------------------------------------------------------- */
 
-/* The wake-up has become earlier: tells whoever waits for it, or finds somebody. */
-static void earlier(struct tpi_pool *pool, uint32_t birth)
+/* Tells whoever waits for it, or finds somebody. */
+void tpi_reactor_call(struct tpi_pool *pool, uint32_t birth)
 {
     struct tpi_reactor *reactor = &pool->reactor;
     tpp_fence_seq_cst();                                  /* [DR1] */
@@ -204,23 +224,31 @@ static void earlier(struct tpi_pool *pool, uint32_t birth)
     tpi_park_kick_any(pool); /* so that it finds the role vacant */
 }
 
-/* Where on its clock the spec's time lies. True if it is past. */
-static bool judge(const tp_timer_spec_t *spec, struct tpi_due *due, struct tpi_instant *now)
+bool tpi_reactor_judge(uint32_t clock, int64_t time, struct tpi_due *due, struct tpi_instant *now)
 {
-    due->clock = spec->clock == TP_CLOCK_REALTIME   ? TPP_CLOCK_REALTIME
-                 : spec->clock == TP_CLOCK_BOOTTIME ? TPP_CLOCK_BOOTTIME
-                                                    : TPP_CLOCK_MONOTONIC;
-    bool relative = spec->clock == TP_CLOCK_RELATIVE || spec->clock == TP_CLOCK_BOOTTIME;
+    due->clock = clock == TP_CLOCK_REALTIME   ? TPP_CLOCK_REALTIME
+                 : clock == TP_CLOCK_BOOTTIME ? TPP_CLOCK_BOOTTIME
+                                              : TPP_CLOCK_MONOTONIC;
+    bool relative = clock == TP_CLOCK_RELATIVE || clock == TP_CLOCK_BOOTTIME;
     if (due->clock != TPP_CLOCK_MONOTONIC)
         read_clock(now, due->clock);
-    due->period = spec->period;
-    due->due = spec->due;
-    if (spec->due == TP_INFINITE)
+    due->due = time;
+    if (time == TP_INFINITE)
         return false;
     if (relative)
-        due->due = spec->due > 0 ? tpi_later(now->at[due->clock], spec->due) : now->at[due->clock];
-    due->latest = tpi_later(due->due, spec->window);
+        due->due = time > 0 ? tpi_later(now->at[due->clock], time) : now->at[due->clock];
+    due->latest = due->due;
     return due->due <= now->at[due->clock];
+}
+
+/* The same of a timer. */
+static bool judge(const tp_timer_spec_t *spec, struct tpi_due *due, struct tpi_instant *now)
+{
+    bool past = tpi_reactor_judge(spec->clock, spec->due, due, now);
+    due->period = spec->period;
+    if (spec->due != TP_INFINITE)
+        due->latest = tpi_later(due->due, spec->window);
+    return past;
 }
 
 static uint32_t tag_of(uint32_t tag, const tp_timer_spec_t *spec)
@@ -229,9 +257,8 @@ static uint32_t tag_of(uint32_t tag, const tp_timer_spec_t *spec)
     return tag | TPI_ARMING_SET | (spec->flags & TP_TIMER_SKIP_MISSED ? TPI_ARMING_SKIP : 0);
 }
 
-/* Has what was armed made the next wake-up earlier? Lock held. */
-static bool sooner(struct tpi_reactor *reactor, const struct tpi_arming *arming,
-                   const struct tpi_instant *now)
+bool tpi_reactor_sooner(struct tpi_reactor *reactor, const struct tpi_arming *arming,
+                        const struct tpi_instant *now)
 {
     if (!tpi_wheel_holds(&arming->node))
         return false;
@@ -281,7 +308,7 @@ static tp_status_t set(struct tpi_reactor *reactor, struct tpi_arming *arming,
         tpi_due_advance(&due, now);
     }
     tpi_timers_arm(&reactor->timers, arming, &due, now);
-    owed->hurry = sooner(reactor, arming, now);
+    owed->hurry = tpi_reactor_sooner(reactor, arming, now);
     return TP_OK;
 }
 
@@ -311,16 +338,79 @@ tp_status_t tpi_reactor_set(struct tpi_task *task, struct tpi_arming *arming, ui
     if (owed.queue)
         tpi_pool_publish_many(target.home, &owed.ready, 1, tpi_worker_self());
     if (owed.hurry)
-        earlier(target.home, target.home_generation);
+        tpi_reactor_call(target.home, target.home_generation);
     return status;
 }
 
-uint64_t tpi_reactor_armed(struct tpi_pool *pool)
+void tpi_reactor_armed(struct tpi_pool *pool, uint64_t *timers_out, uint64_t *waits_out)
 {
-    tpi_lock_take(&pool->reactor.lock);
-    uint64_t armed = pool->reactor.timers.armed;
-    tpi_lock_drop(&pool->reactor.lock);
-    return armed;
+    struct tpi_reactor *reactor = &pool->reactor;
+    tpi_lock_take(&reactor->lock);
+    *timers_out = reactor->timers.armed - reactor->timeouts;
+    *waits_out = reactor->waits_armed;
+    tpi_lock_drop(&reactor->lock);
+}
+
+/* ---- descriptors ----------------------------------------------------------------------------- */
+
+bool tpi_reactor_listens(struct tpi_reactor *reactor)
+{
+    bool before = tpp_peek(&reactor->listening);
+    bool now = reactor->sources.count > 0;
+    if (now != before)
+        tpp_store_release(&reactor->listening, now); /* [DR1] */
+    return now && !before;
+}
+
+/* Looks into the poller, and posts what is ready; true if there was a batch, and so may be more.
+ * `sleepless`: the caller would look again at once for as long as anything is ready. */
+static bool look(struct tpi_pool *pool, bool sleepless)
+{
+    struct tpi_look found; /* large: only what is filled is read */
+    struct tpp_poller *poller = tpi_sources_poller(&pool->reactor.sources);
+    if (!poller)
+        return false;
+    found.begun = tpi_sources_look(&pool->reactor.sources);
+    found.slept = sleepless;
+    found.count = tpp_poller_wait(poller, found.events, TPP_POLL_BATCH, 0);
+    if (found.count > 0)
+        tpi_waits_harvest(pool, &found);
+    return found.count == TPP_POLL_BATCH;
+}
+
+/* Has the worker enough to do? While callbacks wait to run, what they are to read is ready still,
+ * and a look finds just that. */
+static bool supplied(struct tpi_worker *worker, int64_t now)
+{
+    if (now - worker->looked_at > TPP_GATE_PERIOD_NS)
+        return false;
+    return tpi_ring_size(&worker->ring) > 0 ||
+           tpi_inject_length(&worker->pool->inject[TPI_PRIORITY_NORMAL]) > 0;
+}
+
+bool tpi_reactor_deliver(struct tpi_worker *worker)
+{
+    if (worker->look.count == 0)
+        return false;
+    tpi_waits_harvest(worker->pool, &worker->look);
+    worker->look.count = 0;
+    return true;
+}
+
+/* Of a worker: what its sleep has brought, or a look while nobody sleeps in the poller. */
+static void look_around(struct tpi_worker *worker, int64_t now)
+{
+    struct tpi_pool *pool = worker->pool;
+    if (tpi_reactor_deliver(worker)) {
+        worker->looked_at = now;
+        return;
+    }
+    /* relaxed, both: a look. */
+    if (!tpp_load_relaxed(&pool->reactor.listening) || tpp_load_relaxed(&pool->reactor.driver) ||
+        supplied(worker, now))
+        return;
+    worker->looked_at = now;
+    (void)look(pool, false);
 }
 
 /* ---- between callbacks ----------------------------------------------------------------------- */
@@ -363,14 +453,16 @@ void tpi_reactor_glance(struct tpi_worker *worker)
     if (now >= wake && !left_to_another(worker, reactor, now - wake) &&
         !well_supplied(worker, brief))
         worker->timers_left = tpi_reactor_poll(worker->pool, worker);
+    look_around(worker, now);
 }
 
 /* ---- the role of the driver ------------------------------------------------------------------ */
 
-int64_t tpi_reactor_sit(struct tpi_worker *worker)
+int64_t tpi_reactor_sit(struct tpi_worker *worker, struct tpp_poller **poller_out)
 {
     struct tpi_reactor *reactor = &worker->pool->reactor;
     uint32_t nobody = 0;
+    *poller_out = NULL;
     worker->glance = 0; /* the first thing to do once awake */
     if (!worker->driving) {
         /* relaxed: whoever makes it finite after the caller's fence looks for an idle worker. */
@@ -380,9 +472,14 @@ int64_t tpi_reactor_sit(struct tpi_worker *worker)
         worker->driving = true;
         tpp_fence_seq_cst(); /* [DR1] */
     }
-    /* relaxed: a look. Who sleeps and wakes for work lets the gate keep watch, lest it be told of
-     * each time; at the worst it wakes up once beside the driver. */
-    if (!worker->summoned && tpp_load_relaxed(&reactor->cover) != NEVER)
+    bool listening = tpp_load_acquire(&reactor->listening); /* [DR1] */
+    if (listening)
+        *poller_out = tpi_sources_poller(&reactor->sources);
+    /* relaxed: a look. Who sleeps and wakes for work, or for descriptors again and again, lets the
+     * gate keep watch, lest it be told of each time; at the worst it wakes up once beside the
+     * driver. */
+    if (!worker->summoned && (worker->rested || !listening) &&
+        tpp_load_relaxed(&reactor->cover) != NEVER)
         tpi_monitor_uncover(worker->pool);
     return (int64_t)tpp_load_acquire(&reactor->wake); /* [DR1] */
 }
@@ -415,19 +512,35 @@ static bool left_alone(struct tpi_pool *pool, uint32_t glances)
            (glances < GLANCES_FEW && (before || tpp_now(TPP_CLOCK_MONOTONIC) - wake >= LEFT_LYING));
 }
 
+/* Posts what there is to post. Workers that look at the clock look into the poller as well. */
+static void stand_in(struct tpi_pool *pool)
+{
+    struct tpi_reactor *reactor = &pool->reactor;
+    bool alone = pool->watch.alone || tpi_pool_driven(pool), more = true;
+    /* relaxed, all: a driver that is there now has the time, or is being kicked. Ends: so many
+     * batches at most. */
+    for (int batches = ATTEND_BATCHES; more && batches > 0; batches--) {
+        if (tpp_load_relaxed(&reactor->driver))
+            return;
+        more = tpi_reactor_poll(pool, NULL);
+        if (alone && tpp_load_relaxed(&reactor->listening))
+            more = look(pool, true) || more;
+    }
+}
+
 void tpi_reactor_attend(struct tpi_pool *pool, uint32_t glances)
 {
     struct tpi_reactor *reactor = &pool->reactor;
-    int batches = ATTEND_BATCHES;
     /* relaxed: a sign of life. */
     pool->watch.alone = left_alone(pool, tpp_load_relaxed(&reactor->glances) - glances);
-    /* relaxed: a driver that is there now has the time, or is being kicked. */
-    while (!tpp_load_relaxed(&reactor->driver) && tpi_reactor_poll(pool, NULL) && --batches > 0)
-        ;                /* ends: so many batches at most */
+    stand_in(pool);
     tpp_fence_seq_cst(); /* [DR1] */
     /* relaxed: ordered by the fence. */
-    if (tpi_reactor_active(reactor) && !tpp_load_relaxed(&reactor->driver))
-        tpi_monitor_cover(pool, tpp_peek(&pool->birth), pool->watch.alone);
+    if (!tpi_reactor_active(reactor) || tpp_load_relaxed(&reactor->driver))
+        return;
+    tpi_monitor_cover(pool, tpp_peek(&pool->birth), pool->watch.alone);
+    if (tpp_load_relaxed(&reactor->listening)) /* relaxed: who begins to listen kicks one, too */
+        tpi_park_kick_any(pool);               /* whoever is idle finds the role vacant */
 }
 
 void tpi_reactor_jumped(struct tpi_pool *pool)
@@ -442,5 +555,5 @@ void tpi_reactor_jumped(struct tpi_pool *pool)
     }
     tpi_lock_drop(&reactor->lock);
     if (concerned)
-        earlier(pool, tpp_peek(&pool->birth));
+        tpi_reactor_call(pool, tpp_peek(&pool->birth));
 }

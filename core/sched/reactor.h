@@ -1,14 +1,16 @@
-/* reactor.h - the timers of a pool: who waits for them, and who posts what is due.
+/* reactor.h - the timers and descriptors of a pool: who waits for them, and who posts.
  *
- * An idle worker takes the role of driver and sleeps until the next timer wants to be woken for;
- * it keeps the role while it finds nothing else to do, and gives it up when it claims a post, since
- * the callback may take its time. A worker that is busy looks at the clock between callbacks, not
- * each time. While nobody has the role the gate stands in (monitor.h): it is told when to look. So
- * a timer costs no thread of its own, and no wake-up but that at which it is due.
+ * An idle worker takes the role of driver and sleeps until the next timer wants to be woken for, in
+ * the pool's poller if waits listen to descriptors; it keeps the role while it finds nothing else
+ * to do, and gives it up when it claims a post, since the callback may take its time. A worker that
+ * is busy looks at the clock, and into the poller, between callbacks, not each time. While nobody
+ * has the role the gate stands in (monitor.h): it is told when to look. So a timer or a descriptor
+ * costs no thread of its own, and no wake-up but that at which it is due or ready.
  *
- *   [DR1]  Who makes the next wake-up earlier, or takes or gives up the role, or lets go of a pool
- *          that it covered: change, full fence, look at the others' words (`wake`, `driver`,
- *          `cover`). Of two such changes one sees the other: no timer is left to nobody.
+ *   [DR1]  Who makes the next wake-up earlier, begins to listen, takes or gives up the role, or
+ *          lets go of a pool that it covered: change, full fence, look at the others' words
+ *          (`wake`, `listening`, `driver`, `cover`). Of two such changes one sees the other:
+ *          nothing is left to nobody.
  *
  *   [DR2]  The wheels are made with the first timer of a pool, and then announced.
  *
@@ -20,23 +22,29 @@
 
 #include "core/os/lock.h"
 #include "core/time/timers.h"
+#include "core/wait/sources.h"
 #include "tp/types.h"
 
 struct tpi_pool;
+struct tpi_ready;
 struct tpi_task;
 struct tpi_worker;
 
 struct tpi_reactor {
-    /* atomic: wake, cover and driver by [DR1] */
+    /* atomic: wake, cover, driver and listening by [DR1] */
     _Alignas(128) tpp_u64 wake; /* when somebody has to look at the clock; TPP_FOREVER: never */
     tpp_u64 cover;              /* when the gate will; TPP_FOREVER: it will not */
     tpp_u32 driver;             /* one more than the number of the worker; 0: nobody */
+    tpp_u32 listening;          /* there are sources in the poller */
     tpp_u32 ready;              /* the pool can have timers; [DR2] */
     tpp_u32 poster; /* one more than the number of the worker that posted and left some; 0: none;
                        a hint */
 
     _Alignas(128) struct tpi_lock lock; /* kept when the pool's slot is freed: latecomers look */
     struct tpi_timers timers;           /* under lock; its wheels too stay with the slot */
+    struct tpi_sources sources;         /* under lock; sched/waits.h */
+    uint64_t waits_armed;               /* under lock */
+    uint64_t timeouts;                  /* under lock: how many of the timers are waits' */
     tpp_u32 glances; /* atomic: at the clock, by workers: a sign of life, some are not counted */
 };
 
@@ -57,16 +65,37 @@ void tpi_reactor_leave(struct tpi_reactor *reactor);
 tp_status_t tpi_reactor_set(struct tpi_task *task, struct tpi_arming *arming, uint32_t generation,
                             const tp_timer_spec_t *spec, bool *was_armed_out);
 
+/* One post of the task, by that worker if the caller is one. The effects tell of a refusal, and
+ * whether *ready_out has to be queued. Lock held. */
+uint32_t tpi_reactor_post(struct tpi_task *task, struct tpi_worker *worker,
+                          struct tpi_ready *ready_out);
+
+/* For whoever arms a timer of his own under the lock: where on its clock a time lies, and whether
+ * it is past; whether what was armed made the next wake-up earlier; and telling, no lock held,
+ * whoever has to wake up earlier then. */
+bool tpi_reactor_judge(uint32_t clock, int64_t time, struct tpi_due *due, struct tpi_instant *now);
+bool tpi_reactor_sooner(struct tpi_reactor *reactor, const struct tpi_arming *arming,
+                        const struct tpi_instant *now);
+void tpi_reactor_call(struct tpi_pool *pool, uint32_t birth);
+
+/* A source has come or gone. True if it is the first one: then tpi_reactor_call. Lock held. */
+bool tpi_reactor_listens(struct tpi_reactor *reactor);
+
 /* Posts what is due now, or a batch of it. True if more is. `worker` is the calling thread's, if it
  * is one; the pool is alive. */
 bool tpi_reactor_poll(struct tpi_pool *pool, struct tpi_worker *worker);
 
-/* Worker only: looks at the clock if it is time to, and posts what is due. */
+/* Worker only: posts what its last sleep in the poller has brought. False if that is nothing. */
+bool tpi_reactor_deliver(struct tpi_worker *worker);
+
+/* Worker only: does that; looks at the clock and into the poller if it
+ * is time to, and posts what is due and ready. */
 void tpi_reactor_glance(struct tpi_worker *worker);
 
 /* Worker only, its idle bit set and a full fence passed: takes the role if it is vacant and there
- * are timers. Returns until when it may sleep on their account. */
-int64_t tpi_reactor_sit(struct tpi_worker *worker);
+ * is something to wait for. Returns until when it may sleep on account of timers, and the poller to
+ * sleep in, or NULL. */
+int64_t tpi_reactor_sit(struct tpi_worker *worker, struct tpp_poller **poller_out);
 
 /* Worker only: gives up the role, in order to run a callback or to `go`. */
 void tpi_reactor_rise(struct tpi_worker *worker, bool go);
@@ -79,12 +108,14 @@ void tpi_reactor_attend(struct tpi_pool *pool, uint32_t glances);
 /* The gate: some clock has jumped. The pool is held. */
 void tpi_reactor_jumped(struct tpi_pool *pool);
 
-uint64_t tpi_reactor_armed(struct tpi_pool *pool);
+/* How many timers, and waits, are armed. */
+void tpi_reactor_armed(struct tpi_pool *pool, uint64_t *timers_out, uint64_t *waits_out);
 
 /* Is there anything to wait for? */
 static inline bool tpi_reactor_active(struct tpi_reactor *reactor)
 {
-    return tpp_load_relaxed(&reactor->wake) != (uint64_t)TPP_FOREVER; /* relaxed: a look */
+    return tpp_load_relaxed(&reactor->wake) != (uint64_t)TPP_FOREVER || /* relaxed: a look */
+           tpp_load_relaxed(&reactor->listening);                       /* relaxed: as well */
 }
 
 #endif

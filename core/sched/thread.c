@@ -3,8 +3,8 @@
 
 #include <string.h>
 
+#include "core/sched/waits.h"
 #include "core/sched/worker.h"
-#include "core/wait/waitable.h"
 
 char tpi_thread_marker; /* the local value of a thread that is watched but has no record */
 
@@ -12,7 +12,10 @@ tpp_u32 tpi_fork_count;
 
 static void thread_ends(void *local)
 {
-    tpi_waitable_abandon_all(tpp_thread_id());
+    struct tpi_posts posts;
+    posts.count = 0;
+    tpi_waitable_abandon_all(tpp_thread_id(), &posts);
+    tpi_posts_publish(&posts);
     if (local == &tpi_thread_marker)
         return;
     struct tpi_thread *thread = local;

@@ -54,7 +54,10 @@ static void reset_worker(struct tpi_worker *worker, struct tpi_pool *pool, uint3
     worker->eager = false;
     worker->overflow = false;
     worker->driving = worker->ticked = worker->summoned = worker->timers_left = false;
+    worker->rested = true;
     worker->glance = worker->glance_every = 0;
+    worker->look.count = 0;
+    worker->looked_at = 0;
     worker->glanced_at = 0;
     worker->random = id;
     worker->thread = NULL;

@@ -259,6 +259,7 @@ void tpi_worker_unblocks(struct tpi_worker *worker)
 void tpi_worker_hand_over(struct tpi_worker *worker)
 {
     tpi_worker_flush_gone(worker);
+    (void)tpi_reactor_deliver(worker);
     tpi_reactor_rise(worker, true);
     if (tpi_ring_size(&worker->ring) > 0)
         spill(worker);

@@ -35,12 +35,14 @@ struct tpi_worker {
     int64_t awake_since;
     uint64_t cancels;      /* of the task claimed last, see tpi_applied */
     bool driving;          /* this worker is pool->reactor.driver */
-    bool ticked;           /* a timer ended its last sleep */
+    bool ticked;           /* a timer, or a descriptor, ended its last sleep */
+    bool rested;           /* that was a long one */
     bool summoned;         /* something else did, and it has claimed a post since */
     bool timers_left;      /* more was due than it posted at once */
     uint32_t glance;       /* claims left before it looks at the clock, if there are timers ... */
     uint32_t glance_every; /* ... of so many */
     int64_t glanced_at;
+    int64_t looked_at; /* into the poller, while there was something else to do */
     uint32_t gone; /* objects freed here that the pool does not know of yet */
 
     /* written by the owner, read by anybody: statistics, relaxed */
@@ -52,6 +54,8 @@ struct tpi_worker {
 
     _Alignas(128) tpp_u32 park; /* asleep on it while 0; set by whoever took the idle bit; [PK2] */
     struct tpi_ring ring;
+
+    struct tpi_look look; /* owner only: what its last sleep has brought */
 };
 
 /* The body of a worker's thread; `argument` is the worker. */

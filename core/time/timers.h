@@ -11,11 +11,12 @@
 
 struct tpi_task;
 
-/* node.tag: these, and the clock of the wheel that holds the node above them. */
+/* node.tag: these, and two bits for the clock of the wheel that holds the node. */
 #define TPI_ARMING_SET 1u    /* it was set last, not stopped */
 #define TPI_ARMING_NEVER 2u  /* it is armed for a time that does not come, and in no wheel */
 #define TPI_ARMING_SKIP 4u   /* an expiry that finds a post pending adds none */
 #define TPI_ARMING_BARRED 8u /* it is not armed any more: its group is being closed */
+#define TPI_ARMING_WAIT 64u  /* it is the timeout of a wait: sched/waits.h */
 #define TPI_ARMING_CLOCK_SHIFT 4u
 
 /* One timer's part in all this; 64 bytes at most. All zero but for the task at the beginning. */

@@ -1,26 +1,15 @@
 /* job.c - posts work from callbacks and tells main when to end. */
 #include "examples/treesum/job.h"
 
-#include <errno.h>
-#include <unistd.h>
-
 bool job_cancelled(tp_callback_instance_t *instance)
 {
     bool requested = true;
     return tp_callback_cancel_requested(instance, &requested) != TP_OK || requested;
 }
 
-void job_signal(int event_fd)
-{
-    uint64_t one = 1;
-    /* An eventfd that is not read until the end cannot overflow, so only a signal can interfere. */
-    while (write(event_fd, &one, sizeof one) < 0 && errno == EINTR)
-        continue;
-}
-
 void job_end(struct job *job)
 {
-    job_signal(job->over_fd);
+    tp_event_set(job->over);
 }
 
 void job_post(struct job *job, tp_work_t *work, uint32_t count, tp_callback_instance_t *instance)

@@ -14,13 +14,12 @@ struct job {
     atomic_bool walked; /* the walk has come to its end */
     atomic_bool out_of_memory; /* ... because of this */
     atomic_int status;         /* the first tp_status_t that should not have been */
-    int over_fd;               /* eventfd: there is no more to do; main waits for it */
+    tp_event_t *over;          /* there is no more to do; main waits for it */
     int stop_fd; /* eventfd: main wants an end; the printer waits for it while it blocks */
 };
 
 bool job_cancelled(tp_callback_instance_t *instance);
 void job_post(struct job *job, tp_work_t *work, uint32_t count, tp_callback_instance_t *instance);
 void job_end(struct job *job); /* makes main close the cleanup group */
-void job_signal(int event_fd);
 
 #endif

@@ -7,7 +7,8 @@
  *
  * None of them ever waits for another: who has nothing to do returns, and who makes something to do
  * posts the work object concerned. So one thread is enough. The only thing that blocks is the
- * output. A timer beside them looks at the counters and tells how far they are (progress.c).
+ * output. A timer beside them looks at the counters and tells how far they are (progress.c); a wait
+ * for each signal ends them early (interrupt.c).
  *
  * Order: the arguments as given; in each directory the names in byte order, a subdirectory's files
  * at the place of its name. Neither the number of threads nor timing changes it. Symbolic links are
@@ -18,6 +19,7 @@
  * 128 KiB per thread; only the path itself and 100 bytes per level grow with the depth. A
  * directory whose names take more than 4 MiB is read once for every such part. */
 #include "examples/treesum/hash.h"
+#include "examples/treesum/interrupt.h"
 #include "examples/treesum/job.h"
 #include "examples/treesum/print.h"
 #include "examples/treesum/progress.h"
@@ -26,7 +28,6 @@
 #include <errno.h>
 #include <getopt.h>
 #include <inttypes.h>
-#include <poll.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -34,7 +35,6 @@
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/resource.h>
-#include <sys/signalfd.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -46,13 +46,13 @@ struct treesum {
     struct hasher hasher;
     struct printer printer;
     struct progress progress;
+    struct interrupt interrupt;
     bool printed_all;
     bool print_each; /* somebody looks at it: do not let done lines wait for company */
     tp_pool_t *pool;
     tp_env_t *env;
     tp_cleanup_group_t *group;
-    int signal_fd;
-    int signal; /* the one that ended us, or 0 */
+    int signal; /* the one that ended the run, or 0 */
 };
 
 struct options {
@@ -138,27 +138,6 @@ static bool ok(const char *what, tp_status_t status)
     return status == TP_OK || complain(what, tp_status_message(status));
 }
 
-/* From here on SIGINT and SIGTERM are read from a descriptor; the pool's threads take no
- * signals. One that was ignored from the start (as a shell does in the background) stays so. */
-static bool catch_signals(struct treesum *self)
-{
-    static const int caught[] = {SIGINT, SIGTERM};
-    struct sigaction before;
-    sigset_t set;
-    sigemptyset(&set);
-    for (size_t i = 0; i < sizeof caught / sizeof *caught; i++)
-        if (sigaction(caught[i], NULL, &before) == 0 && before.sa_handler != SIG_IGN)
-            sigaddset(&set, caught[i]);
-    signal(SIGPIPE, SIG_IGN); /* a closed pipe is an error of write(), which is told */
-    sigprocmask(SIG_BLOCK, &set, NULL);
-    self->signal_fd = signalfd(-1, &set, SFD_CLOEXEC);
-    self->job.over_fd = eventfd(0, EFD_CLOEXEC);
-    self->job.stop_fd = eventfd(0, EFD_CLOEXEC);
-    if (self->signal_fd < 0 || self->job.over_fd < 0 || self->job.stop_fd < 0)
-        return complain("eventfd", strerror(errno));
-    return true;
-}
-
 /* A quarter of what the descriptor limit leaves may be the walker's own; the rest is for
  * directories that files of the window are yet to be opened in. */
 static size_t descriptors_max(uint32_t threads)
@@ -175,10 +154,13 @@ static size_t descriptors_max(uint32_t threads)
 static bool set_up(struct treesum *self, const struct options *options, char **roots, size_t count)
 {
     size_t descriptors = descriptors_max(options->threads);
+    interrupt_block(&self->interrupt); /* first: later there may be other threads */
+    signal(SIGPIPE, SIG_IGN);          /* a closed pipe is an error of write(), which is told */
     if (!hasher_init(&self->hasher))
         return complain("libcrypto", "no SHA-256");
-    if (!catch_signals(self))
-        return false;
+    self->job.stop_fd = eventfd(0, EFD_CLOEXEC);
+    if (self->job.stop_fd < 0)
+        return complain("eventfd", strerror(errno));
     printer_init(&self->printer, self->job.stop_fd, &self->progress);
     self->print_each = isatty(STDOUT_FILENO);
     if (!window_init(&self->job.window, descriptors) ||
@@ -194,7 +176,8 @@ static bool set_up_pool(struct treesum *self, const struct options *options)
     config.thread_maximum = options->threads;
     config.name = "treesum";
     /* Printing first, because it makes room; then walking, because it gives everybody work. */
-    return ok("pool", tp_pool_create(&config, &self->pool)) &&
+    return ok("event", tp_event_create(true, false, &self->job.over)) &&
+           ok("pool", tp_pool_create(&config, &self->pool)) &&
            ok("environment", tp_env_create(&self->env)) &&
            ok("cleanup group", tp_cleanup_group_create(&self->group)) &&
            ok("environment", tp_env_set_pool(self->env, self->pool)) &&
@@ -211,53 +194,40 @@ static bool set_up_pool(struct treesum *self, const struct options *options)
 static bool end_callbacks(struct treesum *self)
 {
     tp_status_t status = TP_OK;
-    job_signal(self->job.stop_fd);
+    if (self->job.stop_fd >= 0)
+        eventfd_write(self->job.stop_fd, 1);
     if (self->group != NULL)
         status = tp_cleanup_group_close_members(self->group, true, NULL);
     return ok("progress", progress_end(&self->progress)) && ok("cleanup group", status);
 }
 
-static void close_descriptor(int fd)
-{
-    if (fd >= 0)
-        close(fd);
-}
-
 static bool take_down(struct treesum *self)
 {
-    bool fine = ok("cleanup group", tp_cleanup_group_close(self->group));
+    bool fine = ok("signals", interrupt_end(&self->interrupt));
+    fine = ok("cleanup group", tp_cleanup_group_close(self->group)) && fine;
     fine = ok("environment", tp_env_destroy(self->env)) && fine;
     fine = ok("pool", tp_pool_close(self->pool)) && fine;
+    fine = ok("event", tp_event_close(self->job.over)) && fine;
     walk_fini(&self->walk);
     window_fini(&self->job.window);
     hasher_fini(&self->hasher);
-    close_descriptor(self->signal_fd);
-    close_descriptor(self->job.over_fd);
-    close_descriptor(self->job.stop_fd);
+    if (self->job.stop_fd >= 0)
+        close(self->job.stop_fd);
     return fine;
 }
 
 /* ---- The run --------------------------------------------------------------------------------- */
 
-/* Sleeps until all is printed, something failed, or a signal came. Further signals change nothing
- * (timeout(1) sends every one twice); who cannot wait has SIGQUIT. */
-static void wait_for_end(struct treesum *self)
-{
-    struct pollfd ready[2] = {{.fd = self->job.over_fd, .events = POLLIN},
-                              {.fd = self->signal_fd, .events = POLLIN}};
-    struct signalfd_siginfo info;
-    while (poll(ready, 2, -1) < 0 && errno == EINTR)
-        continue;
-    if (ready[1].revents != 0 && read(self->signal_fd, &info, sizeof info) == sizeof info)
-        self->signal = (int)info.ssi_signo;
-}
-
+/* Sleeps until all is printed, something failed, or a signal came. */
 static bool run(struct treesum *self)
 {
-    if (!ok("progress", progress_start(&self->progress, &self->job, &self->hasher)) ||
-        !ok("start", tp_work_submit(self->job.walk)))
+    tp_wait_result_t result;
+    if (!ok("signals", interrupt_start(&self->interrupt, &self->job)) ||
+        !ok("progress", progress_start(&self->progress, &self->job, &self->hasher)) ||
+        !ok("start", tp_work_submit(self->job.walk)) ||
+        !ok("end", tp_waitable_wait(tp_waitable_event(self->job.over), TP_INFINITE, &result)))
         return false;
-    wait_for_end(self);
+    self->signal = atomic_load(&self->interrupt.signal);
     return true;
 }
 
@@ -327,7 +297,7 @@ static const char usage[] =
     "  -h        print this help\n"
     "\n"
     "Exit status: 0 if all were printed, 1 if some could not be read or written, 2 for wrong\n"
-    "arguments, 128 + N after signal N (130: interrupted).\n";
+    "arguments, 128 + N after signal N (130: interrupted). A second signal ends it at once.\n";
 
 static uint32_t cpu_count(void)
 {
@@ -372,8 +342,7 @@ static int parse(int argc, char **argv, struct options *options)
 
 int main(int argc, char **argv)
 {
-    static struct treesum self = {.signal_fd = -1,
-                                  .job = {.over_fd = -1, .stop_fd = -1},
+    static struct treesum self = {.job = {.stop_fd = -1},
                                   .progress = {.terminal = PTHREAD_MUTEX_INITIALIZER}};
     static char dash[] = "./-";
     struct options options;
@@ -388,7 +357,9 @@ int main(int argc, char **argv)
     bool fine = set_up(&self, &options, argv + optind, (size_t)(argc - optind)) &&
                 set_up_pool(&self, &options) && run(&self);
     fine = end_callbacks(&self) && fine;
-    if (fine && self.signal == 0)
+    if (self.signal != 0 && (!self.printed_all || self.printer.lines.failed))
+        complain(strsignal(self.signal), "the list is not complete");
+    if (self.signal == 0 && fine)
         fine = judge(&self);
     if (options.stats && self.pool != NULL)
         print_stats(&self, now() - start);

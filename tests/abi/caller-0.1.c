@@ -2,9 +2,14 @@
  *
  * It uses every function of that release the way a program would, and never changes. */
 #include <dlfcn.h>
+#include <poll.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "tests/support/tap.h"
 #include "tp/tp.h"
@@ -438,6 +443,98 @@ TAP_TEST(caller_0_1__a_timer_ticks_until_it_is_stopped)
     ok(tp_semaphore_close(clockwork.ticks));
 }
 
+/* ---- Waits ----------------------------------------------------------------------------------- */
+
+struct watch {
+    tp_event_t *told;
+    tp_wait_t *wait;
+    tp_wait_result_t result;
+    uint32_t events;
+    unsigned runs;
+};
+
+static void watched(tp_callback_instance_t *instance, void *context, tp_wait_t *wait,
+                    tp_wait_result_t result)
+{
+    struct watch *watch = context;
+
+    check(wait == watch->wait);
+    ok(tp_callback_wait_events(instance, &watch->events));
+    ok(tp_callback_set_event_on_return(instance, watch->told));
+    watch->result = result;
+    watch->runs++;
+}
+
+static void watch_for(struct watch *watch, tp_waitable_t source, int64_t timeout)
+{
+    tp_wait_spec_t spec;
+    bool was_armed = true;
+
+    tp_wait_spec_init(&spec);
+    check_eq(spec.struct_size, sizeof spec);
+    spec.source = source;
+    spec.timeout = timeout;
+    ok(tp_wait_set(watch->wait, &spec, &was_armed));
+    check(!was_armed);
+}
+
+static void expect_watched(struct watch *watch, tp_wait_result_t result, uint32_t events)
+{
+    check_eq(wait_for(tp_waitable_event(watch->told), SECONDS(30)), TP_WAIT_SIGNALED);
+    ok(tp_wait_wait(watch->wait, false, TP_INFINITE));
+    check_eq(watch->result, result);
+    check_eq(watch->events, events);
+}
+
+static void watch_a_pipe(struct watch *watch)
+{
+    int ends[2];
+
+    check_eq(pipe(ends), 0);
+    watch_for(watch, tp_waitable_fd(ends[0], POLLIN), SECONDS(30));
+    check_eq(write(ends[1], "x", 1), 1);
+    expect_watched(watch, TP_WAIT_SIGNALED, POLLIN);
+    check_eq(close(ends[0]) | close(ends[1]), 0);
+}
+
+static void watch_a_process(struct watch *watch)
+{
+    pid_t child = fork();
+    int fd = child > 0 ? (int)syscall(SYS_pidfd_open, child, 0) : -1;
+
+    if (child == 0)
+        _exit(0);
+    watch_for(watch, tp_waitable_process(fd), TP_INFINITE);
+    check_eq(wait_for(tp_waitable_event(watch->told), SECONDS(30)), TP_WAIT_SIGNALED);
+    check_eq(watch->result, TP_WAIT_SIGNALED);
+    check_eq(waitpid(child, NULL, 0), child);
+    check_eq(close(fd), 0);
+}
+
+TAP_TEST(caller_0_1__a_wait_is_for_whatever_can_be_signaled)
+{
+    struct watch watch = { NULL, NULL, TP_WAIT_FAILED, 0, 0 };
+    tp_semaphore_t *semaphore = NULL;
+
+    ok(tp_event_create(false, false, &watch.told));
+    ok(tp_semaphore_create(0, 3, &semaphore));
+    ok(tp_wait_create(watched, &watch, NULL, &watch.wait));
+    watch_for(&watch, tp_waitable_semaphore(semaphore), TP_INFINITE);
+    ok(tp_semaphore_release(semaphore, 1, NULL));
+    expect_watched(&watch, TP_WAIT_SIGNALED, 0);
+    check_eq(wait_for(tp_waitable_semaphore(semaphore), 0), TP_WAIT_TIMEOUT);
+    watch_a_pipe(&watch);
+    watch_a_process(&watch);
+    watch_for(&watch, tp_waitable_signal(SIGUSR1), TP_INFINITE);
+    check_eq(kill(getpid(), SIGUSR1), 0);
+    expect_watched(&watch, TP_WAIT_SIGNALED, 0);
+    watch_for(&watch, tp_waitable_never(), 1000000);
+    expect_watched(&watch, TP_WAIT_TIMEOUT, 0);
+    ok(tp_wait_close(watch.wait));
+    check_eq(watch.runs, 5);
+    check_eq(tp_semaphore_close(semaphore) | tp_event_close(watch.told), TP_OK);
+}
+
 /* ---- A pool driven by the program ------------------------------------------------------------ */
 
 static void count_one(tp_callback_instance_t *instance, void *context)
@@ -487,10 +584,16 @@ TAP_TEST(caller_0_1__default_pool_is_one)
 
 int main(void)
 {
+    sigset_t waited_for;
+
+    sigemptyset(&waited_for);
+    sigaddset(&waited_for, SIGUSR1);
+    sigprocmask(SIG_BLOCK, &waited_for, NULL); /* before there is another thread */
     tap_run(caller_0_1__library);
     tap_run(caller_0_1__letters_are_counted);
     tap_run(caller_0_1__completion_actions_are_done);
     tap_run(caller_0_1__a_timer_ticks_until_it_is_stopped);
+    tap_run(caller_0_1__a_wait_is_for_whatever_can_be_signaled);
     tap_run(caller_0_1__a_pool_is_driven_and_shut_down);
     tap_run(caller_0_1__default_pool_is_one);
     return tap_done();

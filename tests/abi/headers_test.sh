@@ -52,7 +52,7 @@ done
 
 # The initialisers are written differently for the two languages and must give the same bytes.
 cat >"$work/init" <<'END'
-#include "tp/types.h"
+#include "tp/tp.h"
 #include <stdio.h>
 #include <string.h>
 static void dump(const void *bytes, size_t size)
@@ -69,9 +69,13 @@ int main(void)
     static const tp_allocator_t allocator = TP_ALLOCATOR_INIT;
     static const tp_pool_config_t config = TP_POOL_CONFIG_INIT;
     static const tp_pool_stats_t stats = TP_POOL_STATS_INIT;
+    static const tp_timer_spec_t timer = TP_TIMER_SPEC_INIT;
+    static const tp_wait_spec_t wait = TP_WAIT_SPEC_INIT;
     dump(&allocator, sizeof allocator);
     dump(&config, sizeof config);
     dump(&stats, sizeof stats);
+    dump(&timer, sizeof timer);
+    dump(&wait, sizeof wait);
     return 0;
 }
 END

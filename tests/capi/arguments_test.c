@@ -1,4 +1,8 @@
 /* arguments_test.c - structs of every size, numbers out of range, NULL where something must be. */
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+
 #include "tests/capi/live.h"
 
 /* ---- structs --------------------------------------------------------------------------------- */
@@ -133,6 +137,7 @@ static void expect(tp_status_t got, tp_status_t expected, const char *function)
 TAP_TEST(arguments__null_out_parameters)
 {
     uint64_t bytes = 9;
+    tp_wait_spec_t on_event = until(tp_waitable_event(live.event));
     tp_set_misuse_hook(hear, NULL);
     heard.calls = 0;
     expect(tp_pool_create(NULL, NULL), TP_ERR_ARGUMENT, "tp_pool_create");
@@ -144,6 +149,7 @@ TAP_TEST(arguments__null_out_parameters)
     expect(tp_work_create(never_work, NULL, NULL, NULL), TP_ERR_ARGUMENT, "tp_work_create");
     expect(tp_timer_create(never_timer, NULL, NULL, NULL), TP_ERR_ARGUMENT, "tp_timer_create");
     expect(tp_timer_is_set(live.timer, NULL), TP_ERR_ARGUMENT, "tp_timer_is_set");
+    expect(tp_wait_create(never_wait, NULL, NULL, NULL), TP_ERR_ARGUMENT, "tp_wait_create");
     expect(tp_cleanup_group_create(NULL), TP_ERR_ARGUMENT, "tp_cleanup_group_create");
     expect(tp_event_create(true, true, NULL), TP_ERR_ARGUMENT, "tp_event_create");
     expect(tp_semaphore_create(0, 1, NULL), TP_ERR_ARGUMENT, "tp_semaphore_create");
@@ -152,6 +158,7 @@ TAP_TEST(arguments__null_out_parameters)
            "tp_waitable_wait");
     check_eq(tp_semaphore_release(live.semaphore, 1, NULL), TP_OK); /* this one may be NULL */
     check_eq(take(tp_waitable_semaphore(live.semaphore)), TP_WAIT_SIGNALED);
+    check_eq(tp_wait_set(live.wait, &on_event, NULL), TP_OK); /* and this one */
     check_eq(heard.calls, 0);
     tp_set_misuse_hook(NULL, NULL);
 }
@@ -160,6 +167,7 @@ TAP_TEST(arguments__numbers_out_of_range)
 {
     tp_work_t *work = live.work;
     tp_timer_t *timer = live.timer;
+    tp_wait_t *wait = live.wait;
     tp_semaphore_t *semaphore = live.semaphore;
     tp_wait_result_t result = 9;
     uint32_t previous = 9;
@@ -174,6 +182,10 @@ TAP_TEST(arguments__numbers_out_of_range)
     check(timer == NULL);
     expect(tp_timer_wait(live.timer, true, -1), TP_ERR_ARGUMENT, "tp_timer_wait");
     expect(tp_timer_wait(live.timer, true, INT64_MIN), TP_ERR_ARGUMENT, "tp_timer_wait");
+    expect(tp_wait_create(NULL, NULL, NULL, &wait), TP_ERR_ARGUMENT, "tp_wait_create");
+    check(wait == NULL);
+    expect(tp_wait_wait(live.wait, true, -1), TP_ERR_ARGUMENT, "tp_wait_wait");
+    expect(tp_wait_wait(live.wait, true, INT64_MIN), TP_ERR_ARGUMENT, "tp_wait_wait");
     expect(tp_waitable_wait(tp_waitable_never(), -1, &result), TP_ERR_ARGUMENT, "tp_waitable_wait");
     check_eq(result, 0);
     expect(tp_env_set_priority(live.env, 3), TP_ERR_ARGUMENT, "tp_env_set_priority");
@@ -192,6 +204,110 @@ TAP_TEST(arguments__numbers_out_of_range)
     expect(tp_mutex_release(live.mutex), TP_ERR_NOT_OWNER, "tp_mutex_release");
     expect(tp_blocking_begin(), TP_ERR_STATE, "tp_blocking_begin");
     expect(tp_blocking_end(), TP_ERR_STATE, "tp_blocking_end");
+    tp_set_misuse_hook(NULL, NULL);
+    use_live();
+}
+
+/* Refused, told of, and without effect: the wait is still armed on what it was. */
+static void refuse(const tp_wait_spec_t *spec, tp_status_t expected)
+{
+    bool was_armed = true;
+    heard.calls = 0;
+    expect(tp_wait_set(live.wait, spec, &was_armed), expected, "tp_wait_set");
+    check(!was_armed);
+}
+
+struct longer_spec {
+    tp_wait_spec_t spec;
+    unsigned char more[24];
+};
+
+TAP_TEST(arguments__wait_spec_of_wrong_size_or_content)
+{
+    const tp_wait_spec_t good = until(tp_waitable_event(live.event));
+    struct longer_spec longer = {good, {0}};
+    tp_wait_spec_t spec = good;
+    tp_set_misuse_hook(hear, NULL);
+    for (uint32_t size = 0; size < sizeof spec; size++) {
+        spec.struct_size = size;
+        refuse(&spec, TP_ERR_VERSION);
+    }
+    longer.spec.struct_size = sizeof longer;
+    for (size_t i = 0; i < sizeof longer.more; i++) {
+        longer.more[i] = 1;
+        refuse(&longer.spec, TP_ERR_VERSION);
+        longer.more[i] = 0;
+    }
+    spec = good;
+    for (spec.clock = TP_CLOCK_BOOTTIME + 1; spec.clock != 0; spec.clock *= 2)
+        refuse(&spec, TP_ERR_ARGUMENT);
+    spec.timeout = -1;
+    refuse(&spec, TP_ERR_ARGUMENT);
+    spec.timeout = INT64_MIN;
+    refuse(&spec, TP_ERR_ARGUMENT);
+    spec = (tp_wait_spec_t)TP_WAIT_SPEC_INIT; /* no source */
+    refuse(&spec, TP_ERR_HANDLE);
+    check_eq(tp_wait_set(live.wait, &longer.spec, NULL), TP_OK);
+    tp_set_misuse_hook(NULL, NULL);
+    use_live();
+}
+
+TAP_TEST(arguments__a_waitable_that_nobody_made)
+{
+    const tp_waitable_t good = tp_waitable_event(live.event);
+    tp_wait_result_t result = 9;
+    tp_wait_spec_t spec = until(good);
+    tp_set_misuse_hook(hear, NULL);
+    heard.calls = 0;
+    for (uint32_t bit = 8; bit < 32; bit++) {
+        spec.source.kind = good.kind | UINT32_C(1) << bit;
+        refuse(&spec, TP_ERR_HANDLE);
+        expect(tp_waitable_wait(spec.source, 0, &result), TP_ERR_HANDLE, "tp_waitable_wait");
+        check_eq(result, 0);
+    }
+    for (uint32_t bit = 16; bit < 32; bit++) { /* states that poll(2) has not */
+        spec.source = tp_waitable_fd(0, UINT32_C(1) << bit);
+        refuse(&spec, TP_ERR_ARGUMENT);
+        expect(tp_waitable_wait(spec.source, 0, &result), TP_ERR_ARGUMENT, "tp_waitable_wait");
+    }
+    tp_set_misuse_hook(NULL, NULL);
+    use_live();
+}
+
+/* As a wait and by a thread, whatever the timeout. The system's refusal is no misuse. */
+static void refuse_by_system(tp_waitable_t source, int expected)
+{
+    bool was_armed = true;
+    tp_wait_result_t result = 9;
+    tp_wait_spec_t spec = until(source);
+    heard.calls = 0;
+    for (int i = 0; i < 2; i++) {
+        check_eq(tp_wait_set(live.wait, &spec, &was_armed), TP_ERR_SYSTEM);
+        check(!was_armed);
+        check_eq(tp_last_errno(), expected);
+        check_eq(tp_waitable_wait(source, spec.timeout, &result), TP_ERR_SYSTEM);
+        check_eq(result, 0);
+        check_eq(tp_last_errno(), expected);
+        spec.timeout = 0;
+    }
+    check_eq(heard.calls, 0);
+}
+
+TAP_TEST(arguments__what_the_system_cannot_wait_for)
+{
+    static const int signals[] = {0, -1, 65, INT32_MAX, INT32_MIN, SIGKILL, SIGSTOP};
+    static const int descriptors[] = {-1, INT32_MIN, INT32_MAX, 1000000};
+    int ends[2];
+    require(pipe(ends) == 0);
+    tp_set_misuse_hook(hear, NULL);
+    for (size_t i = 0; i < COUNT(signals); i++)
+        refuse_by_system(tp_waitable_signal(signals[i]), EINVAL);
+    for (size_t i = 0; i < COUNT(descriptors); i++) {
+        refuse_by_system(tp_waitable_fd(descriptors[i], POLLIN), EBADF);
+        refuse_by_system(tp_waitable_process(descriptors[i]), EBADF);
+    }
+    refuse_by_system(tp_waitable_process(ends[0]), EBADF); /* a descriptor, but of no process */
+    check_eq(close(ends[0]) | close(ends[1]), 0);
     tp_set_misuse_hook(NULL, NULL);
     use_live();
 }
@@ -216,6 +332,7 @@ TAP_TEST(arguments__a_creation_refused_by_its_group_leaves_nothing)
     tp_env_t *env = NULL;
     tp_work_t *work = live.work;
     tp_timer_t *timer = live.timer;
+    tp_wait_t *wait = live.wait;
     uint32_t before[TPI_KIND_COUNT] = {0}, after[TPI_KIND_COUNT] = {0};
     in_use(before);
     require(tp_pool_create(NULL, &pool) == TP_OK && tp_env_create(&env) == TP_OK);
@@ -228,6 +345,8 @@ TAP_TEST(arguments__a_creation_refused_by_its_group_leaves_nothing)
     check(work == NULL);
     check_eq(tp_timer_create(never_timer, NULL, env, &timer), TP_ERR_CLOSED);
     check(timer == NULL);
+    check_eq(tp_wait_create(never_wait, NULL, env, &wait), TP_ERR_CLOSED);
+    check(wait == NULL);
     check_eq(tp_try_submit(never, NULL, env), TP_ERR_CLOSED);
     tp_pool_stats_t stats = TP_POOL_STATS_INIT;
     check_eq(tp_pool_get_stats(pool, &stats), TP_OK);
@@ -249,6 +368,9 @@ int main(void)
     tap_run(arguments__an_allocator_comes_first_and_complete);
     tap_run(arguments__null_out_parameters);
     tap_run(arguments__numbers_out_of_range);
+    tap_run(arguments__wait_spec_of_wrong_size_or_content);
+    tap_run(arguments__a_waitable_that_nobody_made);
+    tap_run(arguments__what_the_system_cannot_wait_for);
     tap_run(arguments__the_default_pool_refuses_settings);
     tap_run(arguments__a_creation_refused_by_its_group_leaves_nothing);
     use_live();

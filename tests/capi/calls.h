@@ -203,6 +203,65 @@ static tp_status_t timer_close(void *h)
     return tp_timer_close(h);
 }
 
+static tp_status_t wait_from_env(void *h)
+{
+    tp_wait_t *wait = live.wait;
+    tp_status_t status = tp_wait_create(never_wait, NULL, h, &wait);
+    check(wait == NULL);
+    return status;
+}
+
+static tp_status_t wait_set_to(void *h, const tp_wait_spec_t *spec)
+{
+    bool was_armed = true;
+    tp_status_t status = tp_wait_set(h, spec, &was_armed);
+    check(!was_armed);
+    return status;
+}
+
+static tp_status_t wait_set(void *h)
+{
+    tp_wait_spec_t spec = until(tp_waitable_semaphore(live.semaphore));
+    return wait_set_to(h, &spec);
+}
+
+static tp_status_t wait_disarm(void *h)
+{
+    return wait_set_to(h, NULL);
+}
+
+/* On an object that is none. */
+static tp_status_t wait_set_on(tp_waitable_t source)
+{
+    tp_wait_spec_t spec = until(source);
+    return wait_set_to(live.wait, &spec);
+}
+
+static tp_status_t wait_set_event(void *h)
+{
+    return wait_set_on(tp_waitable_event(h));
+}
+
+static tp_status_t wait_set_semaphore(void *h)
+{
+    return wait_set_on(tp_waitable_semaphore(h));
+}
+
+static tp_status_t wait_set_mutex(void *h)
+{
+    return wait_set_on(tp_waitable_mutex(h));
+}
+
+static tp_status_t wait_wait(void *h)
+{
+    return tp_wait_wait(h, true, TP_INFINITE);
+}
+
+static tp_status_t wait_close(void *h)
+{
+    return tp_wait_close(h);
+}
+
 static tp_status_t group_members(void *h)
 {
     return tp_cleanup_group_close_members(h, true, NULL);
@@ -272,6 +331,14 @@ static tp_status_t instance_cancel(void *h)
     return status;
 }
 
+static tp_status_t instance_events(void *h)
+{
+    uint32_t events = 9;
+    tp_status_t status = tp_callback_wait_events(h, &events);
+    check_eq(events, 0);
+    return status;
+}
+
 static tp_status_t event_set(void *h)
 {
     return tp_event_set(h);
@@ -334,11 +401,21 @@ static tp_status_t waitable_mutex(void *h)
 }
 
 /* What a program makes of a waitable it did not get from the library. */
-static tp_status_t waitable_forged(void *h)
+static tp_waitable_t forged(void *h)
 {
     tp_waitable_t source = tp_waitable_event(live.event);
     source.value = (uintptr_t)h;
-    return wait_for(source);
+    return source;
+}
+
+static tp_status_t waitable_forged(void *h)
+{
+    return wait_for(forged(h));
+}
+
+static tp_status_t wait_set_forged(void *h)
+{
+    return wait_set_on(forged(h));
 }
 
 struct row {
@@ -383,6 +460,15 @@ static const struct row rows[] = {
     {"tp_timer_is_set", TPI_KIND_TIMER, false, timer_is_set},
     {"tp_timer_wait", TPI_KIND_TIMER, false, timer_wait},
     {"tp_timer_close", TPI_KIND_TIMER, true, timer_close},
+    {"tp_wait_create", TPI_KIND_ENV, true, wait_from_env},
+    {"tp_wait_set", TPI_KIND_WAIT, false, wait_set},
+    {"tp_wait_set", TPI_KIND_WAIT, false, wait_disarm},
+    {"tp_wait_set", TPI_KIND_EVENT, false, wait_set_event},
+    {"tp_wait_set", TPI_KIND_SEMAPHORE, false, wait_set_semaphore},
+    {"tp_wait_set", TPI_KIND_MUTEX, false, wait_set_mutex},
+    {"tp_wait_set", TPI_KIND_NONE, false, wait_set_forged},
+    {"tp_wait_wait", TPI_KIND_WAIT, false, wait_wait},
+    {"tp_wait_close", TPI_KIND_WAIT, true, wait_close},
     {"tp_cleanup_group_close_members", TPI_KIND_GROUP, false, group_members},
     {"tp_cleanup_group_close", TPI_KIND_GROUP, true, group_close},
     {"tp_callback_may_run_long", TPI_KIND_INSTANCE, false, instance_long},
@@ -397,6 +483,7 @@ static const struct row rows[] = {
     {"tp_callback_set_event_on_return", TPI_KIND_EVENT, false, instance_event_event},
     {"tp_callback_close_library_on_return", TPI_KIND_INSTANCE, false, instance_library},
     {"tp_callback_cancel_requested", TPI_KIND_INSTANCE, false, instance_cancel},
+    {"tp_callback_wait_events", TPI_KIND_INSTANCE, false, instance_events},
     {"tp_event_set", TPI_KIND_EVENT, false, event_set},
     {"tp_event_reset", TPI_KIND_EVENT, false, event_reset},
     {"tp_event_close", TPI_KIND_EVENT, true, event_close},

@@ -42,6 +42,7 @@ static void *make(const struct row *row)
         tp_env_t *env;
         tp_work_t *work;
         tp_timer_t *timer;
+        tp_wait_t *wait;
         tp_cleanup_group_t *group;
         tp_event_t *event;
         tp_semaphore_t *semaphore;
@@ -57,6 +58,8 @@ static void *make(const struct row *row)
         status = tp_work_create(count_run, NULL, live.env, &made.work);
     else if (row->kind == TPI_KIND_TIMER)
         status = tp_timer_create(count_expiry, NULL, live.env, &made.timer);
+    else if (row->kind == TPI_KIND_WAIT)
+        status = tp_wait_create(count_signal, NULL, live.env, &made.wait);
     else if (row->kind == TPI_KIND_GROUP)
         status = tp_cleanup_group_create(&made.group);
     else if (row->kind == TPI_KIND_EVENT)
@@ -69,6 +72,8 @@ static void *make(const struct row *row)
     return made.any;
 }
 
+static tp_event_t *lit; /* always signaled */
+
 /* Every other round the object has something to do when it is closed. */
 static void occupy(const struct row *row, void *handle, uint32_t round)
 {
@@ -78,11 +83,15 @@ static void occupy(const struct row *row, void *handle, uint32_t round)
         check_eq(tp_work_submit(handle), TP_OK);
     if (row->kind == TPI_KIND_TIMER && round % 2)
         check_eq(tp_timer_set(handle, &spec, NULL), TP_OK);
+    if (row->kind == TPI_KIND_WAIT && round % 2) {
+        tp_wait_spec_t at_once = until(tp_waitable_event(lit));
+        check_eq(tp_wait_set(handle, &at_once, NULL), TP_OK);
+    }
 }
 
 static bool posts(const struct row *row)
 {
-    return row->kind == TPI_KIND_WORK || row->kind == TPI_KIND_TIMER;
+    return row->kind == TPI_KIND_WORK || row->kind == TPI_KIND_TIMER || row->kind == TPI_KIND_WAIT;
 }
 
 static void contest(const struct row *row, uint32_t rounds)
@@ -120,6 +129,7 @@ TAP_TEST(close__two_close_at_once_exactly_one_succeeds)
     pthread_t other;
     tap_timeout(120);
     require(pthread_create(&other, NULL, second_closer, NULL) == 0);
+    require(tp_event_create(true, true, &lit) == TP_OK);
     in_use(before);
     for (size_t r = 0; r < COUNT(rows); r++)
         if (rows[r].null_allowed && strstr(rows[r].function, "_set_") == NULL &&
@@ -130,6 +140,7 @@ TAP_TEST(close__two_close_at_once_exactly_one_succeeds)
     check_eq(tp_work_wait(live.work, false, TP_INFINITE), TP_OK);
     await_gone(TPI_KIND_WORK, before[TPI_KIND_WORK]);
     await_gone(TPI_KIND_TIMER, before[TPI_KIND_TIMER]);
+    await_gone(TPI_KIND_WAIT, before[TPI_KIND_WAIT]);
     in_use(after);
     check_eq(statistics().timers_armed, 1); /* the live one's */
     check_eq(after[TPI_KIND_POOL], before[TPI_KIND_POOL]);

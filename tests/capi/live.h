@@ -40,6 +40,7 @@ static struct {
     tp_env_t *env;
     tp_work_t *work;
     tp_timer_t *timer; /* set, for a time that does not come */
+    tp_wait_t *wait;   /* armed, on what is never signaled */
     tp_cleanup_group_t *group;
     tp_event_t *event;
     tp_semaphore_t *semaphore;
@@ -64,6 +65,16 @@ static void count_expiry(tp_callback_instance_t *instance, void *context, tp_tim
     tpp_add_acq_rel(&live.runs, 1);
 }
 
+static void count_signal(tp_callback_instance_t *instance, void *context, tp_wait_t *wait,
+                         tp_wait_result_t result)
+{
+    (void)instance;
+    (void)context;
+    check(wait != NULL);
+    check_eq(result, TP_WAIT_SIGNALED);
+    tpp_add_acq_rel(&live.runs, 1);
+}
+
 static void never(tp_callback_instance_t *instance, void *context)
 {
     check(instance == NULL && context == &live); /* the creation was refused: nothing may run */
@@ -79,6 +90,14 @@ TAP_UNUSED_ static void never_timer(tp_callback_instance_t *instance, void *cont
                                     tp_timer_t *timer)
 {
     (void)timer;
+    never(instance, context);
+}
+
+TAP_UNUSED_ static void never_wait(tp_callback_instance_t *instance, void *context, tp_wait_t *wait,
+                                   tp_wait_result_t result)
+{
+    (void)wait;
+    (void)result;
     never(instance, context);
 }
 
@@ -104,6 +123,14 @@ static tp_timer_spec_t after(int64_t due)
     return spec;
 }
 
+/* Until the source is signaled, however long that takes. */
+static tp_wait_spec_t until(tp_waitable_t source)
+{
+    tp_wait_spec_t spec = TP_WAIT_SPEC_INIT;
+    spec.source = source;
+    return spec;
+}
+
 TAP_UNUSED_ static void build_live(void)
 {
     tp_pool_config_t config = TP_POOL_CONFIG_INIT;
@@ -120,6 +147,9 @@ TAP_UNUSED_ static void build_live(void)
     require(tp_timer_create(count_expiry, NULL, live.env, &live.timer) == TP_OK);
     tp_timer_spec_t spec = after(TP_INFINITE);
     require(tp_timer_set(live.timer, &spec, NULL) == TP_OK);
+    tp_wait_spec_t never_spec = until(tp_waitable_never());
+    require(tp_wait_create(count_signal, NULL, live.env, &live.wait) == TP_OK);
+    require(tp_wait_set(live.wait, &never_spec, NULL) == TP_OK);
 }
 
 static tp_wait_result_t take(tp_waitable_t source)
@@ -145,6 +175,22 @@ static void use_timer(void)
     check(!was_armed);
 }
 
+/* The same of the wait. */
+static void use_wait(void)
+{
+    bool was_armed = false;
+    uint32_t runs = tpp_load_acquire(&live.runs);
+    tp_wait_spec_t on_event = until(tp_waitable_event(live.event));
+    tp_wait_spec_t on_nothing = until(tp_waitable_never());
+    check_eq(tp_wait_set(live.wait, &on_event, &was_armed), TP_OK);
+    check(was_armed);
+    check_eq(tp_event_set(live.event), TP_OK);
+    check_eq(tp_wait_wait(live.wait, false, TP_INFINITE), TP_OK);
+    check_eq(tpp_load_acquire(&live.runs), runs + 1);
+    check_eq(tp_wait_set(live.wait, &on_nothing, &was_armed), TP_OK);
+    check(!was_armed);
+}
+
 /* All the live objects still are what they were. */
 TAP_UNUSED_ static void use_live(void)
 {
@@ -156,6 +202,7 @@ TAP_UNUSED_ static void use_live(void)
     check_eq(tp_work_wait(live.work, false, TP_INFINITE), TP_OK);
     check_eq(tpp_load_acquire(&live.runs), runs + 5);
     use_timer();
+    use_wait();
     check_eq(take(tp_waitable_event(live.event)), TP_WAIT_TIMEOUT);
     check_eq(tp_event_set(live.event), TP_OK);
     check_eq(take(tp_waitable_event(live.event)), TP_WAIT_SIGNALED);
@@ -169,6 +216,7 @@ TAP_UNUSED_ static void use_live(void)
 TAP_UNUSED_ static void close_live(void)
 {
     check_eq(tp_work_close(live.work) | tp_timer_close(live.timer), TP_OK);
+    check_eq(tp_wait_close(live.wait), TP_OK);
     check_eq(tp_env_destroy(live.env), TP_OK);
     check_eq(tp_pool_close(live.pool) | tp_cleanup_group_close(live.group), TP_OK);
     check_eq(tp_event_close(live.event) | tp_semaphore_close(live.semaphore), TP_OK);

@@ -17,6 +17,7 @@ static const char *const without_handle[] = {
     "tp_env_create",       "tp_cleanup_group_create", "tp_blocking_begin",  "tp_blocking_end",
     "tp_event_create",     "tp_semaphore_create",     "tp_mutex_create",    "tp_waitable_never",
     "tp_waitable_event",   "tp_waitable_semaphore",   "tp_waitable_mutex",  "tp_timer_spec_init",
+    "tp_waitable_fd",      "tp_waitable_process",     "tp_waitable_signal", "tp_wait_spec_init",
 };
 
 static bool is_listed(const char *name)
@@ -47,7 +48,7 @@ TAP_TEST(misuse__the_table_covers_every_exported_function)
                 printf("# %s is not in the table\n", name);
         }
     fclose(map);
-    check(found > 60);
+    check(found > 80);
 }
 
 /* ---- values ---------------------------------------------------------------------------------- */
@@ -67,13 +68,14 @@ static size_t stale_count;
 
 static const void *const *live_handles(size_t *count)
 {
-    static const void *handles[12];
+    static const void *handles[13];
     size_t n = 0;
     handles[n++] = live.pool;
     handles[n++] = live.default_pool;
     handles[n++] = live.env;
     handles[n++] = live.work;
     handles[n++] = live.timer;
+    handles[n++] = live.wait;
     handles[n++] = stage;
     handles[n++] = live.group;
     handles[n++] = live.event;
@@ -162,6 +164,7 @@ static void make_stale(void)
     tp_env_t *env;
     tp_work_t *work;
     tp_timer_t *timer;
+    tp_wait_t *wait;
     tp_cleanup_group_t *group;
     tp_event_t *event;
     tp_semaphore_t *semaphore;
@@ -170,19 +173,20 @@ static void make_stale(void)
         require(tp_pool_create(NULL, &pool) == TP_OK && tp_env_create(&env) == TP_OK);
         require(tp_work_create(never_work, NULL, live.env, &work) == TP_OK);
         require(tp_timer_create(never_timer, NULL, live.env, &timer) == TP_OK);
+        require(tp_wait_create(never_wait, NULL, live.env, &wait) == TP_OK);
         require(tp_cleanup_group_create(&group) == TP_OK);
         require(tp_event_create(true, true, &event) == TP_OK);
         require(tp_semaphore_create(1, 1, &semaphore) == TP_OK);
         require(tp_mutex_create(i % 2, &mutex) == TP_OK);
         uintptr_t const made[] = {(uintptr_t)pool,  (uintptr_t)env,   (uintptr_t)work,
                                   (uintptr_t)group, (uintptr_t)event, (uintptr_t)semaphore,
-                                  (uintptr_t)mutex, (uintptr_t)timer};
+                                  (uintptr_t)mutex, (uintptr_t)timer, (uintptr_t)wait};
         for (size_t m = 0; m < COUNT(made); m++)
             stale[stale_count++] = made[m];
         check_eq(tp_pool_close(pool) | tp_env_destroy(env) | tp_work_close(work), TP_OK);
         check_eq(tp_cleanup_group_close(group) | tp_event_close(event), TP_OK);
         check_eq(tp_semaphore_close(semaphore) | tp_mutex_close(mutex), TP_OK);
-        check_eq(tp_timer_close(timer), TP_OK);
+        check_eq(tp_timer_close(timer) | tp_wait_close(wait), TP_OK);
     }
 }
 
@@ -231,6 +235,7 @@ TAP_TEST(misuse__closing_null_is_fine_and_not_reported)
     check_eq(tp_env_destroy(NULL), TP_OK);
     check_eq(tp_work_close(NULL), TP_OK);
     check_eq(tp_timer_close(NULL), TP_OK);
+    check_eq(tp_wait_close(NULL), TP_OK);
     check_eq(tp_cleanup_group_close(NULL), TP_OK);
     check_eq(tp_event_close(NULL), TP_OK);
     check_eq(tp_semaphore_close(NULL), TP_OK);
@@ -239,25 +244,28 @@ TAP_TEST(misuse__closing_null_is_fine_and_not_reported)
     tp_set_misuse_hook(NULL, NULL);
 }
 
-/* Objects of both kinds are the same inside, so only the kind in the handle tells them apart. */
-TAP_TEST(misuse__a_work_object_is_no_timer_and_a_timer_no_work_object)
+/* Callback objects are the same inside, so only the kind in the handle tells them apart. */
+TAP_TEST(misuse__work_timers_and_waits_are_not_taken_for_each_other)
 {
+    void *const objects[] = {live.work, live.timer, live.wait};
+    const enum tpi_kind kinds[] = {TPI_KIND_WORK, TPI_KIND_TIMER, TPI_KIND_WAIT};
     unsigned tried = 0;
     tp_set_misuse_hook(hear, NULL);
-    for (size_t r = 0; r < COUNT(rows); r++) {
-        void *other = rows[r].kind == TPI_KIND_TIMER  ? (void *)live.work
-                      : rows[r].kind == TPI_KIND_WORK ? (void *)live.timer
-                                                      : NULL;
-        if (!other)
+    for (size_t r = 0; r < COUNT(rows) * COUNT(objects); r++) {
+        const struct row *row = &rows[r / COUNT(objects)];
+        size_t other = r % COUNT(objects);
+        bool of_these =
+            row->kind == TPI_KIND_WORK || row->kind == TPI_KIND_TIMER || row->kind == TPI_KIND_WAIT;
+        if (!of_these || row->kind == kinds[other])
             continue;
         tried++;
         heard.calls = 0;
-        check_eq(rows[r].call(other), TP_ERR_HANDLE);
+        check_eq(row->call(objects[other]), TP_ERR_HANDLE);
         check_eq(heard.calls, 1);
-        check(strcmp(heard.function, rows[r].function) == 0);
+        check(strcmp(heard.function, row->function) == 0);
         check(strstr(heard.message, "of another kind") != NULL);
     }
-    check_eq(tried, 9);
+    check_eq(tried, 2 * (4 + 5 + 4));
     tp_set_misuse_hook(NULL, NULL);
     use_live();
 }
@@ -280,6 +288,7 @@ TAP_TEST(misuse__an_instance_that_is_over_gives_state)
     tp_set_misuse_hook(hear, NULL);
     for (int i = 0; i < 3; i++) {
         bool requested;
+        uint32_t events;
         check_eq(tp_work_submit(work), TP_OK);
         check_eq(tp_work_wait(work, false, TP_INFINITE), TP_OK);
         heard.calls = 0;
@@ -287,7 +296,8 @@ TAP_TEST(misuse__an_instance_that_is_over_gives_state)
         check_eq(tp_callback_disassociate(kept), TP_ERR_STATE);
         check_eq(tp_callback_set_event_on_return(kept, live.event), TP_ERR_STATE);
         check_eq(tp_callback_cancel_requested(kept, &requested), TP_ERR_STATE);
-        check_eq(heard.calls, 4);
+        check_eq(tp_callback_wait_events(kept, &events), TP_ERR_STATE);
+        check_eq(heard.calls, 5);
     }
     tp_set_misuse_hook(NULL, NULL);
     check_eq(tp_work_close(work), TP_OK);
@@ -308,7 +318,7 @@ int main(int argc, char **argv)
     tap_run(misuse__the_table_covers_every_exported_function);
     tap_run(misuse__wrong_handles_are_refused_everywhere_and_change_nothing);
     tap_run(misuse__closing_null_is_fine_and_not_reported);
-    tap_run(misuse__a_work_object_is_no_timer_and_a_timer_no_work_object);
+    tap_run(misuse__work_timers_and_waits_are_not_taken_for_each_other);
     tap_run(misuse__an_instance_that_is_over_gives_state);
     tap_run(misuse__everything_still_works_at_the_end);
     return tap_done();

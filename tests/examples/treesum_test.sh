@@ -256,6 +256,9 @@ many_files_and_any_number_of_threads() {
     judge treesum__a_slow_reader_loses_nothing $?
     mkdir again
     interruption_is_clean
+    a_second_signal_ends_it_at_once
+    a_signal_sent_twice_is_one
+    an_ignored_signal_changes_nothing
     output_errors_are_told
 }
 
@@ -265,7 +268,9 @@ many_files_and_any_number_of_threads() {
 interruption_is_clean() {
     for signal in INT TERM; do
         for threads in 1 4; do
-            [ $signal = INT ] && expected_status=130 || expected_status=143
+            expected_status=143
+            reason=Terminated
+            [ $signal = TERM ] || { expected_status=130 && reason=Interrupt; }
             rm -f pipe want
             mkfifo pipe
             exec 3<>pipe
@@ -279,10 +284,75 @@ interruption_is_clean() {
             status=$?
             exec 3>&-
             [ $status = $expected_status ] && grep -q '^pool.executed ' got.err &&
-                [ -n "$line" ]
+                grep -qx "treesum: $reason: the list is not complete" got.err && [ -n "$line" ]
             judge "treesum__SIG${signal}_ends_it_in_order_with_${threads}_threads" $?
         done
     done
+}
+
+# runs PID: has it not ended yet?
+runs() {
+    grep -q '^State:.[^Z]' "/proc/$1/status" 2>/dev/null
+}
+
+# What it says on standard error finds no room in a full pipe, so after the first signal it hangs
+# for good. Further ones come twice a second, as from somebody who has had enough.
+a_second_signal_ends_it_at_once() {
+    rm -f pipe want errors
+    mkfifo pipe errors
+    exec 3<>pipe 5<>errors
+    dd if=/dev/zero of=errors bs=4096 oflag=nonblock 2>/dev/null
+    env --default-signal=INT "$treesum" -j 2 --stats tree >pipe 2>errors 3>&- 5>&- &
+    runner=$!
+    read -r line <&3
+    kill -INT $runner
+    sleep 0.7
+    runs $runner
+    hangs=$?
+    tries=0
+    while runs $runner && [ $tries -lt 60 ]; do
+        tries=$((tries + 1))
+        kill -INT $runner 2>/dev/null
+        sleep 0.5
+    done
+    kill -KILL $runner 2>/dev/null
+    wait $runner
+    [ $? = 130 ] && [ $hangs = 0 ]
+    judge treesum__a_second_SIGINT_ends_it_at_once $?
+    exec 3>&- 5>&-
+}
+
+# As timeout(1) does it: that is one interruption, not two.
+a_signal_sent_twice_is_one() {
+    rm -f pipe want
+    mkfifo pipe
+    exec 3<>pipe
+    env --default-signal=INT "$treesum" -j 2 --stats tree >pipe 2>got.err 3>&- &
+    runner=$!
+    read -r line <&3
+    kill -INT $runner && kill -INT $runner 2>/dev/null
+    wait $runner
+    [ $? = 130 ] && grep -q '^pool.executed ' got.err
+    judge treesum__a_SIGINT_that_is_sent_twice_ends_it_in_order $?
+    exec 3>&-
+}
+
+# As of a command that a shell runs in the background.
+an_ignored_signal_changes_nothing() {
+    rm -f pipe
+    expected tree >want
+    mkfifo pipe
+    exec 3<>pipe
+    (trap '' INT && exec "$treesum" -j 2 tree >pipe 2>got.err 3>&-) &
+    runner=$!
+    read -r line <&3
+    kill -INT $runner
+    exec 4<pipe 3>&-
+    { echo "$line" && cat <&4; } >got
+    wait $runner
+    [ $? = 0 ] && cmp -s want got && [ ! -s got.err ]
+    judge treesum__an_ignored_SIGINT_changes_nothing $?
+    exec 4<&-
 }
 
 output_errors_are_told() {
@@ -396,7 +466,8 @@ a_terminal_sees_how_far_it_is() {
     await ', [0-9]+:[0-9][0-9](:[0-9][0-9])? left'
     seen=$?
     leave
-    [ $? = 130 ] && [ "$seen" = 0 ] && [ ! -s got ] && [ -z "$(left_standing)" ] && drawn_to 59 &&
+    [ $? = 130 ] && [ "$seen" = 0 ] && [ ! -s got ] && drawn_to 59 &&
+        [ "$(left_standing)" = 'treesum: Interrupt: the list is not complete' ] &&
         tr '\r' '\n' <screen | awk '
             / files, / {
                 # 0 files, 1.23 GB of 215 GB, 1.23 GB/s, 2:34 left
@@ -458,7 +529,8 @@ lines_and_complaints_stand_alone() {
     truncate -s 200M tree/first
     echo second >tree/second
     truncate -s 200G large
-    { expected tree && echo 'treesum: missing: No such file or directory'; } >want
+    { expected tree && echo 'treesum: missing: No such file or directory' &&
+        echo 'treesum: Interrupt: the list is not complete'; } >want
     on_terminal 24 'tree missing large'
     await 'treesum: missing: No such' && await '3 files, '
     seen=$?
@@ -477,7 +549,8 @@ what_is_no_terminal_gets_no_line() {
     await '  small'
     sleep 1
     leave
-    [ $? = 130 ] && tr -d '\r' <screen >got && cmp -s want got && [ ! -s got.err ]
+    [ $? = 130 ] && tr -d '\r' <screen >got && cmp -s want got &&
+        [ "$(cat got.err)" = 'treesum: Interrupt: the list is not complete' ]
     judge treesum__what_is_no_terminal_gets_no_line $?
 }
 

@@ -299,9 +299,11 @@ static void spawned(struct tpi_pool *pool, uint64_t threads)
         tpps_fail("oracle: %u threads, %u allowed", (uint32_t)threads, maximum);
 }
 
-static void freed(const void *slot)
+static void freed(const void *slot, uint64_t kind)
 {
     const struct tpi_task *task = slot; /* the slot is the first member */
+    if (kind == TPI_KIND_EVENT || kind == TPI_KIND_SEMAPHORE || kind == TPI_KIND_MUTEX)
+        oracle.waitables_closed = true;
     struct oracle_task *known = task_of(task, false);
     if (!known)
         return; /* something else, or a creation that failed half way */
@@ -364,7 +366,7 @@ static void on_probe(enum tpp_probe probe, const void *subject, uint64_t value)
         lock_dropped(subject);
         break;
     case TPP_PROBE_FREE:
-        freed(subject);
+        freed(subject, value);
         break;
     case TPP_PROBE_DROP:
         dropped(subject);

@@ -19,7 +19,10 @@
  *                  so; a pool that is watched is on the gate's list; a thread that has left or was
  *                  lost has left nothing behind; a pool counts its armed timers right, none is
  *                  armed that was closed, one worker at most waits for them, and asleep; he, or the
- *                  gate for him, is to wake up in time, and nothing that is due lies there
+ *                  gate for him, is to wake up in time, and nothing that is due lies there; the
+ *                  same of its waits; each of these stands where signals find it, and has as many
+ *                  results to tell as posts pending; nobody waits where there is a unit; a mutex
+ *                  has one owner or one heir or is free; the sets of groups hold their waits
  *   at the end     nothing of the library is in use, nobody is idle, nobody searches */
 #ifndef TESTS_SCENARIO_ORACLE_H
 #define TESTS_SCENARIO_ORACLE_H

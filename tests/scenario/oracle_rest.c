@@ -201,18 +201,21 @@ static void check_pool(struct oracle_pool *known)
             tpps_fail("oracle: in a dead pool %u idle, %u searching", rest.idle,
                       tpp_peek(&known->pool->searching));
         oracle_timers(known->pool, false);
+        oracle_waits(known->pool, false);
         return;
     }
     tpi_slab_each(TPI_KIND_WORK, visit_task, &rest);
     tpi_slab_each(TPI_KIND_SIMPLE, visit_task, &rest);
     tpi_slab_each(TPI_KIND_BRIEF, visit_task, &rest);
     tpi_slab_each(TPI_KIND_TIMER, visit_task, &rest);
+    tpi_slab_each(TPI_KIND_WAIT, visit_task, &rest);
     check_threads(&rest);
     check_counts(&rest);
     check_blocked(known->pool);
     check_gone(known->pool);
     check_watched(known->pool);
     oracle_timers(known->pool, true);
+    oracle_waits(known->pool, true);
     if (rest.demand.threads <= rest.demand.maximum)
         known->allowed = rest.demand.maximum;
 }
@@ -252,6 +255,7 @@ BLIND void oracle_rest(void *context)
     oracle.rests++;
     for (uint32_t i = 0; i < oracle.pool_count; i++)
         check_pool(&oracle.pools[i]);
+    oracle_waitables();
     check_targets();
     if (oracle.over && tpps_service_fibers() == 0)
         check_nothing_left();

@@ -60,6 +60,7 @@ struct oracle {
     bool over, hooks;
     uint32_t kept, raising;
     uint32_t processors; /* the most there were, see oracle_processors_followed */
+    bool waitables_closed; /* some was: a wait that was armed on it stands nowhere */
     uint64_t rests;
     uint32_t pool_count, task_count, held_count;
     struct oracle_fiber fibers[ORACLE_FIBERS];
@@ -76,6 +77,10 @@ void oracle_rest(void *context);
 
 /* The timers of a pool at rest, or of one that has gone. */
 void oracle_timers(struct tpi_pool *pool, bool alive);
+
+/* The same of its waits; and all that waits can be armed on, and the sets of groups. */
+void oracle_waits(struct tpi_pool *pool, bool alive);
+void oracle_waitables(void);
 
 /* Does a ring of the pool hold the ticket with that epoch? */
 bool oracle_in_a_ring(struct tpi_pool *pool, const struct tpi_task *task, uint32_t epoch);

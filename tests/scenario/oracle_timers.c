@@ -1,5 +1,6 @@
 /* oracle_timers.c - what must be true of a pool's timers whenever nobody can run. */
 #include "core/object/timer.h"
+#include "core/object/wait.h"
 #include "tests/scenario/oracle_state.h"
 
 /* The timers of one pool, counted. */
@@ -14,28 +15,35 @@ struct timers {
 #define GRACE_NS TPP_GATE_PERIOD_NS
 #define SPIN_NS 10000 /* passes while the gate sets its alarm and somebody spins */
 
-BLIND static bool visit_timer(struct tpi_slot *slot, void *context)
+BLIND static void look_at(struct timers *timers, const struct tpi_arming *arming)
 {
-    struct timers *timers = context;
-    struct tpi_task *task = tpi_container(slot, struct tpi_task, slot);
-    struct tpi_object *object = tpi_container(task, struct tpi_object, task);
-    struct tpi_timer *timer = tpi_container(object, struct tpi_timer, object);
-    struct tpi_wheel_node *node = &timer->arming.node;
-    if (!tpi_slot_live(tpp_peek(&slot->generation)) || tpp_peek(&task->home) != timers->pool)
-        return true;
-    if (!tpi_arming_armed(&timer->arming))
-        return true;
+    const struct tpi_wheel_node *node = &arming->node;
+    if (!arming->task || !tpi_slot_live(tpp_peek(&arming->task->slot.generation)) ||
+        tpp_peek(&arming->task->home) != timers->pool || !tpi_arming_armed(arming))
+        return;
     timers->armed++;
-    if (tpp_peek(&task->word) & (TPI_STATE_CLOSED | TPI_STATE_SHUT))
+    if (tpp_peek(&arming->task->word) & (TPI_STATE_CLOSED | TPI_STATE_SHUT))
         tpps_fail("oracle: a timer is armed that was closed, or whose pool was shut down");
     if (node->tag & TPI_ARMING_BARRED)
         tpps_fail("oracle: a timer is armed whose group is being closed");
     if (!tpi_wheel_holds(node))
-        return true; /* never */
+        return; /* never */
     if (node->latest < node->due)
         tpps_fail("oracle: a timer has a window that ends before it begins");
-    if (timers->now.at[tpi_arming_clock(&timer->arming)] >= node->latest)
+    if (timers->now.at[tpi_arming_clock(arming)] >= node->latest)
         timers->hurries = true;
+}
+
+BLIND static bool visit_timer(struct tpi_slot *slot, void *context)
+{
+    look_at(context, &tpi_container(slot, struct tpi_timer, object.task.slot)->arming);
+    return true;
+}
+
+/* Its timeout is a timer to the pool. */
+BLIND static bool visit_wait(struct tpi_slot *slot, void *context)
+{
+    look_at(context, &tpi_container(slot, struct tpi_wait, object.task.slot)->vigil.timeout);
     return true;
 }
 
@@ -96,6 +104,7 @@ BLIND void oracle_timers(struct tpi_pool *pool, bool alive)
     for (uint32_t clock = 0; clock < TPP_CLOCK_COUNT; clock++)
         timers.now.at[clock] = tpp_now((enum tpp_clock)clock);
     tpi_slab_each(TPI_KIND_TIMER, visit_timer, &timers);
+    tpi_slab_each(TPI_KIND_WAIT, visit_wait, &timers);
     if (timers.armed != reactor->timers.armed)
         tpps_fail("oracle: the pool counts %llu armed timers, but there are %llu",
                   (unsigned long long)reactor->timers.armed, (unsigned long long)timers.armed);

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "core/object/process.h"
+#include "tests/scenario/scene_wait.h"
 
 static struct {
     bool faults; /* creations may fail: the command line sweeps faults */
@@ -25,6 +26,7 @@ void scene_begin(void)
     scene.kept = 0;
     for (uint32_t i = 0; i < SCENE_WORDS; i++)
         tpp_init(&scene.words[i], 0);
+    scene_waits_begin();
     oracle_begin();
 }
 

@@ -187,6 +187,7 @@ static void stale_event(void *arg)
     uint64_t generation = 1;
     (void)arg;
     tpps_check(tpp_poller_open(&poller) == 0);
+    tpps_descriptor_open(5, TPPS_STREAM);
     tpps_descriptor_set_ready(5, POLLIN);
     tpps_check(tpp_poller_add(poller, 5, POLLIN, generation) == 0);
     tpps_check(tpp_poller_remove(poller, 5) == 0);

@@ -265,10 +265,15 @@ static const char *left_over(void)
         enum tpi_kind kind;
         const char *name;
     } kinds[] = {
-        {TPI_KIND_WORK, "a work object"}, {TPI_KIND_TIMER, "a timer"},
+        {TPI_KIND_WORK, "a work object"},
+        {TPI_KIND_TIMER, "a timer"},
+        {TPI_KIND_WAIT, "a wait"},
+        {TPI_KIND_SOURCE, "a source"},
         {TPI_KIND_SIMPLE, "a simple callback"},
-        {TPI_KIND_GROUP, "a group"},      {TPI_KIND_ENV, "an environment"},
-        {TPI_KIND_EVENT, "an event"},     {TPI_KIND_SEMAPHORE, "a semaphore"},
+        {TPI_KIND_GROUP, "a group"},
+        {TPI_KIND_ENV, "an environment"},
+        {TPI_KIND_EVENT, "an event"},
+        {TPI_KIND_SEMAPHORE, "a semaphore"},
         {TPI_KIND_MUTEX, "a mutex"},
     };
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)

@@ -19,6 +19,7 @@ struct busy {
     tp_cleanup_group_t *group;
     tp_work_t *work, *blocked;
     tp_timer_t *timer;
+    tp_wait_t *wait;
     pthread_t threads[2];
     bool driven;
 };
@@ -53,6 +54,17 @@ static void spin_often(tp_callback_instance_t *instance, void *context, tp_timer
 {
     (void)timer;
     spin(instance, context, NULL);
+}
+
+/* The descriptor is ready all the time. */
+static void spin_again(tp_callback_instance_t *instance, void *context, tp_wait_t *wait,
+                       tp_wait_result_t result)
+{
+    tp_wait_spec_t often = TP_WAIT_SPEC_INIT;
+    often.source = tp_waitable_fd(hose[1], POLLOUT);
+    check_eq(result, TP_WAIT_SIGNALED);
+    spin(instance, context, NULL);
+    (void)tp_wait_set(wait, &often, NULL); /* at the end it is refused */
 }
 
 static void drink(tp_callback_instance_t *instance, void *context, tp_work_t *work)
@@ -110,6 +122,10 @@ static void begin_pool(struct busy *mine, tp_env_t **plain)
     tp_timer_spec_t spec = after(MS);
     spec.period = MS;
     check_eq(tp_timer_set(mine->timer, &spec, NULL), TP_OK);
+    tp_wait_spec_t often = TP_WAIT_SPEC_INIT;
+    often.source = tp_waitable_fd(hose[1], POLLOUT);
+    check_eq(tp_wait_create(spin_again, NULL, *plain, &mine->wait), TP_OK);
+    check_eq(tp_wait_set(mine->wait, &often, NULL), TP_OK);
 }
 
 static void busy_begin(void)
@@ -148,6 +164,8 @@ static void busy_finish(void)
             check_eq(pthread_join(mine->threads[1], NULL), 0);
         check_eq(tp_work_close(mine->work) | tp_work_close(mine->blocked), TP_OK);
         check_eq(tp_timer_set(mine->timer, NULL, NULL) | tp_timer_close(mine->timer), TP_OK);
+        check_eq(tp_wait_set(mine->wait, NULL, NULL), TP_OK);
+        check_eq(tp_wait_wait(mine->wait, true, TP_INFINITE) | tp_wait_close(mine->wait), TP_OK);
         check_eq(tp_cleanup_group_close_members(mine->group, false, NULL), TP_OK);
         check_eq(tp_cleanup_group_close(mine->group) | tp_env_destroy(mine->env), TP_OK);
         if (i != 0)
@@ -172,6 +190,7 @@ static void *old_handle(enum tpi_kind kind)
         [TPI_KIND_EVENT] = old.event,       [TPI_KIND_GROUP] = busy[1].group,
         [TPI_KIND_MUTEX] = old.mutex,       [TPI_KIND_SEMAPHORE] = old.semaphore,
         [TPI_KIND_INSTANCE] = old.instance, [TPI_KIND_TIMER] = busy[1].timer,
+        [TPI_KIND_WAIT] = busy[1].wait,
     };
     return handles[kind];
 }

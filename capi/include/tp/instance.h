@@ -132,6 +132,22 @@ TP_API tp_status_t tp_callback_close_library_on_return(tp_callback_instance_t *i
  *  Since:   0.1 */
 TP_API tp_status_t tp_callback_cancel_requested(tp_callback_instance_t *instance, bool *requested);
 
+/** Tells in which states the descriptor was that satisfied this callback's wait.
+ *
+ *  Mirrors: nothing on Windows.
+ *  instance  the running callback of a wait.
+ *  events   receives what poll(2) would have said of the descriptor: of what was asked for, and
+ *           POLLERR and POLLHUP unasked; 0 if the wait was not armed on a descriptor, if its time
+ *           ran out, and on any error. Of several callbacks of one wait that were queued together,
+ *           all are told of the latest.
+ *  Returns: TP_OK; TP_ERR_ARGUMENT if events is NULL; TP_ERR_STATE if it is over, of another
+ *           thread, or of an object that is no wait; TP_ERR_HANDLE.
+ *  Threads: the callback's own.
+ *  Blocks:  never; allocates nothing; callable from a callback only; not async-signal-safe.
+ *  Owns:    borrows `instance` for the call.
+ *  Since:   0.1 */
+TP_API tp_status_t tp_callback_wait_events(tp_callback_instance_t *instance, uint32_t *events);
+
 /** Tells the pool that the calling thread is about to block, so that it may use another meanwhile.
  *
  *  Pairs nest. Needs no instance: code deep below a callback may call it. If work is queued and no

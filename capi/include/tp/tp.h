@@ -29,24 +29,28 @@
  *   tp_callback_may_run_long  tp_callback_disassociate  tp_callback_cancel_requested
  *   tp_callback_unlock_on_return  tp_callback_release_mutex_on_return
  *   tp_callback_release_semaphore_on_return  tp_callback_set_event_on_return
- *   tp_callback_close_library_on_return
+ *   tp_callback_close_library_on_return  tp_callback_wait_events
  *   tp_blocking_begin  tp_blocking_end               around a stretch that blocks
  * Timers (tp/timer.h): a callback when its time has come
  *   tp_timer_create  tp_timer_set  tp_timer_is_set  tp_timer_wait  tp_timer_close
  *   tp_timer_spec_init                               twin of TP_TIMER_SPEC_INIT
+ * Waits (tp/wait.h): a callback when something is signaled, or a time has run out before
+ *   tp_wait_create  tp_wait_set  tp_wait_wait  tp_wait_close
+ *   tp_wait_spec_init                                twin of TP_WAIT_SPEC_INIT
  * Synchronisation (tp/sync.h)
  *   tp_event_create  tp_event_set  tp_event_reset  tp_event_close
  *   tp_semaphore_create  tp_semaphore_release  tp_semaphore_close
  *   tp_mutex_create  tp_mutex_release  tp_mutex_close
  *   tp_waitable_event  tp_waitable_semaphore  tp_waitable_mutex  tp_waitable_never
+ *   tp_waitable_fd  tp_waitable_process  tp_waitable_signal
  *   tp_waitable_wait                                 until it is signaled, or a time ran out
  *
  * What holds for every function: it returns a status, 0 or a negative constant, and never prints or
  * ends the process. A wrong, stale or NULL handle is TP_ERR_HANDLE and changes nothing. An
  * out-parameter is set to NULL or 0 first. Times are int64_t nanoseconds. What "TP_ERR_VERSION"
- * means stands in tp/types.h. Only what a create or tp_try_submit does can fail for lack of
- * resources. In a child made by fork every handle of the parent is TP_ERR_FORKED; new objects, and
- * the default pool, can be made there. */
+ * means stands in tp/types.h. Only a create, tp_try_submit, and tp_wait_set on a descriptor can
+ * fail for lack of resources. In a child made by fork every handle of the parent is TP_ERR_FORKED;
+ * new objects, and the default pool, can be made there. */
 #ifndef TP_TP_H
 #define TP_TP_H
 
@@ -59,6 +63,7 @@
 #include "tp/timer.h"
 #include "tp/types.h"
 #include "tp/version.h"
+#include "tp/wait.h"
 #include "tp/work.h"
 
 #endif

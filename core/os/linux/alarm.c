@@ -2,15 +2,18 @@
 #define _GNU_SOURCE
 #include "core/os/os.h"
 #include "core/os/linux/fork.h"
+#include "core/os/linux/poller.h"
 
 #include <errno.h>
 #include <poll.h>
+#include <sys/epoll.h>
 #include <sys/timerfd.h>
 #include <time.h>
 #include <unistd.h>
 
 #define NS_PER_S 1000000000
 #define NAP_NS 2000000
+#define BATCH 16
 
 /* One word says what the alarm is made of, for setters and the waiter alike: whoever needs it first
  * decides, and what is decided holds for the life of the process. In its lower half stands the
@@ -101,12 +104,77 @@ static uint64_t choice(void)
     return made != UNDECIDED ? made : make();
 }
 
-/* ---- the timer ------------------------------------------------------------------------------ */
-
 static _Noreturn void closed(void)
 {
-    tpp_abort("BUG IN CLIENT OF TP: a descriptor that belongs to tp was closed (timerfd)");
+    tpp_abort("BUG IN CLIENT OF TP: a descriptor that belongs to tp was closed (alarm)");
 }
+
+/* ---- watched pollers ------------------------------------------------------------------------ */
+
+/* An epoll of the alarm's own, in which the epolls of watched pollers are descriptors like any
+ * other. The waiter makes it before its first sleep, or a watch does that comes earlier; what was
+ * decided then holds, as above: a waiter that sleeps would not notice a new one. */
+#define NO_WATCHES 1u
+#define WATCHES_FIRST 2u /* from here on: the descriptor, plus this */
+
+static tpp_u32 watches_made_of;
+
+static __attribute__((noinline)) uint32_t watches_make(uint64_t made)
+{
+    int epoll = made != SLEEP ? epoll_create1(EPOLL_CLOEXEC) : -1;
+    uint32_t mine = epoll >= 0 ? (uint32_t)epoll + WATCHES_FIRST : NO_WATCHES;
+    uint32_t found = UNDECIDED;
+
+    /* [LX3] swap: as in make. */
+    if (tpp_cas_acq_rel(&watches_made_of, &found, mine))
+        return mine;
+    if (epoll >= 0)
+        (void)close(epoll);
+    return found;
+}
+
+/* -1 if nothing can be watched. The alarm is made first: it has the last descriptor there is. */
+static int watches(uint64_t made)
+{
+    /* [LX3] acquire: as in choice. */
+    uint32_t found = tpp_load_acquire(&watches_made_of);
+
+    if (found == UNDECIDED)
+        found = watches_make(made);
+    return found >= WATCHES_FIRST ? (int)(found - WATCHES_FIRST) : -1;
+}
+
+/* Takes what the watched pollers have to say, each of which is then silent until it is watched
+ * again; false if that is nothing. More than a batch of them end the next wait. */
+static bool watches_read(int epoll)
+{
+    struct epoll_event ready[BATCH];
+    int count = epoll_wait(epoll, ready, BATCH, 0);
+
+    if (count < 0 && errno != EINTR)
+        closed();
+    return count > 0;
+}
+
+/* Most often it is not known here, or it is and has been told of. The loop ends: each turn needs
+ * another thread that watches and unwatches this very poller. */
+static bool watch(int epoll, int descriptor)
+{
+    struct epoll_event once = {.events = (uint32_t)EPOLLIN | (uint32_t)EPOLLONESHOT};
+
+    for (;;) {
+        if (epoll_ctl(epoll, EPOLL_CTL_MOD, descriptor, &once) == 0)
+            return true;
+        if (errno != ENOENT)
+            return false;
+        if (epoll_ctl(epoll, EPOLL_CTL_ADD, descriptor, &once) == 0)
+            return true;
+        if (errno != EEXIST)
+            return false;
+    }
+}
+
+/* ---- the timer ------------------------------------------------------------------------------ */
 
 /* Setting forgets an expiry that nobody has read yet. Zero would turn the timer off, which is what
  * TPP_FOREVER asks for; one nanosecond is at once. */
@@ -145,21 +213,28 @@ static void nap(void)
     (void)tpp_wait(&nobody, 0, tpp_now(TPP_CLOCK_MONOTONIC) + NAP_NS);
 }
 
-/* A jump comes first: it leaves the time to the next wait, where the time would hide it. */
-static enum tpp_alarm timer_wait(int timer, int jumps)
+/* A jump comes first: it leaves the time to the next wait, where the time would hide it. A number
+ * that is none is passed over by poll, and what poll could not look at is asked itself. */
+static enum tpp_alarm timer_wait(int timer, int jumps, int watched)
 {
-    struct pollfd both[] = {{.fd = timer, .events = POLLIN}, {.fd = jumps, .events = POLLIN}};
+    struct pollfd all[] = {{.fd = timer, .events = POLLIN},
+                           {.fd = jumps, .events = POLLIN},
+                           {.fd = watched, .events = POLLIN}};
 
     for (;;) {
-        if (poll(both, jumps >= 0 ? 2 : 1, -1) < 0 && errno != EINTR)
+        bool blind = poll(all, 3, -1) < 0;
+
+        if (blind && errno != EINTR)
             nap();
-        if (jumps >= 0 && timer_read(jumps)) {
+        if (jumps >= 0 && (blind || all[1].revents != 0) && timer_read(jumps)) {
             if (!jumps_arm(jumps))
                 closed();
             return TPP_ALARM_CLOCK;
         }
-        if (timer_read(timer))
+        if ((blind || all[0].revents != 0) && timer_read(timer))
             return TPP_ALARM_TIME;
+        if (watched >= 0 && (blind || all[2].revents != 0) && watches_read(watched))
+            return TPP_ALARM_READY;
     }
 }
 
@@ -222,7 +297,7 @@ enum tpp_alarm tpp_alarm_wait(void)
     if (made == SLEEP)
         sleep_wait();
     else
-        reason = timer_wait(timer_of(made), jumps_of(made));
+        reason = timer_wait(timer_of(made), jumps_of(made), watches(made));
     errno = saved;
     return reason;
 }
@@ -236,14 +311,41 @@ bool tpp_alarm_tells_jumps(void)
     return tells;
 }
 
-/* The inherited descriptors are the parent's very timers. The child starts with none, and may have
- * some where its parent had to do without. */
+bool tpp_alarm_watch(struct tpp_poller *poller)
+{
+    int saved = errno;
+    int epoll = watches(choice());
+    bool watched = epoll >= 0 && watch(epoll, tpl_poller_descriptor(poller));
+
+    errno = saved;
+    return watched;
+}
+
+/* Nothing is made for this. It cannot fail but for a poller that is not watched. */
+void tpp_alarm_unwatch(struct tpp_poller *poller)
+{
+    int saved = errno;
+    /* [LX3] acquire: as in choice. */
+    uint32_t found = tpp_load_acquire(&watches_made_of);
+
+    if (found >= WATCHES_FIRST)
+        (void)epoll_ctl((int)(found - WATCHES_FIRST), EPOLL_CTL_DEL, tpl_poller_descriptor(poller),
+                        NULL);
+    errno = saved;
+}
+
+/* The inherited descriptors are the parent's very timers, and what it watches. The child starts
+ * with none, and may have some where its parent had to do without. */
 void tpp_alarm_forked(void)
 {
     int saved = errno;
+    uint32_t watched = tpp_peek(&watches_made_of);
 
     drop(tpp_peek(&made_of));
+    if (watched >= WATCHES_FIRST)
+        (void)close((int)(watched - WATCHES_FIRST));
     errno = saved;
     tpp_init(&made_of, UNDECIDED);
+    tpp_init(&watches_made_of, UNDECIDED);
     tpp_init(&sleep_due, (uint64_t)TPP_FOREVER);
 }

@@ -1,6 +1,7 @@
 /* flag.c - a flag that poll can wait for: an eventfd that holds zero or not. */
 #define _GNU_SOURCE
 #include "core/os/os.h"
+#include "core/os/linux/quiet.h"
 
 #include <errno.h>
 #include <sys/eventfd.h>
@@ -28,25 +29,25 @@ static void check_done(ssize_t done)
 void tpp_flag_raise(int descriptor)
 {
     static const uint64_t one = 1;
-    int saved = errno;
+    struct tpl_quiet quiet = tpl_quiet_begin();
 
     check_done(write(descriptor, &one, sizeof one));
-    errno = saved;
+    tpl_quiet_end(quiet);
 }
 
 void tpp_flag_clear(int descriptor)
 {
-    int saved = errno;
+    struct tpl_quiet quiet = tpl_quiet_begin();
     uint64_t ignored;
 
     check_done(read(descriptor, &ignored, sizeof ignored));
-    errno = saved;
+    tpl_quiet_end(quiet);
 }
 
 void tpp_flag_close(int descriptor)
 {
-    int saved = errno;
+    struct tpl_quiet quiet = tpl_quiet_begin();
 
     (void)close(descriptor);
-    errno = saved;
+    tpl_quiet_end(quiet);
 }

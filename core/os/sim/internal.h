@@ -27,7 +27,7 @@ enum tpps_state {
     TPPS_WAIT,  /* tpp_wait */
     TPPS_SLEEP, /* tpps_sleep */
     TPPS_JOIN,  /* tpps_join */
-    TPPS_POLL,  /* tpp_poller_wait, tpps_poll */
+    TPPS_POLL,  /* tpp_poller_wait, tpp_file_wait, tpp_signal_wait, tpps_poll */
     TPPS_ALARM, /* tpp_alarm_wait */
     TPPS_BUSY,  /* tpps_busy: nothing to schedule, but its thread computes */
     TPPS_DONE,
@@ -63,7 +63,7 @@ struct tpps_fiber {
     enum tpps_state state;
     enum tpps_op op;
     const char *site;
-    const volatile void *wait; /* futex word, poller or joined thread */
+    const volatile void *wait; /* futex word, poller, file, signal or joined thread */
     int64_t deadline;
     bool timed_out;
     uint32_t forbid;
@@ -205,11 +205,35 @@ extern uintptr_t tpps_arena_, tpps_arena_size_;
 
 /* poller.c */
 void tpps_poller_begin_(void);
-void tpps_poller_fork_(void);                   /* nobody waits any more */
-uint32_t tpps_poller_end_(uint32_t *flags_out); /* how many were left open */
+void tpps_poller_fork_(void);    /* nobody waits any more, and they are the parent's too */
+uint32_t tpps_poller_end_(void); /* how many were left open */
+void tpps_poller_changed_(void); /* a file has another state */
+void tpps_poller_forget_(uint32_t file);
+bool tpps_watch_due_(void);  /* would a wait for the alarm return TPP_ALARM_READY? */
+void tpps_watch_told_(void); /* it has */
+
+/* file.c: open files, and the numbers that name them */
+#define TPPS_NO_FILE 0xffffu
+void tpps_file_begin_(void);
+void tpps_file_fork_(void); /* the parent has them open too */
+/* How many numbers the library has left open: flags, others. */
+void tpps_file_end_(uint32_t *flags_out, uint32_t *own_out);
+uint32_t tpps_file_of_(int number);                      /* TPPS_NO_FILE: it names none */
+uint32_t tpps_file_named_(int number, const char *what); /* the same; one dropped fails the run */
+uint32_t tpps_file_ready_(uint32_t file);
+int tpps_file_refusal_(uint32_t file, bool modify); /* why a poller does not want it; 0 */
+int tpps_file_signal_(int signal, bool pending);    /* makes one; the library's number of it */
+int tpps_file_is_signal_(int own);                  /* which one; fails the run if it is none */
+void tpps_file_signals_(int signal, bool pending);  /* for all of them */
+void *tpps_poll_key_(uint32_t number, bool signal); /* what a fiber that polls waits for */
+void tpps_poll_wake_(const void *key);
+
+/* signal.c */
+void tpps_signal_begin_(void);
 
 /* os_sim.c */
 void tpps_os_begin_(void);
+void tpps_alarm_come_(void); /* whoever waits for the alarm looks why */
 
 /* weak.c */
 void tpps_weak_begin_(void);

@@ -210,8 +210,7 @@ static void jump(void)
     if (s->jumps_hidden)
         return;
     s->jumped = true;
-    if (s->alarm_waited && tpps_fibers_[s->alarm_waiter].state == TPPS_ALARM)
-        tpps_make_runnable_(s->alarm_waiter, false);
+    tpps_alarm_come_();
 }
 
 void tpps_set_realtime(int64_t ns)
@@ -250,21 +249,35 @@ void(tpp_alarm_set)(int64_t delay_ns)
         tpps_move_deadline_(s->alarm_waiter, s->alarm);
 }
 
-/* Why a wait may end now, in *reason. Whatever comes first is told first, if there are two. */
+void tpps_alarm_come_(void)
+{
+    struct tpps_sim *s = &tpps_sim_;
+    if (s->alarm_waited && tpps_fibers_[s->alarm_waiter].state == TPPS_ALARM)
+        tpps_make_runnable_(s->alarm_waiter, false);
+}
+
+/* Why a wait may end now, in *reason: any of what there is. */
 static bool alarm_over(enum tpp_alarm *reason)
 {
     struct tpps_sim *s = &tpps_sim_;
-    bool due = s->alarm <= s->clock;
-    if (s->jumped && (!due || tpps_choose_(2) == 0)) {
+    enum tpp_alarm reasons[3];
+    uint32_t count = 0;
+    if (s->jumped)
+        reasons[count++] = TPP_ALARM_CLOCK;
+    if (s->alarm <= s->clock)
+        reasons[count++] = TPP_ALARM_TIME;
+    if (tpps_watch_due_())
+        reasons[count++] = TPP_ALARM_READY;
+    if (count == 0)
+        return false;
+    *reason = reasons[tpps_choose_(count)];
+    if (*reason == TPP_ALARM_CLOCK)
         s->jumped = false;
-        *reason = TPP_ALARM_CLOCK;
-        return true;
-    }
-    if (due) {
+    else if (*reason == TPP_ALARM_TIME)
         s->alarm = TPP_FOREVER;
-        *reason = TPP_ALARM_TIME;
-    }
-    return due;
+    else
+        tpps_watch_told_();
+    return true;
 }
 
 /* Between the time and the first step of the waiter somebody may set the alarm again: the wait may

@@ -251,6 +251,8 @@ static void begin(const struct tpps_options *options)
     tpps_report_begin_();
     tpps_mem_begin_();
     tpps_poller_begin_();
+    tpps_file_begin_();
+    tpps_signal_begin_();
     tpps_os_begin_();
     tpps_weak_begin_();
     tpps_choice_begin_();
@@ -261,11 +263,11 @@ static void begin(const struct tpps_options *options)
 static void take_stock(void)
 {
     struct tpps_sim *s = &tpps_sim_;
-    uint32_t pollers, flags;
+    uint32_t pollers = tpps_poller_end_(), flags, own;
     for (uint32_t i = 0; i < s->high; i++)
         s->result.fibers_left +=
             tpps_fibers_[i].state != TPPS_DONE && tpps_fibers_[i].state != TPPS_ALARM;
-    pollers = tpps_poller_end_(&flags);
+    tpps_file_end_(&flags, &own);
     if (s->options.no_fibers_left && s->result.fibers_left != 0 && !s->result.failed &&
         !s->exited) {
         tpps_note_failure_("%u service threads left at the end", s->result.fibers_left);
@@ -273,9 +275,9 @@ static void take_stock(void)
     }
     if (s->result.failed || s->options.leaks_allowed || s->forked || s->exited)
         return;
-    if (tpps_alloc_count() != 0 || pollers != 0 || flags != 0) {
-        tpps_note_failure_("leak: %zu blocks, %u pollers alive at the end, %u flags",
-                           tpps_alloc_count(), pollers, flags);
+    if (tpps_alloc_count() != 0 || pollers != 0 || flags != 0 || own != 0) {
+        tpps_note_failure_("leak: %zu blocks, %u pollers alive at the end, %u flags, %u files kept",
+                           tpps_alloc_count(), pollers, flags, own);
         tpps_mem_report_();
     }
 }

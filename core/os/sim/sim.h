@@ -27,8 +27,8 @@
  *    Weak mode shows wrong values of words, not races on plain data; ThreadSanitizer shows races
  *    but keeps words consistent. Use all three.
  *  - Load buffering and values out of thin air, what a compiler makes of a race, cost, caches,
- *    fairness of the real scheduler, signals, the real futex and epoll, anything that does not pass
- *    through os.h and atomic.h. Plain memory accesses are no schedule points.
+ *    fairness of the real scheduler, signal handlers, the real futex and epoll, anything that does
+ *    not pass through os.h and atomic.h. Plain memory accesses are no schedule points.
  *  - A dead stack frame that newer calls of its fiber already cover: its words look alive again.
  *    AddressSanitizer with detect_stack_use_after_return=1 knows better.
  *  - A bug deeper than the depth, bound or number of schedules that was paid for.
@@ -80,7 +80,8 @@ struct tpps_options {
     uint32_t spurious;    /* one in so many waits returns for nothing; 0: never */
     int64_t settle_ns;    /* how long service fibers may go on after the scenario; 0: 60 s */
     int64_t relax_ns;     /* time one tpp_cpu_relax takes; 0: 40 ns */
-    bool leaks_allowed;   /* memory, pollers and flags alive at the end are no failure */
+    bool leaks_allowed;   /* what is alive at the end (memory, pollers, flags, kept files) is no
+                             failure */
     bool no_fibers_left;  /* service fibers still parked at the end are a failure, but for the one
                              in tpp_alarm_wait */
     bool quiet;           /* no report on standard error; tpps_report() has it in any case */
@@ -167,12 +168,38 @@ uint32_t tpps_service_fibers_but(const char *name); /* alive now, whatever they 
 void tpps_set_cpus(uint32_t cpus);                  /* what tpp_cpu_count says from now on */
 void tpps_hide_threads(bool hidden);                /* tpp_thread_state knows nothing: '?' */
 
-/* Any number may be a descriptor; it is known from its first mention here or in a poller. */
-void tpps_descriptor_set_ready(int descriptor, uint32_t events); /* level; 0: not ready */
-void tpps_descriptor_close(int descriptor); /* leaves its poller silently, adding it is EBADF */
+/* Files. A number names an open file or none (EBADF); several may name one. Readiness is of the
+ * file, a poller's interest lives as long as the file, and the file goes with its last number. The
+ * application has the numbers from 0 to 1023, the library others, which it may get again once it
+ * has given them back; one that it uses in between fails the run. A call about a number that names
+ * nothing, or is not the application's to close, fails the run too. */
+enum tpps_file { TPPS_STREAM, TPPS_REGULAR, TPPS_PROCESS }; /* no poller takes a regular one */
+
+/* Opens a file that is not ready, under this number, which names none; -1: the lowest such from 3
+ * on. Returns the number. A number that was closed may be used again, for another file. */
+int tpps_descriptor_open(int number, enum tpps_file kind);
+int tpps_descriptor_copy(int from, int number); /* as dup2: names another file then; -1: as dup */
+void tpps_descriptor_close(int number);
+void tpps_descriptor_set_ready(int number, uint32_t events); /* level; 0: not ready */
+void tpps_process_end(int number);                           /* readable from now on */
+void tpps_descriptor_break(int number); /* pollers refuse to add or modify its file from now on */
+void tpps_hide_files(bool hidden);      /* tpp_file_same is sure of nothing */
+void tpps_hide_watch(bool hidden);      /* tpp_alarm_watch cannot */
 /* As poll(2) of one descriptor by a foreign loop, for whatever was set: false at the deadline. */
 bool tpps_poll(int descriptor, int64_t deadline_ns);
-bool tpps_flag_raised(int descriptor); /* no schedule point; false also once it is closed */
+
+/* No schedule points. A number that names nothing has no state, other names or interests. */
+bool tpps_flag_raised(int descriptor); /* false also once it is closed */
+uint32_t tpps_descriptor_ready(int number);
+uint32_t tpps_descriptor_names(int number);     /* how many numbers its file has, with this one */
+uint32_t tpps_descriptor_interests(int number); /* of all pollers in its file */
+uint32_t tpps_files_open(void);                 /* everybody's */
+uint32_t tpps_files_kept(void);  /* numbers the library holds: files, signals, no flags */
+uint64_t tpps_events_told(void); /* by pollers, so far: it grows fast where somebody spins */
+
+/* Signals, blocked in all threads: one below 34 is pending once at most, the others queue. */
+void tpps_signal_raise(int signal);       /* for the process, from outside */
+uint32_t tpps_signal_pending(int signal); /* no schedule point */
 
 int tpps_library_refs(const void *handle); /* references, pinned or set, minus closed */
 void tpps_library_set_refs(const void *handle, int references);
@@ -192,11 +219,13 @@ _Noreturn void tpps_thread_exit(void);
 _Noreturn void tpps_escape(void);
 
 /* As fork, seen from the child: every other fiber is gone at once and lets go of nothing, the alarm
- * is off and knows of no jump, and the function of tpp_at_fork has run when this returns. The
- * caller has a new thread number and counts as the scenario's, also if it was a service; the run
- * ends when it and what it starts have ended. Memory, pollers and flags alive at the end are no
- * failure any more. What the others wrote is seen, their stacks are not to be touched, joining one
- * fails the run. */
+ * is off and knows of no jump and no poller, no signal is pending, and the function of tpp_at_fork
+ * has run when this returns. The caller has a new thread number and counts as the scenario's, also
+ * if it was a service; the run ends when it and what it starts have ended. What is alive at the end
+ * (memory, pollers, flags, kept files) is no failure any more. What the others wrote is seen, their
+ * stacks are not to be touched, joining one fails the run. Files are the parent's too, so they stay
+ * open whatever the child closes; so are the pollers, and using one but for closing it fails the
+ * run. */
 void tpps_fork(void);
 
 /* As _exit: the run ends here and has passed, whatever goes on elsewhere. */

@@ -2,44 +2,17 @@
 #define _GNU_SOURCE
 #include "core/os/os.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
 #include <sched.h>
-#include <sys/resource.h>
 #include <sys/timex.h>
-#include <sys/wait.h>
 
+#include "tests/core/os/child.h"
 #include "tests/support/tap.h"
 
 #define MS INT64_C(1000000)
 #define HOUR (3600 * 1000 * MS)
-
-/* How many timers this process has open. */
-static int count_timers(void)
-{
-    DIR *folder = opendir("/proc/self/fd");
-    struct dirent *entry;
-    int count = 0;
-    if (folder == NULL)
-        return -1;
-    while ((entry = readdir(folder)) != NULL) {
-        char target[64] = "";
-        if (readlinkat(dirfd(folder), entry->d_name, target, sizeof target - 1) > 0 &&
-            strstr(target, "timerfd") != NULL)
-            count++;
-    }
-    (void)closedir(folder);
-    return count;
-}
-
-static void pass(int64_t ns)
-{
-    int64_t until = tpp_now(TPP_CLOCK_MONOTONIC) + ns;
-    while (tpp_now(TPP_CLOCK_MONOTONIC) < until)
-        (void)usleep(1000);
-}
 
 /* How many it is made of where descriptors are to be had. */
 static int all_timers(void)
@@ -223,24 +196,10 @@ static void (*const scenarios[])(void) = {
     set_again_and_again_loses_nothing,
 };
 
-static void run_in_child(void (*function)(void))
-{
-    int status;
-    pid_t child = fork();
-    require(child >= 0);
-    if (child == 0) {
-        tap_timeout(tap_seconds_); /* the watchdog of the parent does not end it */
-        function();
-        _exit(__atomic_load_n(&tap_failures_, __ATOMIC_SEQ_CST) == 0 ? 0 : 1);
-    }
-    require(waitpid(child, &status, 0) == child);
-    check(WIFEXITED(status) && WEXITSTATUS(status) == 0);
-}
-
 TAP_TEST(alarm__is_never_early)
 {
     is_never_early();
-    check_eq(count_timers(), all_timers());
+    check_eq(count_open("timerfd"), all_timers());
 }
 
 TAP_TEST(alarm__of_no_delay_ends_the_next_wait)
@@ -271,24 +230,12 @@ TAP_TEST(alarm__is_off_after_it_ended_a_wait)
 TAP_TEST(alarm__set_to_forever_is_off)
 {
     set_to_forever_is_off();
-    check_eq(count_timers(), all_timers());
+    check_eq(count_open("timerfd"), all_timers());
 }
 
 TAP_TEST(alarm__set_again_and_again_loses_nothing)
 {
     set_again_and_again_loses_nothing();
-}
-
-/* Lets the process have descriptors below `limit` only. Returns what it could have before. */
-static rlim_t allow_below(rlim_t limit)
-{
-    struct rlimit now;
-    rlim_t before;
-    check_eq(getrlimit(RLIMIT_NOFILE, &now), 0);
-    before = now.rlim_cur;
-    now.rlim_cur = limit;
-    check_eq(setrlimit(RLIMIT_NOFILE, &now), 0);
-    return before;
 }
 
 /* What it is made of is decided at the first use, while no descriptor is to be had. */
@@ -303,7 +250,7 @@ static void do_without_a_timer(void)
     check_eq(errno, 77);
     for (i = 0; i < sizeof scenarios / sizeof scenarios[0]; i++)
         scenarios[i]();
-    check_eq(count_timers(), 0);
+    check_eq(count_open("timerfd"), 0);
 }
 
 TAP_TEST(alarm__keeps_its_word_where_no_timer_can_be_had)
@@ -314,16 +261,13 @@ TAP_TEST(alarm__keeps_its_word_where_no_timer_can_be_had)
 /* There is one descriptor left: the alarm has it, and nothing tells of jumps. */
 static void do_with_one_timer(void)
 {
-    int lowest = dup(0);
-    rlim_t before;
+    rlim_t before = allow_more(1);
     size_t i;
-    require(lowest >= 0 && close(lowest) == 0);
-    before = allow_below((rlim_t)lowest + 1);
     errno = 77;
     check(!tpp_alarm_tells_jumps());
     check_eq(errno, 77);
     (void)allow_below(before);
-    check_eq(count_timers(), 1);
+    check_eq(count_open("timerfd"), 1);
     for (i = 0; i < sizeof scenarios / sizeof scenarios[0]; i++)
         scenarios[i]();
 }
@@ -345,7 +289,7 @@ static void do_without_poll(void)
     set_later_replaces_the_earlier();
     set_to_forever_is_off();
     (void)allow_below(before);
-    check_eq(count_timers(), all_timers());
+    check_eq(count_open("timerfd"), all_timers());
 }
 
 TAP_TEST(alarm__keeps_its_word_after_descriptors_were_forbidden)
@@ -385,7 +329,7 @@ static void use_first_on_four_threads(void)
     pthread_t others[3];
     bool tells = false;
     size_t i;
-    check_eq(count_timers(), 0);
+    check_eq(count_open("timerfd"), 0);
     for (i = 0; i < 3; i++)
         check_eq(pthread_create(&others[i], NULL, i < 2 ? set_at_once : ask_at_once, &tells), 0);
     meet();
@@ -393,7 +337,7 @@ static void use_first_on_four_threads(void)
     for (i = 0; i < 3; i++)
         check_eq(pthread_join(others[i], NULL), 0);
     check_eq(tells, tpp_alarm_tells_jumps());
-    check_eq(count_timers(), all_timers());
+    check_eq(count_open("timerfd"), all_timers());
 }
 
 TAP_TEST(alarm__first_used_by_many_is_one)
@@ -405,9 +349,9 @@ TAP_TEST(alarm__first_used_by_many_is_one)
 
 static void have_an_alarm_of_ones_own(void)
 {
-    check_eq(count_timers(), 0);
+    check_eq(count_open("timerfd"), 0);
     wait_from(set(MS), MS);
-    check_eq(count_timers(), all_timers());
+    check_eq(count_open("timerfd"), all_timers());
     set(0);
 }
 
@@ -423,7 +367,7 @@ TAP_TEST(alarm__of_a_forked_child_is_its_own)
     check_eq(tpp_load_acquire(&waiter.over), 0);
     since = set(30 * MS);
     check(join(&waiter) - since >= 30 * MS);
-    check_eq(count_timers(), all_timers());
+    check_eq(count_open("timerfd"), all_timers());
 }
 
 /* ---- jumps of the clocks ------------------------------------------------------------------- */
@@ -583,7 +527,7 @@ TAP_TEST(alarm__jump_is_told_to_parent_and_child)
     forget_jumps();
     run_in_child(jumps_end_waits);
     check_eq(tpp_alarm_wait(), TPP_ALARM_CLOCK);
-    check_eq(count_timers(), 2);
+    check_eq(count_open("timerfd"), 2);
 }
 
 static void be_told_nothing(void)

@@ -107,6 +107,32 @@ TAP_TEST(flag__that_cannot_be_had_is_an_error)
     check(WIFEXITED(status) && WEXITSTATUS(status) == 0);
 }
 
+static tpp_u32 came_through;
+
+static void *use_while_cancelled(void *unused)
+{
+    int flag = -1;
+    (void)unused;
+    (void)pthread_cancel(pthread_self());
+    (void)tpp_flag_open(&flag);
+    tpp_flag_raise(flag);
+    tpp_flag_clear(flag);
+    tpp_flag_close(flag);
+    (void)tpp_add_acq_rel(&came_through, 1);
+    pthread_testcancel();
+    return NULL;
+}
+
+TAP_TEST(flag__cancelled_thread_is_not_ended_in_the_middle_of_it)
+{
+    pthread_t thread;
+    void *result = NULL;
+    check_eq(pthread_create(&thread, NULL, use_while_cancelled, NULL), 0);
+    check_eq(pthread_join(thread, &result), 0);
+    check(result == PTHREAD_CANCELED);
+    check_eq(tpp_load_acquire(&came_through), 1);
+}
+
 int main(void)
 {
     tap_run(flag__is_readable_while_it_is_raised);
@@ -115,5 +141,6 @@ int main(void)
     tap_run(flag__raised_by_another_thread_ends_a_poll);
     tap_run(flag__does_not_pass_to_another_program);
     tap_run(flag__that_cannot_be_had_is_an_error);
+    tap_run(flag__cancelled_thread_is_not_ended_in_the_middle_of_it);
     return tap_done();
 }

@@ -74,6 +74,8 @@ typedef struct tp_env tp_env_t;
 /** A callback that can be submitted again and again (PTP_WORK). */
 typedef struct tp_work tp_work_t;
 typedef struct tp_timer tp_timer_t;
+/** A callback when something is signaled, or a time has run out before (PTP_WAIT). */
+typedef struct tp_wait tp_wait_t;
 /** Objects that are waited for and closed together (PTP_CLEANUP_GROUP). */
 typedef struct tp_cleanup_group tp_cleanup_group_t;
 /** One run of one callback, valid in it and on its thread only (PTP_CALLBACK_INSTANCE). */
@@ -99,7 +101,7 @@ enum { TP_PRIORITY_HIGH = 0, TP_PRIORITY_NORMAL = 1, TP_PRIORITY_LOW = 2 };
 /** Flags of tp_pool_config_t. TP_POOL_CALLER_DRIVEN: no threads of its own, see tp_pool_run(). */
 enum { TP_POOL_CALLER_DRIVEN = 1 };
 
-/** The clocks of tp_timer_spec_t. */
+/** The clocks of tp_timer_spec_t and tp_wait_spec_t. */
 enum {
     TP_CLOCK_RELATIVE = 0,
     TP_CLOCK_REALTIME = 1,
@@ -122,7 +124,7 @@ typedef uint32_t tp_wait_result_t;
 #define TP_WAIT_ABANDONED 0x80u
 /** The time ran out first; nothing was taken. */
 #define TP_WAIT_TIMEOUT 0x102u
-/** The source itself failed. */
+/** The descriptor went bad. */
 #define TP_WAIT_FAILED 0xFFFFFFFFu
 
 /* ---- Callbacks ------------------------------------------------------------------------------- */
@@ -136,6 +138,9 @@ typedef void (*tp_simple_fn)(tp_callback_instance_t *instance, void *context);
 /** Body of a work object. `work` keeps its value after a close, though only for comparing. */
 typedef void (*tp_work_fn)(tp_callback_instance_t *instance, void *context, tp_work_t *work);
 typedef void (*tp_timer_fn)(tp_callback_instance_t *instance, void *context, tp_timer_t *timer);
+/** Body of a wait; `result` is one of TP_WAIT_*. */
+typedef void (*tp_wait_fn)(tp_callback_instance_t *instance, void *context, tp_wait_t *wait,
+                           tp_wait_result_t result);
 
 /** Called once for each member that tp_cleanup_group_close_members() cancels. */
 typedef void (*tp_cancel_fn)(void *object_context, void *cleanup_context);
@@ -211,6 +216,12 @@ typedef struct tp_timer_spec {
     uint32_t reserved;    /**< 0 */
 } tp_timer_spec_t;
 
+/** Something to wait for. Built only by the functions tp_waitable_*(); the fields are private. */
+typedef struct tp_waitable {
+    uint32_t kind, detail;
+    uint64_t value;
+} tp_waitable_t;
+
 /** What tp_pool_get_stats() tells. Set struct_size before the call. Each number is exact by itself;
  *  together they fit exactly once the pool is idle: submitted = executed + cancelled. */
 typedef struct tp_pool_stats {
@@ -232,7 +243,7 @@ typedef struct tp_pool_stats {
     uint64_t threads_injected;       /**< threads added because callbacks blocked */
     uint64_t thread_create_failures; /**< attempts to start a thread that failed */
     uint64_t timers_armed;           /**< timers that are set and have an expiry to come */
-    uint64_t waits_armed;            /**< 0 in 0.1 */
+    uint64_t waits_armed;            /**< waits that are armed */
     uint64_t io_in_flight;           /**< 0 in 0.1 */
     uint64_t oldest_pending_ns;      /**< age of the oldest post queued; 0 in 0.1 */
     uint64_t queue_wait_ns_total;    /**< sum of times between post and start; 0 in 0.1 */
@@ -241,13 +252,6 @@ typedef struct tp_pool_stats {
     uint32_t threads_blocked;        /**< threads in callbacks that are known to block now */
     uint64_t thread_cap_reached;     /**< times a thread was wanted and the maximum forbade it */
 } tp_pool_stats_t;
-
-/** Something to wait for. Built only by the functions tp_waitable_*(); the fields are private. */
-typedef struct tp_waitable {
-    uint32_t kind;
-    uint32_t detail;
-    uint64_t value;
-} tp_waitable_t;
 
 /* Initialisers: C names the fields; C++11 has no names there and lists all of them in order. */
 #ifdef __cplusplus

@@ -1,0 +1,197 @@
+/* bitmap.c - a fuzz target: bytes become steps on sets of numbers in both back ends. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "fuzz/bitmap_backend.h"
+#include "fuzz/target.h"
+
+/* An input is steps until it ends. A step is one byte, its kind in the lower three bits and a
+ * number n from 0 to 31 in the upper five, and the bytes of its places. A place is two bytes,
+ * little end first: the upper three bits name a window, the lower 13 a number in it. */
+enum kind {
+    ADD,        /* place */
+    REMOVE,     /* place */
+    ADD_ROW,    /* place, byte: so many from there on, n + 1 apart; 8 times as many if n is 0 */
+    REMOVE_ROW, /* the same */
+    READ,       /* place: from there on, n members */
+    READ_MANY,  /* place: from there on, 512 n members */
+    ALL,        /* 64 (n + 1) members at a time, from the first to the last */
+    CLEAR,      /* if n is 31; else has, place */
+};
+
+/* Where the windows begin; ascending, and none reaches into the next. */
+#define WINDOW 8192u
+#define WINDOWS 8u
+static const uint32_t bases[WINDOWS] = {
+    0,
+    61440, /* 65536 in the middle */
+    1 << 20,
+    (1 << 24) - 512, /* 512 numbers on this side of where a key has a digit more */
+    (1 << 27) + 123,
+    TPI_BITMAP_END - 2 * WINDOW,
+    TPI_BITMAP_END - WINDOW,
+    TPI_BITMAP_END, /* all too large */
+};
+
+static const struct backend *const backends[] = {&backend_words, &backend_roaring};
+#define BACKENDS (sizeof backends / sizeof *backends)
+
+struct state {
+    bool members[WINDOWS * WINDOW];
+    uint64_t count;
+    struct tpi_bitmap sets[BACKENDS];
+    const uint8_t *data;
+    size_t left, steps;
+};
+
+static uint32_t expected[32 * 512], found[32 * 512 + 1];
+
+#define EXPECT(state, backend, condition) \
+    ((condition) ? (void)0 : complain(state, (backend)->name, #condition))
+
+static void complain(const struct state *state, const char *backend, const char *text)
+{
+    fprintf(stderr, "bitmap: step %zu, %s: not so: %s\n", state->steps, backend, text);
+    abort();
+}
+
+static uint8_t take(struct state *state)
+{
+    if (state->left == 0)
+        return 0;
+    state->left--;
+    return *state->data++;
+}
+
+static uint32_t take_place(struct state *state)
+{
+    uint32_t low = take(state);
+    return low | (uint32_t)take(state) << 8;
+}
+
+static uint32_t number_at(uint32_t place)
+{
+    return bases[place / WINDOW] + place % WINDOW;
+}
+
+static void change(struct state *state, uint32_t place, bool member)
+{
+    uint32_t number = number_at(place);
+    bool allowed = number < TPI_BITMAP_END;
+    if (allowed && state->members[place] != member) {
+        state->members[place] = member;
+        state->count = member ? state->count + 1 : state->count - 1;
+    }
+    for (size_t i = 0; i < BACKENDS; i++) {
+        const struct backend *backend = backends[i];
+        struct tpi_bitmap *set = &state->sets[i];
+        if (member)
+            EXPECT(state, backend, backend->add(set, number) == allowed);
+        else
+            backend->remove(set, number);
+        EXPECT(state, backend, set->count == state->count);
+        EXPECT(state, backend, backend->has(set, number) == (member && allowed));
+    }
+}
+
+static void change_row(struct state *state, uint32_t apart, bool member)
+{
+    uint32_t place = take_place(state), count = take(state);
+    if (apart == 1)
+        count *= 8;
+    for (; count > 0 && place < WINDOWS * WINDOW; count--, place += apart)
+        change(state, place, member);
+}
+
+/* The next place is behind the last member read. */
+static uint32_t read(struct state *state, uint32_t place, uint32_t capacity)
+{
+    uint32_t count = 0, next = place;
+    while (next < WINDOWS * WINDOW && count < capacity) {
+        const bool *member = memchr(&state->members[next], true, WINDOWS * WINDOW - next);
+        next = member != NULL ? (uint32_t)(member - state->members) : WINDOWS * WINDOW;
+        if (member != NULL)
+            expected[count++] = number_at(next++);
+    }
+    for (size_t i = 0; i < BACKENDS; i++) {
+        const struct backend *backend = backends[i];
+        const struct tpi_bitmap *set = &state->sets[i];
+        found[count] = 1;
+        EXPECT(state, backend, backend->read(set, number_at(place), found, capacity) == count);
+        EXPECT(state, backend, memcmp(found, expected, count * sizeof *found) == 0);
+        EXPECT(state, backend, found[count] == 1);
+    }
+    return next;
+}
+
+static void read_all(struct state *state, uint32_t capacity)
+{
+    for (uint32_t place = 0; place < WINDOWS * WINDOW;)
+        place = read(state, place, capacity);
+}
+
+static void clear(struct state *state)
+{
+    for (size_t i = 0; i < BACKENDS; i++) {
+        const struct backend *backend = backends[i];
+        struct tpi_bitmap *set = &state->sets[i];
+        EXPECT(state, backend, state->count == 0 || backend->bytes(set) > state->count / 8);
+        backend->clear(set);
+        EXPECT(state, backend, set->body == NULL && set->count == 0);
+        EXPECT(state, backend, backend->bytes(set) == 0);
+    }
+    memset(state->members, 0, sizeof state->members);
+    state->count = 0;
+}
+
+static void look(struct state *state, uint32_t place)
+{
+    for (size_t i = 0; i < BACKENDS; i++)
+        EXPECT(state, backends[i],
+               backends[i]->has(&state->sets[i], number_at(place)) == state->members[place]);
+}
+
+static void step(struct state *state)
+{
+    uint8_t first = take(state);
+    uint32_t n = first >> 3;
+    switch ((enum kind)(first & 7)) {
+    case ADD:
+    case REMOVE:
+        change(state, take_place(state), (first & 7) == ADD);
+        break;
+    case ADD_ROW:
+    case REMOVE_ROW:
+        change_row(state, n + 1, (first & 7) == ADD_ROW);
+        break;
+    case READ:
+        read(state, take_place(state), n);
+        break;
+    case READ_MANY:
+        read(state, take_place(state), 512 * n);
+        break;
+    case ALL:
+        read_all(state, 64 * (n + 1));
+        break;
+    case CLEAR:
+        if (n == 31)
+            clear(state);
+        else
+            look(state, take_place(state));
+        break;
+    }
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    static struct state state; /* not on the stack: too large; clear leaves it as it was */
+    state.data = data;
+    state.left = size;
+    for (state.steps = 0; state.left > 0; state.steps++)
+        step(&state);
+    read_all(&state, 1000);
+    clear(&state);
+    return 0;
+}

@@ -1,0 +1,154 @@
+/* wait_record.h - one wait of the waits' stress test, and what it knows of its armings. */
+#ifndef TESTS_STRESS_WAIT_RECORD_H
+#define TESTS_STRESS_WAIT_RECORD_H
+
+#include "tests/stress/wait_files.h"
+#include "tests/stress/wait_units.h"
+
+enum {
+    MS = 1000000,
+    SLOW = TAP_UNDER_TSAN ? 10 : 1,
+};
+
+/* What the wait is armed on, and so what can be said of each callback.
+ *   PINNED  always the same native source, or dark files: set by many threads at once; each unit is
+ *           counted, and so are references: one is taken whenever it is set, dropped by a callback
+ *           and by whoever is told that an arming was taken away.
+ *   SHARED  files that others wait for too: set under the record's lock; it knows which armings may
+ *           still become callbacks, and on which file each is.
+ *   OWN     a file of its own, written once for each callback and read by it. */
+enum diet { PINNED, SHARED, OWN };
+
+/* OWN: where the file is on which it is armed. */
+enum fate {
+    HERE, /* the record has it */
+    DARK, /* closed; nobody can make it readable */
+    HUNG, /* closed, the other end too: it has hung up */
+};
+
+struct arming {
+    struct file *file;
+    bool always;      /* for a state that the file is in already */
+    int64_t deadline; /* of the monotonic clock, not after the true one; TP_INFINITE: none */
+};
+
+struct record {
+    tpp_ptr handle;
+    tpp_u32 ran, running, released, closed;
+    tpp_u32 sealed;  /* nothing may run any more */
+    tpp_u32 users;   /* inside tp_wait_set, or about to be */
+    tpp_u32 leaving; /* nobody may set or stop it any more, but for one */
+    uint32_t pool;
+    enum diet diet;
+    bool shared_fate; /* in a group or pool that ends: then armed ones are disarmed in silence */
+    bool lossy;       /* what is queued may be cancelled */
+    struct source *source; /* PINNED; NULL: only dark files */
+    tpp_u32 references;
+    pthread_mutex_t lock; /* of all below, for the other two */
+    uint32_t outstanding; /* armings that have not become a callback, nor been taken away */
+    struct arming armings[2];
+    bool alone; /* SHARED: since there was none outstanding, there has been but one */
+    struct ends own;
+    bool written, gone; /* OWN: its file has been written and not read; it has none any more */
+    enum fate fate;
+};
+
+/* What happened how often: a run in which something never did has not tested it. */
+static struct {
+    tpp_u32 sets, taken, exact, groups, shutdowns, refused, deadlocks, busy;
+    tpp_u32 signaled[3], timeouts[3], strangers_near, hung, replaced;
+} seen;
+
+static inline int64_t now(void)
+{
+    return tpp_now(TPP_CLOCK_MONOTONIC);
+}
+
+/* Whoever gets rid of a wait has to know that nobody sets it any more, nor is about to drop a
+ * reference. */
+static inline bool enter(struct record *record)
+{
+    tpp_add_acq_rel(&record->users, 1);
+    tpp_fence_seq_cst();
+    if (!tpp_load_acquire(&record->leaving))
+        return true;
+    tpp_sub_acq_rel(&record->users, 1);
+    return false;
+}
+
+static inline void let_nobody_enter(struct record *record)
+{
+    tpp_store_release(&record->leaving, 1);
+    tpp_fence_seq_cst();
+    while (tpp_load_acquire(&record->users) > 0)
+        sched_yield();
+}
+
+static inline void drop_reference(struct record *record)
+{
+    must(tpp_sub_acq_rel(&record->references, 1) > 0);
+}
+
+/* ---- what a callback is told ----------------------------------------------------------------- */
+
+static inline void fired_pinned(struct record *record, tp_callback_instance_t *instance,
+                                tp_wait_result_t result, uint32_t events, uint64_t *dice)
+{
+    drop_reference(record);
+    must(events == 0);
+    if (result == TP_WAIT_TIMEOUT)
+        return;
+    must(record->source != NULL);
+    if (!record->source)
+        return;
+    took(record->source, result);
+    if (record->source->kind == MUTEX)
+        let_go_in_callback(record->source, instance, dice);
+}
+
+/* Which of two armings it was cannot always be told. Then it is the one that can explain least, so
+ * that the other explains whatever comes. */
+static inline void fired_shared(struct record *record, tp_wait_result_t result, uint32_t events)
+{
+    int64_t time = now();
+    uint32_t best = 2;
+    for (uint32_t i = 0; i < record->outstanding; i++) {
+        const struct arming *arming = &record->armings[i];
+        bool lit = arming->always || tpp_load_acquire(&arming->file->lit);
+        if (!(result == TP_WAIT_TIMEOUT ? arming->deadline <= time : lit))
+            continue;
+        if (best == 2 || (result == TP_WAIT_TIMEOUT && !lit) ||
+            (result != TP_WAIT_TIMEOUT && arming->deadline > record->armings[best].deadline))
+            best = i;
+    }
+    must(result == TP_WAIT_TIMEOUT || !record->alone ||
+         (events & (POLLIN | POLLOUT | POLLHUP)) != 0);
+    must(best < 2); /* else it is a stranger's event, or early */
+    if (best == 2)
+        return;
+    record->armings[best] = record->armings[1];
+    record->outstanding--;
+}
+
+static inline void fired_own(struct record *record, tp_wait_result_t result, uint32_t events)
+{
+    must(record->outstanding == 1);
+    record->outstanding = 0;
+    if (result == TP_WAIT_TIMEOUT) {
+        must(record->armings[0].deadline <= now());
+        must(events == 0);
+        return;
+    }
+    must(record->fate != DARK); /* else it is a stranger's event */
+    if (record->fate == HUNG) {
+        must(events & POLLHUP);
+        tpp_add_relaxed(&seen.hung, 1);
+    } else if (record->fate == HERE && !record->gone) {
+        must(events == POLLIN);
+        must(record->written); /* since it was read last, which was before it was set */
+        must(drain(&record->own));
+        record->written = false;
+    }
+}
+
+#endif
