@@ -2,16 +2,12 @@
 #define _GNU_SOURCE
 #include "core/os/os.h"
 
-#include <dirent.h>
-#include <errno.h>
-#include <fcntl.h>
 #include <pthread.h>
 #include <sched.h>
 #include <sys/resource.h>
 #include <sys/timex.h>
-#include <sys/wait.h>
 
-#include "tests/support/tap.h"
+#include "tests/support/child.h"
 
 #define MS INT64_C(1000000)
 #define HOUR (3600 * 1000 * MS)
@@ -225,7 +221,6 @@ static void (*const scenarios[])(void) = {
 
 static void run_in_child(void (*function)(void))
 {
-    int status;
     pid_t child = fork();
     require(child >= 0);
     if (child == 0) {
@@ -233,8 +228,7 @@ static void run_in_child(void (*function)(void))
         function();
         _exit(__atomic_load_n(&tap_failures_, __ATOMIC_SEQ_CST) == 0 ? 0 : 1);
     }
-    require(waitpid(child, &status, 0) == child);
-    check(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+    check_eq(end_of(child), 0);
 }
 
 TAP_TEST(alarm__is_never_early)
