@@ -278,6 +278,47 @@ SCENE(wait_end__r08_close_members_bars_a_running_callback)
     end();
 }
 
+/* The same of whoever sets one just then, while a callback of another keeps close_members waiting.
+ */
+static void held(tp_callback_instance_t *instance, void *context, tp_wait_t *wait,
+                 tp_wait_result_t result)
+{
+    scene_hit(instance, context, wait, result);
+    scene_add(BEGUN, 1);
+    scene_await(OPEN, 1);
+}
+
+static void close_members_thread(void *unused)
+{
+    (void)unused;
+    close_members(tpps_choose(2));
+}
+
+SCENE(wait_end__r08_close_members_bars_against_set)
+{
+    begin();
+    make_member(0, held);
+    make_member(1, scene_hit);
+    scene_wait_on(0, the_event(), 0);
+    if (scene_complete()) {
+        bool was_armed;
+        scene_await(BEGUN, 1);
+        tpps_thread closer = tpps_spawn(close_members_thread, NULL);
+        tp_status_t status = TP_OK;
+        for (int i = 0; i < 5 && status == TP_OK; i++)
+            status = scene_wait_try(1, the_semaphore(), TP_INFINITE, &was_armed);
+        tpps_check(status == TP_OK || status == TP_ERR_CLOSED);
+        tpps_sleep(US); /* while the oracle looks */
+        scene_add(OPEN, 1);
+        tpps_join(closer);
+        scene_semaphore_give(semaphore, 1);
+        tpps_check(scene_hits(1) == 0 && scene_drain(semaphore) == 1);
+    } else {
+        close_members(false);
+    }
+    end();
+}
+
 /* [C-188] It sets itself again and again, and is over all the same. */
 static void set_own(tp_callback_instance_t *instance, void *context, tp_wait_t *wait,
                     tp_wait_result_t result)
@@ -826,6 +867,7 @@ static const struct tpps_scenario table[] = {
     {SCENE_ROW(wait_end__close_members_against_set)},
     {SCENE_ROW(wait_end__close_members_cancelling_against_set)},
     {SCENE_ROW(wait_end__r08_close_members_bars_a_running_callback)},
+    {SCENE_ROW(wait_end__r08_close_members_bars_against_set)},
     {SCENE_ROW(wait_end__c188_close_members_against_its_own_set), SET_ON},
     {SCENE_ROW(wait_end__c176_close_members_against_its_own_close)},
     {SCENE_ROW(wait_end__close_members_against_close_and_signal)},

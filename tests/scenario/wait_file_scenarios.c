@@ -36,8 +36,8 @@ static uint64_t told_in(int64_t ns)
 
 /* ---- one descriptor, one wait ---------------------------------------------------------------- */
 
-/* [C-116] One shot, at once if it is ready already, and again as soon as it is set again. */
-SCENE(wait_file__c116_each_set_is_one_callback)
+/* [C-123] [C-124] One shot, at once if it is ready already, and again as soon as it is set again. */
+SCENE(wait_file__c124_each_set_is_one_callback)
 {
     tp_pool_t *pool = scene_small_pool();
     scene_fds_open(1);
@@ -404,7 +404,8 @@ static void go_round(tp_callback_instance_t *instance, void *context, tp_wait_t 
     tpps_check(tpps_descriptor_ready(scene_fd(turn % 3)) == POLLIN);
     tpps_descriptor_set_ready(scene_fd(turn % 3), 0);
     if (scene_complete())
-        tpps_check(!scene_wait_on(A, tp_waitable_fd(scene_fd((turn + 1) % 3), POLLIN), TP_INFINITE));
+        tpps_check(
+            !scene_wait_on(A, tp_waitable_fd(scene_fd((turn + 1) % 3), POLLIN), TP_INFINITE));
     scene_add(DONE, 1);
 }
 
@@ -462,7 +463,7 @@ SCENE(wait_file__ready_for_nobody_is_silent)
     tpps_sleep(60 * SECOND); /* those who may retire do */
     uint64_t rests = oracle_rests();
     tpps_check(told_in(HOUR) == 0);
-    tpps_check(oracle_rests() - rests <= 1); /* this thread's own */
+    tpps_check(oracle_rests() - rests <= 1);                  /* this thread's own */
     tpps_descriptor_set_ready(scene_fd(A), POLLIN | POLLHUP); /* perhaps it is told of, once */
     tpps_check(told_in(SECOND) <= 4);
     tpps_check(scene_hits(A) == (scene_complete() ? 1 : 0));
@@ -801,9 +802,9 @@ SCENE(wait_file__r02_timeout_or_readiness)
     finish(pool, 1);
 }
 
-/* Timeout 0 or in the past: at once, whatever is ready; a bad descriptor is refused all the same.
+/* [C-121] Timeout 0 or in the past: at once, whatever is ready; a bad descriptor is refused all the same.
  */
-SCENE(wait_file__c118_timeout_that_is_over)
+SCENE(wait_file__c121_timeout_that_is_over)
 {
     tp_pool_t *pool = scene_small_pool();
     bool armed = false;
@@ -895,7 +896,7 @@ SCENE(wait_file__group_closes_while_events_come)
 #define EXACT .no_early = true
 
 static const struct tpps_scenario table[] = {
-    {SCENE_ROW(wait_file__c116_each_set_is_one_callback)},
+    {SCENE_ROW(wait_file__c124_each_set_is_one_callback)},
     {SCENE_ROW(wait_file__not_ready_for_what_was_asked)},
     {SCENE_ROW(wait_file__hang_up_and_error_always_count)},
     {SCENE_ROW(wait_file__r35_one_registration_for_several_waits)},
@@ -924,7 +925,7 @@ static const struct tpps_scenario table[] = {
     {SCENE_ROW(wait_file__refused_sets_change_nothing), EXACT},
     {SCENE_ROW(wait_file__set_fails_for_lack_of_something)},
     {SCENE_ROW(wait_file__r02_timeout_or_readiness), EXACT},
-    {SCENE_ROW(wait_file__c118_timeout_that_is_over)},
+    {SCENE_ROW(wait_file__c121_timeout_that_is_over)},
     {SCENE_ROW(wait_file__r01_from_one_source_to_another)},
     {SCENE_ROW(wait_file__group_closes_while_events_come)},
 };

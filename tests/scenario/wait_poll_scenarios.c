@@ -10,7 +10,7 @@ enum { A, B, C, D, RAN, STARTED, OPEN, GO };
 /* The gate looks after its grace; if the worker has looked meanwhile, after another one. */
 #define ALONE (8 * MS + SCENE_SPIN)
 /* Where pollers cannot be watched it looks each time, and some looks are for nothing. */
-#define UNWATCHED (40 * MS)
+#define UNWATCHED (60 * MS)
 
 static void close_all(tp_pool_t *pool, uint32_t waits)
 {
@@ -377,7 +377,7 @@ static void posted_meanwhile(tp_work_fn function, bool hidden)
         scene_listen(A, POLLIN);
     if (tpps_choose(2))
         tpps_sleep(MS);
-    tp_work_t *work = start(pool, function, 120000);
+    tp_work_t *work = start(pool, function, 200000);
     int64_t began = tpps_now();
     scene_listen(B, POLLIN);
     if (!before)
@@ -387,7 +387,7 @@ static void posted_meanwhile(tp_work_fn function, bool hidden)
     scene_ready(A);
     tpps_sleep(hidden ? UNWATCHED : ALONE);
     tpps_check(!scene_complete() || scene_stats(pool).waits_armed == 1);
-    scene_until(began + 60 * MS);
+    scene_until(began + 80 * MS);
     scene_ready(B);
     /* By now the poller tells it. */
     tpps_sleep(hidden ? UNWATCHED : SCENE_SPIN);
@@ -482,14 +482,14 @@ SCENE(wait_poll__d_only_worker_is_never_idle)
 {
     tp_pool_t *pool = scene_settled(0, 1);
     int64_t began = tpps_now();
-    tp_work_t *work = scene_pool_work(pool, go_on, (void *)(uintptr_t)(began + 60 * MS));
+    tp_work_t *work = scene_pool_work(pool, go_on, (void *)(uintptr_t)(began + 50 * MS));
     scene_fds_open(1);
     scene_reader(A, pool, 8);
     scene_listen(A, POLLIN);
     scene_submit(work, 1);
     for (uint32_t i = 0; i < 3; i++) {
         scene_until(began + (3 + 10 * (int64_t)i) * MS);
-        one_in_time(A, i, 20 * MS); /* some looks are for nothing */
+        one_in_time(A, i, UNWATCHED); /* some looks are for nothing */
     }
     scene_finish(work);
     close_all(pool, 1);
@@ -707,7 +707,7 @@ SCENE(wait_poll__g_pool_ends_while_the_sleeper_is_kicked)
     scene_fd_close(A);
 }
 
-/* [C-185] Shut down with waits armed: they are armed no more, and no callback comes. */
+/* Shut down with waits armed: they are armed no more, and no callback comes. */
 static void shut_down(tp_pool_t *pool, bool cancel)
 {
     tpps_check(!pool || tp_pool_shutdown(pool, cancel, TP_INFINITE) == TP_OK);
@@ -858,10 +858,10 @@ static void flag_tells(bool hidden)
     scene_reader(B, pool, 0);
     if (fd >= 0 && scene_complete()) {
         bool armed;
-        tp_status_t first = scene_wait_try(A, tp_waitable_fd(scene_fd(A), POLLIN), TP_INFINITE,
-                                           &armed);
-        tp_status_t second = scene_wait_try(B, tp_waitable_fd(scene_fd(B), POLLIN), TP_INFINITE,
-                                            &armed);
+        tp_status_t first =
+            scene_wait_try(A, tp_waitable_fd(scene_fd(A), POLLIN), TP_INFINITE, &armed);
+        tp_status_t second =
+            scene_wait_try(B, tp_waitable_fd(scene_fd(B), POLLIN), TP_INFINITE, &armed);
         tpps_check(scene_sweeps() || (first == TP_OK && second == TP_OK));
         for (uint32_t i = 0; i < 2 && first == TP_OK && second == TP_OK; i++) {
             bool settled = tpps_choose(2);
@@ -892,6 +892,66 @@ SCENE(wait_poll__h_gate_raises_the_flag)
 SCENE(wait_poll__h_gate_raises_the_flag_without_a_watch)
 {
     flag_tells(true);
+}
+
+/* What is ready already when somebody begins to listen: the gate is told while it is being told to
+ * watch. */
+SCENE(wait_poll__h_flag_for_what_was_ready_before)
+{
+    tp_pool_t *pool = driven();
+    int fd = flag_of(pool);
+    scene_fds_open(1);
+    scene_reader(A, pool, 0);
+    for (uint32_t i = 0; i < 4; i++) {
+        if (tpps_choose(2))
+            tpps_sleep(5 * MS);
+        scene_ready(A);
+        scene_listen(A, POLLIN);
+        tpps_check(tpps_poll(fd, tpps_now() + SCENE_GRACE));
+        while (turn(pool, 0) > 0)
+            ;
+        tpps_check(scene_hits(A) == i + 1);
+        scene_disarm(A); /* the next time it is the first one again */
+    }
+    driven_end(pool, 1);
+}
+
+/* The pool goes, with its poller, while somebody is still busy setting its last wait. */
+static void set_whatever_comes(void *unused)
+{
+    bool armed;
+    (void)unused;
+    tp_status_t status =
+        scene_wait_try(A, tp_waitable_fd(scene_fd(A), POLLIN), TP_INFINITE, &armed);
+    tpps_check(status == TP_OK || status == TP_ERR_HANDLE || scene_sweeps());
+}
+
+static void ends_while_it_is_set(tp_pool_t *pool)
+{
+    tpps_hide_watch(tpps_choose(4) == 0);
+    scene_fds_open(1);
+    scene_wait_make(A, pool);
+    if (tpps_choose(2))
+        scene_ready(A);
+    tpps_thread setter = tpps_spawn(set_whatever_comes, NULL);
+    scene_close_pool(pool);
+    if (tpps_choose(2))
+        tpps_point();
+    if (scene_wait_of(A))
+        scene_wait_close(A);
+    tpps_join(setter);
+    tpps_sleep(5 * MS);
+    scene_fd_close(A);
+}
+
+SCENE(wait_poll__g_pool_ends_while_a_wait_is_set)
+{
+    ends_while_it_is_set(scene_pool(0, 1));
+}
+
+SCENE(wait_poll__h_pool_ends_while_a_wait_is_set)
+{
+    ends_while_it_is_set(driven());
 }
 
 /* Whoever has a seat sleeps in the poller. */
@@ -956,6 +1016,7 @@ static void fork_then(tp_pool_t *pool)
         tpps_exit();
     tpps_fork();
     scene_begin();
+    tpps_check(tpps_files_kept() == 0); /* the child keeps nobody's file open */
     tpps_check(tp_wait_set(old, NULL, NULL) == TP_ERR_FORKED);
     tpps_check(tp_wait_close(old) == TP_ERR_FORKED);
     tpps_descriptor_set_ready(scene_fd(A), 0);
@@ -1015,6 +1076,9 @@ static const struct tpps_scenario table[] = {
     {SCENE_ROW(wait_poll__g_one_pool_after_another)},
     {SCENE_ROW(wait_poll__h_gate_raises_the_flag), EXACT, .no_faults = true},
     {SCENE_ROW(wait_poll__h_gate_raises_the_flag_without_a_watch), EXACT, .no_faults = true},
+    {SCENE_ROW(wait_poll__h_flag_for_what_was_ready_before), EXACT, .no_faults = true},
+    {SCENE_ROW(wait_poll__g_pool_ends_while_a_wait_is_set)},
+    {SCENE_ROW(wait_poll__h_pool_ends_while_a_wait_is_set)},
     {SCENE_ROW(wait_poll__h_one_seat_sleeps_in_the_poller), EXACT, .no_faults = true},
     {SCENE_ROW(wait_poll__h_two_seats), EXACT, .no_faults = true},
     {SCENE_ROW(wait_poll__i_fork_with_a_sleeper_in_the_poller)},

@@ -59,8 +59,8 @@ static bool taken(int signal)
 
 /* ---- one wait -------------------------------------------------------------------------------- */
 
-/* Each signal is consumed with its callback; without a wait that is armed it stays pending. */
-SCENE(wait_signal__c130_one_signal_is_one_callback)
+/* [C-125] Each signal is consumed with its callback; without a wait that is armed it stays pending. */
+SCENE(wait_signal__c125_one_signal_is_one_callback)
 {
     tp_pool_t *pool = scene_small_pool();
     int signal = tpps_choose(2) ? ONCE : QUEUED;
@@ -98,7 +98,7 @@ static void raise_some(void *signal)
     }
 }
 
-SCENE(wait_signal__c130_as_many_callbacks_as_queued_signals)
+SCENE(wait_signal__c125_as_many_callbacks_as_queued_signals)
 {
     tp_pool_t *pool = scene_small_pool();
     scene_wait_calls(A, pool, count_on);
@@ -293,9 +293,9 @@ static void end_process(void *unused)
     tpps_process_end(scene_fd(A));
 }
 
-/* Its end is told to everybody, and again to whoever asks again; a number that is closed too early
+/* [C-136] Its end is told to everybody, and again to whoever asks again; a number that is closed too early
  * harms nobody. */
-SCENE(wait_signal__process_ends)
+SCENE(wait_signal__c136_process_ends)
 {
     tp_pool_t *pool = scene_small_pool();
     int fd = scene_fd(A);
@@ -386,8 +386,8 @@ SCENE(wait_signal__r34_late_event_of_a_file_is_no_process)
 #define EXACT .no_early = true
 
 static const struct tpps_scenario table[] = {
-    {SCENE_ROW(wait_signal__c130_one_signal_is_one_callback)},
-    {SCENE_ROW(wait_signal__c130_as_many_callbacks_as_queued_signals)},
+    {SCENE_ROW(wait_signal__c125_one_signal_is_one_callback)},
+    {SCENE_ROW(wait_signal__c125_as_many_callbacks_as_queued_signals)},
     {SCENE_ROW(wait_signal__unconsumed_by_what_is_not_armed), EXACT},
     {SCENE_ROW(wait_signal__r02_timeout_or_signal), EXACT},
     {SCENE_ROW(wait_signal__r36_one_signal_and_three_waits)},
@@ -395,7 +395,7 @@ static const struct tpps_scenario table[] = {
     {SCENE_ROW(wait_signal__r36_the_application_takes_some)},
     {SCENE_ROW(wait_signal__pending_for_nobody_is_silent), EXACT},
     {SCENE_ROW(wait_signal__shutdown_takes_none)},
-    {SCENE_ROW(wait_signal__process_ends)},
+    {SCENE_ROW(wait_signal__c136_process_ends)},
     {SCENE_ROW(wait_signal__process_as_a_descriptor)},
     {SCENE_ROW(wait_signal__r34_late_event_of_a_file_is_no_process)},
 };

@@ -72,12 +72,17 @@ static void tap_kill_after_(unsigned seconds)
 }
 
 /* Under a sanitizer or an emulator TAP_SLOWDOWN=4 gives every test four times as long. */
-TAP_UNUSED_ static void tap_timeout(unsigned seconds)
+static int tap_slowdown_(void)
 {
     const char *slowdown = getenv("TAP_SLOWDOWN");
     int factor = slowdown != NULL ? atoi(slowdown) : 1;
+    return factor > 1 ? factor : 1;
+}
+
+TAP_UNUSED_ static void tap_timeout(unsigned seconds)
+{
     tap_seconds_ = seconds;
-    seconds *= (unsigned)(factor > 1 ? factor : 1);
+    seconds *= (unsigned)tap_slowdown_();
     alarm(seconds);
     tap_kill_after_(seconds != 0 ? seconds + 5 : 0);
 }

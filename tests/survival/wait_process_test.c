@@ -149,17 +149,19 @@ static void expect_new_waits(struct house *house, bool quiet)
     check_eq(tpp_load_acquire(&inherited), 0);
 }
 
-enum { FORKS = TAP_UNDER_TSAN ? 4 : 15 };
+enum { FORKS = 15 };
 
 TAP_TEST(wait_process__r39_a_child_has_none_of_the_waits_and_its_parent_all)
 {
     struct house house;
+    if (TAP_UNDER_TSAN)
+        tap_skip(NEEDS_ORDER_AFTER_FORK);
     check_eq(tp_set_misuse_hook(hear_forked, NULL), TP_OK);
     for (int i = 0; i < FORKS; i++) {
         begin_house(&house);
         pid_t child = fork();
         if (child == 0) {
-            child_begin(20);
+            child_begin();
             if (i % 3)
                 expect_old_refused(&house);
             if (i % 3 != 1)
@@ -195,7 +197,7 @@ static void fork_inside(tp_callback_instance_t *instance, void *context, tp_wait
         count_run(instance, context, wait, result);
         return;
     }
-    child_begin(20);
+    child_begin();
     check_eq(try_arm(wait, tp_waitable_fd(forking->fd, POLLIN), 0, NULL), TP_ERR_FORKED);
     expect_new_waits(forking->house, true);
     if (!forking->returns || __atomic_load_n(&tap_failures_, __ATOMIC_SEQ_CST) != 0)
@@ -205,6 +207,8 @@ static void fork_inside(tp_callback_instance_t *instance, void *context, tp_wait
 TAP_TEST(wait_process__r39_a_callback_forks_and_the_parent_goes_on)
 {
     struct house house;
+    if (TAP_UNDER_TSAN)
+        tap_skip(NEEDS_ORDER_AFTER_FORK);
     check_eq(tp_set_misuse_hook(hear_forked, NULL), TP_OK);
     begin_house(&house);
     for (int i = 0; i < 6; i++) {
@@ -238,7 +242,7 @@ static pid_t fork_and_stay(int write_end, const int word[2], bool uses)
     pid_t child = fork();
     if (child != 0)
         return child;
-    child_begin(30);
+    child_begin();
     check_eq(close(write_end), 0);
     if (uses) {
         struct scene scene = scene_plan(0, 1);
@@ -260,6 +264,8 @@ static pid_t fork_and_stay(int write_end, const int word[2], bool uses)
  * see no end of it for as long as that child lives. */
 TAP_TEST(wait_process__a_child_does_not_keep_open_what_its_parent_waits_for)
 {
+    if (TAP_UNDER_TSAN)
+        tap_skip(NEEDS_ORDER_AFTER_FORK);
     for (int i = 0; i < 4; i++) {
         struct scene scene = scene_plan(0, 1);
         int data[2], word[2];
@@ -297,7 +303,7 @@ static void children_have_no_descriptor_of_the_library(void)
     check(descriptors_now() > before + 3);
     pid_t child = fork();
     if (child == 0) {
-        child_begin(20);
+        child_begin();
         check_eq(descriptors_now(), before + 3); /* the bell, and both ends of the pipe */
         expect_new_waits(&house, true);
         child_end();
@@ -308,6 +314,8 @@ static void children_have_no_descriptor_of_the_library(void)
 
 TAP_TEST(wait_process__a_child_has_no_descriptor_of_the_library)
 {
+    if (TAP_UNDER_TSAN)
+        tap_skip(NEEDS_ORDER_AFTER_FORK);
     check_eq(end_of(start_again("inherited", 20, -1)), 0);
 }
 

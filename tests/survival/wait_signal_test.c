@@ -22,7 +22,7 @@ static pid_t start_waiting_child(int status, int *word_out)
     check_eq(pipe2(word, O_CLOEXEC), 0);
     pid_t child = fork();
     if (child == 0) {
-        child_begin(60);
+        child_begin();
         close(word[1]);
         _exit(read(word[0], &byte, 1) == 0 ? status : 99);
     }

@@ -9,7 +9,6 @@
 #include <sys/timex.h>
 
 #include "tests/core/os/child.h"
-#include "tests/support/tap.h"
 
 #define MS INT64_C(1000000)
 #define HOUR (3600 * 1000 * MS)

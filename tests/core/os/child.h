@@ -11,14 +11,12 @@
 #include <stddef.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
-#include <sys/wait.h>
 
-#include "tests/support/tap.h"
+#include "tests/support/child.h"
 
 /* Runs a part of a test in a process of its own, which it may ruin. */
 TAP_UNUSED_ static void run_in_child(void (*function)(void))
 {
-    int status;
     pid_t child = fork();
     require(child >= 0);
     if (child == 0) {
@@ -26,8 +24,7 @@ TAP_UNUSED_ static void run_in_child(void (*function)(void))
         function();
         _exit(__atomic_load_n(&tap_failures_, __ATOMIC_SEQ_CST) == 0 ? 0 : 1);
     }
-    require(waitpid(child, &status, 0) == child);
-    check(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+    check_eq(end_of(child), 0);
 }
 
 /* Lets the process have descriptors below `limit` only. Returns what it could have before. */

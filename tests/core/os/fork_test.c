@@ -4,9 +4,8 @@
 
 #include <errno.h>
 #include <pthread.h>
-#include <sys/wait.h>
 
-#include "tests/support/tap.h"
+#include "tests/support/child.h"
 
 #define MS INT64_C(1000000)
 
@@ -43,9 +42,7 @@ static bool child_is_well(int generations)
 
 static bool ended_well(pid_t child)
 {
-    int status = 0;
-    return child > 0 && waitpid(child, &status, 0) == child && WIFEXITED(status) &&
-           WEXITSTATUS(status) == 0;
+    return end_of(child) == 0;
 }
 
 TAP_TEST(fork__child_is_told_once_and_finds_this_layer_in_order)
