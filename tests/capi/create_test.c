@@ -115,6 +115,34 @@ static tp_status_t make_timer_default(void)
     return tp_timer_create(run_timer, &runs, NULL, &stand.made.timer);
 }
 
+static tp_status_t make_wait(void)
+{
+    return tp_wait_create(run_wait, &runs, stand.env, &stand.made.wait);
+}
+
+static void time_out_and_close(void)
+{
+    tp_wait_spec_t spec = TP_WAIT_SPEC_INIT;
+    spec.source = tp_waitable_never();
+    for (int i = 0; i < 3; i++) {
+        spec.timeout = i * 1000000;
+        check_eq(tp_wait_set(stand.made.wait, &spec, NULL), TP_OK);
+        check(becomes(&runs, (uint32_t)i + 1));
+    }
+    check_eq(tp_wait_close(stand.made.wait), TP_OK);
+}
+
+static void end_wait(void)
+{
+    time_out_and_close();
+    check(becomes(&releases, 1));
+}
+
+static tp_status_t make_wait_default(void)
+{
+    return tp_wait_create(run_wait, &runs, NULL, &stand.made.wait);
+}
+
 static tp_status_t make_simple(void)
 {
     tp_status_t status = tp_try_submit(run_simple, &runs, stand.env);
@@ -193,6 +221,8 @@ static const struct creation {
     {"tp_work_create, default pool", make_work_default, end_work_default, 5, BARE | KEEPS_POOL},
     {"tp_timer_create", make_timer, end_timer, 6, 0},
     {"tp_timer_create, default pool", make_timer_default, expire_and_close, 6, BARE | KEEPS_POOL},
+    {"tp_wait_create", make_wait, end_wait, 6, 0},
+    {"tp_wait_create, default pool", make_wait_default, time_out_and_close, 6, BARE | KEEPS_POOL},
     {"tp_try_submit", make_simple, end_simple, 5, 0},
     {"tp_try_submit, default pool", make_simple_default, end_simple_default, 5, BARE | KEEPS_POOL},
     {"tp_event_create", make_event, end_event, 2, BARE},
@@ -210,9 +240,10 @@ static void count_all(uint32_t counts[TPI_KIND_COUNT])
  * record of a worker whose thread never came until it ends; these are looked at in the end. */
 static void check_nothing_changed(const uint32_t before[TPI_KIND_COUNT])
 {
-    static const enum tpi_kind kinds[] = {
-        TPI_KIND_ENV,   TPI_KIND_WORK,   TPI_KIND_GROUP, TPI_KIND_EVENT, TPI_KIND_SEMAPHORE,
-        TPI_KIND_MUTEX, TPI_KIND_SIMPLE, TPI_KIND_BRIEF, TPI_KIND_EXTRA, TPI_KIND_TIMER};
+    static const enum tpi_kind kinds[] = {TPI_KIND_ENV,    TPI_KIND_WORK,      TPI_KIND_GROUP,
+                                          TPI_KIND_EVENT,  TPI_KIND_SEMAPHORE, TPI_KIND_MUTEX,
+                                          TPI_KIND_SIMPLE, TPI_KIND_BRIEF,     TPI_KIND_EXTRA,
+                                          TPI_KIND_TIMER,  TPI_KIND_WAIT};
     for (size_t i = 0; i < COUNT(kinds); i++)
         check_eq(tpi_slab_in_use(kinds[i]), before[kinds[i]]);
     check(stand.made.any == NULL);

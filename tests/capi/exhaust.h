@@ -228,6 +228,15 @@ TAP_UNUSED_ static void run_simple(tp_callback_instance_t *instance, void *conte
     tpp_add_acq_rel(&runs, 1);
 }
 
+TAP_UNUSED_ static void run_wait(tp_callback_instance_t *instance, void *context, tp_wait_t *wait,
+                                 tp_wait_result_t result)
+{
+    (void)instance;
+    (void)wait;
+    (void)result;
+    tpp_add_acq_rel((tpp_u32 *)context, 1);
+}
+
 TAP_UNUSED_ static void run_timer(tp_callback_instance_t *instance, void *context,
                                   tp_timer_t *timer)
 {
@@ -292,6 +301,7 @@ static struct {
         tp_env_t *env;
         tp_work_t *work;
         tp_timer_t *timer;
+        tp_wait_t *wait;
         tp_cleanup_group_t *group;
         tp_event_t *event;
         tp_semaphore_t *semaphore;
@@ -325,6 +335,29 @@ TAP_UNUSED_ static void share(void)
     shared = mmap(NULL, sizeof *shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     if (shared == MAP_FAILED)
         abort();
+}
+
+/* ---- what never allocates -------------------------------------------------------------------- */
+
+#define FREELY(call) \
+    do { \
+        forbidden_here = true; \
+        tp_status_t status_ = (call); \
+        forbidden_here = false; \
+        check_eq(status_, TP_OK); \
+        if (world.violations) \
+            printf("# allocated: %s\n", #call); \
+        check_eq(__atomic_exchange_n(&world.violations, 0, __ATOMIC_SEQ_CST), 0); \
+    } while (0)
+
+/* A pool whose threads are all there: then nothing at all is allocated, on no thread. */
+TAP_UNUSED_ static tp_pool_t *settled_pool(uint32_t threads)
+{
+    tp_pool_t *pool = new_pool(threads, threads);
+    for (int i = 0; i < 20000 && statistics(pool).idle_threads < threads; i++)
+        usleep(1000);
+    check_eq(statistics(pool).idle_threads, threads);
+    return pool;
 }
 
 #endif

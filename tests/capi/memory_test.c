@@ -4,27 +4,6 @@
 
 /* ---- what never allocates -------------------------------------------------------------------- */
 
-#define FREELY(call) \
-    do { \
-        forbidden_here = true; \
-        tp_status_t status_ = (call); \
-        forbidden_here = false; \
-        check_eq(status_, TP_OK); \
-        if (world.violations) \
-            printf("# allocated: %s\n", #call); \
-        check_eq(__atomic_exchange_n(&world.violations, 0, __ATOMIC_SEQ_CST), 0); \
-    } while (0)
-
-/* A pool whose threads are all there: then nothing at all is allocated, on no thread. */
-static tp_pool_t *settled_pool(uint32_t threads)
-{
-    tp_pool_t *pool = new_pool(threads, threads);
-    for (int i = 0; i < 20000 && statistics(pool).idle_threads < threads; i++)
-        usleep(1000);
-    check_eq(statistics(pool).idle_threads, threads);
-    return pool;
-}
-
 static tp_status_t take(tp_waitable_t source, int64_t timeout, tp_wait_result_t expected)
 {
     tp_wait_result_t result = 9;
