@@ -435,22 +435,22 @@ static bool covered(struct tpi_pool *pool)
 void tpi_monitor_cover(struct tpi_pool *pool, uint32_t birth, bool exactly)
 {
     struct tpi_wheel_node *node = &pool->watch.cover;
-    bool soon;
     if (covered(pool))
         return;
-    int64_t at = time_to_cover(pool, exactly, &soon);
-    if (at == TPP_FOREVER || (int64_t)tpp_load_acquire(&pool->reactor.cover) <= at) /* [DR1] */
-        return;
     tpi_lock_take(&gate.lock);
-    /* [PL3] as in tpi_monitor_watch. */
-    if (tpp_load_acquire(&pool->birth) == birth && at < (int64_t)tpp_peek(&pool->reactor.cover)) {
-        drop_cover(pool);
-        node->due = node->latest = at;
-        pool->watch.glances = tpp_load_relaxed(&pool->reactor.glances); /* relaxed: a hint */
-        tpi_wheel_add(&gate.covers, node);
-        tpp_store_relaxed(&pool->watch.soon, soon);            /* relaxed: it comes with the next */
-        tpp_store_release(&pool->reactor.cover, (uint64_t)at); /* [DR1] */
-        set_earlier(at);
+    /* [PL3] as in tpi_monitor_watch; so its poller is there, which is closed after that. */
+    if (tpp_load_acquire(&pool->birth) == birth) {
+        bool soon;
+        int64_t at = time_to_cover(pool, exactly, &soon);
+        if (at < (int64_t)tpp_peek(&pool->reactor.cover)) {
+            drop_cover(pool);
+            node->due = node->latest = at;
+            pool->watch.glances = tpp_load_relaxed(&pool->reactor.glances); /* relaxed: a hint */
+            tpi_wheel_add(&gate.covers, node);
+            tpp_store_relaxed(&pool->watch.soon, soon); /* relaxed: it comes with the next */
+            tpp_store_release(&pool->reactor.cover, (uint64_t)at); /* [DR1] */
+            set_earlier(at);
+        }
     }
     tpi_lock_drop(&gate.lock);
 }

@@ -1,4 +1,4 @@
-/* wait_memory_test.c - waits while memory is out: what allocates nothing, and what fails cleanly. */
+/* wait_memory_test.c - waits while memory is out: what allocates nothing, what fails cleanly. */
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <poll.h>

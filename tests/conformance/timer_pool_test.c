@@ -150,8 +150,8 @@ STAGE_TEST(timer_pool__comes_between_callbacks_of_a_thread_that_is_never_idle)
     struct timer_scene s;
     scene_begin(&s, 1, tick);
     struct chain chain = {.ticks = &s.ticks, .end = stage_now() + 30 * STAGE_S};
-    tp_work_t *work = stage_work(submit_again, &chain, s.env);
     stage_expect_eq(tp_env_set_context_release(s.env, NULL), TP_OK);
+    tp_work_t *work = stage_work(submit_again, &chain, s.env);
     int64_t due = stage_now() + 5 * STAGE_MS;
     stage_expect(!set_once(s.timer, 5 * STAGE_MS));
     stage_expect_eq(tp_work_submit(work), TP_OK);
