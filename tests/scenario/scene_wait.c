@@ -59,8 +59,7 @@ tp_mutex_t *scene_mutex(bool owned)
 /* Or there is none yet. */
 static bool same_place(const void *one, const void *other)
 {
-    return !one || !other ||
-           tpi_token_index((uintptr_t)one) == tpi_token_index((uintptr_t)other);
+    return !one || !other || tpi_token_index((uintptr_t)one) == tpi_token_index((uintptr_t)other);
 }
 
 tp_event_t *scene_event_in_place(const tp_event_t *closed, bool manual_reset)

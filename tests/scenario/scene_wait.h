@@ -69,13 +69,12 @@ bool scene_disarm(uint32_t number);
 
 /* The same for those who may come after a close or a shutdown, or are refused: any status but
  * TP_OK leaves the counts as they were. TP_ERR_HANDLE if it was not made. */
-tp_status_t scene_wait_try(uint32_t number, tp_waitable_t source, int64_t timeout,
-                           bool *was_armed);
+tp_status_t scene_wait_try(uint32_t number, tp_waitable_t source, int64_t timeout, bool *was_armed);
 
 void scene_wait_wait(uint32_t number);
 void scene_wait_cancel(uint32_t number); /* drops what is pending, and waits */
 void scene_wait_close(uint32_t number);
-void scene_wait_finish(uint32_t number); /* disarms, waits, closes, and balances with none dropped */
+void scene_wait_finish(uint32_t number); /* disarms, waits, balances with none dropped, closes */
 
 /* ---- counts ---------------------------------------------------------------------------------- */
 

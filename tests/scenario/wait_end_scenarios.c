@@ -209,8 +209,7 @@ static void set_member(void *unused)
     (void)unused;
     for (int i = 0; i < 3; i++) {
         tp_waitable_t source = tpps_choose(2) ? the_semaphore() : tp_waitable_never();
-        tp_status_t status =
-            scene_wait_try(0, source, (int64_t)tpps_choose(3) * US, &was_armed);
+        tp_status_t status = scene_wait_try(0, source, (int64_t)tpps_choose(3) * US, &was_armed);
         tpps_check(status == TP_OK || status == TP_ERR_CLOSED || status == TP_ERR_HANDLE);
     }
 }
@@ -484,8 +483,7 @@ SCENE(wait_end__close_members_of_two_pools)
     if (scene_complete()) {
         tpps_thread giver = tpps_spawn(give_two, NULL);
         close_members(true);
-        uint32_t dropped =
-            (uint32_t)(scene_stats(pool).cancelled + scene_stats(other).cancelled);
+        uint32_t dropped = (uint32_t)(scene_stats(pool).cancelled + scene_stats(other).cancelled);
         scene_hush(0);
         scene_hush(1);
         scene_hush(3);
@@ -761,9 +759,9 @@ static void new_waits(tp_pool_t *young, uint32_t number)
     bool was_armed;
     event = scene_event(false);
     group = scene_group();
-    scene_wait_chosen(number, scene_hit,
-                      &(struct scene_choice){
-                          .pool = young, .default_pool = !young, .group = group});
+    scene_wait_chosen(
+        number, scene_hit,
+        &(struct scene_choice){.pool = young, .default_pool = !young, .group = group});
     tp_wait_spec_t spec = TP_WAIT_SPEC_INIT;
     spec.source = tp_waitable_event(old.event);
     forked(tp_wait_set(scene_wait_of(number), &spec, &was_armed));

@@ -36,7 +36,8 @@ static uint64_t told_in(int64_t ns)
 
 /* ---- one descriptor, one wait ---------------------------------------------------------------- */
 
-/* [C-123] [C-124] One shot, at once if it is ready already, and again as soon as it is set again. */
+/* [C-123] [C-124] One shot, at once if it is ready already, and again as soon as it is set again.
+ */
 SCENE(wait_file__c124_each_set_is_one_callback)
 {
     tp_pool_t *pool = scene_small_pool();
@@ -802,8 +803,8 @@ SCENE(wait_file__r02_timeout_or_readiness)
     finish(pool, 1);
 }
 
-/* [C-121] Timeout 0 or in the past: at once, whatever is ready; a bad descriptor is refused all the same.
- */
+/* [C-121] Timeout 0 or in the past: at once, whatever is ready; a bad descriptor is refused all the
+ * same. */
 SCENE(wait_file__c121_timeout_that_is_over)
 {
     tp_pool_t *pool = scene_small_pool();

@@ -505,8 +505,7 @@ static void close_wait(void *unused)
 SCENE(wait_mutex__close_against_release)
 {
     begin(1, 2, true, own);
-    scene_wait_chosen(1, own,
-                      &(struct scene_choice){.pool = pool, .release = scene_count_release});
+    scene_wait_chosen(1, own, &(struct scene_choice){.pool = pool, .release = scene_count_release});
     scene_wait_on(1, the_mutex(), TP_INFINITE);
     if (scene_complete()) {
         tpps_thread other = tpps_spawn(close_wait, NULL);
