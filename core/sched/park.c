@@ -61,11 +61,12 @@ static bool may_grow(struct tpi_pool *pool)
     return false;
 }
 
-/* Would a thread be added if somebody asked now? */
+/* Would a thread be added if somebody asked now? Not to a pool that is over, in which a ticket may
+ * be left that nobody needs to claim. */
 static bool lacks_thread(struct tpi_pool *pool)
 {
-    struct tpi_demand limits = tpi_pool_limits(pool);
-    return limits.threads > 0 && tpi_policy_grow(&limits) &&
+    struct tpi_demand demand = tpi_pool_demand(pool);
+    return demand.threads > 0 && tpi_policy_grow(&demand) &&
            tpp_load_relaxed(&pool->spawn_pause) == 0; /* relaxed: a mere countdown */
 }
 
