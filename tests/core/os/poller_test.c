@@ -243,7 +243,7 @@ TAP_TEST(poller__signals_do_not_end_a_wait)
     struct waiter waiter = {0};
     struct sigaction action, before;
     int i;
-    if (TAP_UNDER_TSAN)
+    if (UNDER_TSAN)
         tap_skip("ThreadSanitizer holds signals back");
     memset(&action, 0, sizeof action);
     action.sa_handler = count_signal;
