@@ -125,7 +125,7 @@ static void await_gone(enum tpi_kind kind, uint32_t expected)
 
 TAP_TEST(close__two_close_at_once_exactly_one_succeeds)
 {
-    uint32_t rounds = TAP_UNDER_TSAN ? 2000 : 10000, before[TPI_KIND_COUNT], after[TPI_KIND_COUNT];
+    uint32_t rounds = SANITIZED ? 2000 : 10000, before[TPI_KIND_COUNT], after[TPI_KIND_COUNT];
     pthread_t other;
     tap_timeout(120);
     require(pthread_create(&other, NULL, second_closer, NULL) == 0);
@@ -205,7 +205,7 @@ static tp_status_t make_timer(void **made)
 static void make_while_guessed(enum tpi_kind kind, tp_status_t (*create)(void **made),
                                tp_status_t (*end)(void *handle), void *(*guess)(void *memory))
 {
-    uint32_t before = tpi_slab_in_use(kind), count = TAP_UNDER_TSAN ? 5000 : 50000;
+    uint32_t before = tpi_slab_in_use(kind), count = SANITIZED ? 5000 : 50000;
     pthread_t other;
     tap_timeout(120);
     tpp_store_relaxed(&last_made, NULL);

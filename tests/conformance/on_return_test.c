@@ -4,18 +4,6 @@
 
 #include "tests/conformance/library.h"
 
-/* ThreadSanitizer objects to the misuse of a pthread mutex itself. */
-#if defined(__SANITIZE_THREAD__)
-#define UNDER_TSAN true
-#elif defined(__has_feature)
-#if __has_feature(thread_sanitizer)
-#define UNDER_TSAN true
-#endif
-#endif
-#ifndef UNDER_TSAN
-#define UNDER_TSAN false
-#endif
-
 struct run {
     tp_work_fn body; /* first: see unload_plugin.h */
     tp_pool_t *pool;

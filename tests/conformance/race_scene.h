@@ -21,7 +21,7 @@ struct race {
 };
 
 /* On real threads each race is run so often in one test. */
-#define repeatedly for (int turn_ = 0; turn_ < stage_times(1000, 1); turn_++)
+#define repeatedly for (int turn_ = 0; turn_ < stage_rounds(1000, 1); turn_++)
 
 /* ---- the scene ------------------------------------------------------------------------------- */
 

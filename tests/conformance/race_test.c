@@ -169,7 +169,7 @@ static void close_library_on_return(tp_callback_instance_t *instance, void *cont
 /* Neither a callback's return nor the object's end may meet code that is not there any more. */
 STAGE_TEST(race__r22_library_is_closed_after_its_callback_and_without_it)
 {
-    for (int turn = 0; turn < stage_times(50, 1); turn++) {
+    for (int turn = 0; turn < stage_rounds(50, 1); turn++) {
         struct race r;
         race_begin(&r, 1);
         r.body = close_library_on_return;
@@ -184,7 +184,7 @@ STAGE_TEST(race__r22_library_is_closed_after_its_callback_and_without_it)
 
 STAGE_TEST(race__r23_object_keeps_its_library_until_its_last_callback_is_over)
 {
-    for (int turn = 0; turn < stage_times(50, 1); turn++) {
+    for (int turn = 0; turn < stage_rounds(50, 1); turn++) {
         struct race r;
         race_begin(&r, 2);
         r.body = count_alive;

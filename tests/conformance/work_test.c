@@ -275,7 +275,7 @@ STAGE_TEST(work__c061_close_lets_queued_posts_run_with_the_old_handle)
 
 STAGE_TEST(work__c065_a_million_submits_are_all_delivered)
 {
-    uint32_t posts = stage_times(1000000, 40);
+    uint32_t posts = stage_rounds(1000000, 40);
     struct run run = {0};
     tp_pool_t *pool = stage_pool(0, 2);
     tp_env_t *env = stage_env(pool);

@@ -9,13 +9,7 @@ static uint32_t r[4]; /* what the loads saw; 9: did not get there */
 static uint32_t threads;
 static void (*body[THREADS_MAX])(void *);
 static uint64_t seen; /* outcomes, as bits; an outcome is r[0] + 3 r[1] + 9 r[2] + 27 r[3] */
-static bool weak_build = true;
-
-#ifdef TPPS_TSAN
-enum { TSAN = 1 };
-#else
-enum { TSAN = 0 };
-#endif
+static const bool weak_build = !UNDER_TSAN; /* there the simulator's memory is not weak */
 
 #define OUTCOME2(a, b) (UINT64_C(1) << ((a) + 3 * (b)))
 #define ALL2 (OUTCOME2(0, 0) | OUTCOME2(0, 1) | OUTCOME2(1, 0) | OUTCOME2(1, 1))
@@ -258,7 +252,6 @@ TAP_TEST(litmus__spins_end)
 
 int main(void)
 {
-    weak_build = !TSAN;
     tap_run(litmus__store_buffering);
     tap_run(litmus__message_passing);
     tap_run(litmus__load_buffering_is_not_shown);

@@ -7,20 +7,6 @@
 
 enum { CLEAN_SCHEDULES = 3000, SHRINK_RUNS = 500, REPLAY_FAILED = 3 };
 
-#if defined(TPPS_TSAN)
-enum { TSAN = 1, SANITIZED = 1 };
-#elif defined(__SANITIZE_ADDRESS__)
-enum { TSAN = 0, SANITIZED = 1 };
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
-enum { TSAN = 0, SANITIZED = 1 };
-#else
-enum { TSAN = 0, SANITIZED = 0 };
-#endif
-#else
-enum { TSAN = 0, SANITIZED = 0 };
-#endif
-
 /* The simulator is to find the waiter on a stack, not AddressSanitizer. */
 const char *__asan_default_options(void);
 const char *__asan_default_options(void)
@@ -240,9 +226,9 @@ static void correct_program_is_clean(void)
 
 static void test_toy(void)
 {
-    if (toy->way == TOY_RACE ? TSAN : toy->way == TOY_HEAP && SANITIZED)
+    if (toy->way == TOY_RACE ? UNDER_TSAN : toy->way == TOY_HEAP && SANITIZED)
         bug_kills_the_program();
-    else if (toy->way == TOY_RACE || (toy->way == TOY_WEAK && TSAN))
+    else if (toy->way == TOY_RACE || (toy->way == TOY_WEAK && UNDER_TSAN))
         printf("#   %s: only another build can see it\n", toy->name);
     else
         bug_is_found();

@@ -19,7 +19,7 @@ enum {
     RECORDS = 1 << 19, /* made at an even pace */
     MEMBERS = 8,       /* of a group or a pool of a thread's own */
     MS = 1000000,
-    SLOW = TAP_UNDER_TSAN ? 10 : 1,
+    SLOW = UNDER_TSAN ? 10 : 1,
 };
 
 /* Once and never cancelled: exact. With periods and cancellations: neither lost nor too late. */

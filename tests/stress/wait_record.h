@@ -7,7 +7,7 @@
 
 enum {
     MS = 1000000,
-    SLOW = TAP_UNDER_TSAN ? 10 : 1,
+    SLOW = UNDER_TSAN ? 10 : 1,
 };
 
 /* What the wait is armed on, and so what can be said of each callback.

@@ -24,6 +24,7 @@
 #include <stdint.h>
 
 #include "core/os/os.h"
+#include "tests/support/sanitizer.h"
 #include "tp/tp.h"
 
 #ifdef TPP_SIM
@@ -37,6 +38,10 @@
 
 /* How often something is done: few times in each of many schedules, many times on real threads. */
 #define stage_times(real, simulated) (stage_in_simulator ? (simulated) : (real))
+
+/* The same of something that is done over and over: a sanitizer, which is slow, sees in some rounds
+ * what it would see in all of them. */
+#define stage_rounds(real, simulated) stage_times(SANITIZED ? (real) / 5 : (real), simulated)
 
 /* ---- cases ----------------------------------------------------------------------------------- */
 

@@ -10,6 +10,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "tests/support/sanitizer.h"
+
 /* A test program is one .c file:
  *
  *     TAP_TEST(deque__steal_from_empty_is_empty) { ... check_eq(count, 0); ... }
@@ -27,18 +29,6 @@ static const char *volatile tap_running_;
 
 #define TAP_UNUSED_ __attribute__((unused))
 
-/* True in a build with ThreadSanitizer: it delivers no signal to a thread that sleeps in a system
- * call it does not know, and it objects to deliberate misuse of a mutex. */
-#if defined(__SANITIZE_THREAD__)
-#define TAP_UNDER_TSAN true
-#elif defined(__has_feature)
-#if __has_feature(thread_sanitizer)
-#define TAP_UNDER_TSAN true
-#endif
-#endif
-#ifndef TAP_UNDER_TSAN
-#define TAP_UNDER_TSAN false
-#endif
 #define TAP_TEST(name) static void name(void)
 #define tap_run(name) tap_run_(#name, name)
 

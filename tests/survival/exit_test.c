@@ -4,7 +4,7 @@
 enum { STATUS = 42 };
 
 /* ThreadSanitizer sleeps for a second in each exit. */
-static int times = TAP_UNDER_TSAN ? 3 : 20;
+static int times = SANITIZED ? 3 : 20;
 
 /* ---- the process that ends ------------------------------------------------------------------- */
 

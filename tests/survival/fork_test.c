@@ -325,7 +325,7 @@ static void fork_once(void)
 
 TAP_TEST(fork__r39_the_child_of_busy_pools_finds_old_handles_refused_and_all_else_new)
 {
-    if (TAP_UNDER_TSAN)
+    if (UNDER_TSAN)
         tap_skip(NEEDS_ORDER_AFTER_FORK);
     with_busy_pools(fork_once);
 }
@@ -344,7 +344,7 @@ static void children_in_a_row(uint32_t count, void (*child_main)(void))
 
 static void fork_and_ask(void)
 {
-    children_in_a_row(50, child_that_asks);
+    children_in_a_row(SANITIZED ? 20 : 50, child_that_asks);
 }
 
 TAP_TEST(fork__r39_children_that_only_ask_find_old_handles_refused)
@@ -354,12 +354,12 @@ TAP_TEST(fork__r39_children_that_only_ask_find_old_handles_refused)
 
 static void fork_often(void)
 {
-    children_in_a_row(200, child_in_short);
+    children_in_a_row(SANITIZED ? 40 : 200, child_in_short); /* a sanitizer has much to copy */
 }
 
 TAP_TEST(fork__r39_two_hundred_children_in_a_row)
 {
-    if (TAP_UNDER_TSAN)
+    if (UNDER_TSAN)
         tap_skip(NEEDS_ORDER_AFTER_FORK);
     with_busy_pools(fork_often);
 }
@@ -395,7 +395,7 @@ static void fork_twice(void)
 
 TAP_TEST(fork__r39_the_child_forks_again)
 {
-    if (TAP_UNDER_TSAN)
+    if (UNDER_TSAN)
         tap_skip(NEEDS_ORDER_AFTER_FORK);
     with_busy_pools(fork_twice);
 }
@@ -487,7 +487,7 @@ static void fork_in_callbacks(void)
 
 TAP_TEST(fork__r39_in_a_callback_whose_child_uses_the_library_and_returns)
 {
-    if (TAP_UNDER_TSAN)
+    if (UNDER_TSAN)
         tap_skip(NEEDS_ORDER_AFTER_FORK);
     with_busy_pools(fork_in_callbacks);
 }

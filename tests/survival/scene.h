@@ -15,20 +15,8 @@
 #define MS INT64_C(1000000)
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 
-/* A build whose times and memory say nothing about the library. */
-#if defined(__SANITIZE_ADDRESS__)
-#define SANITIZED true
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define SANITIZED true
-#endif
-#endif
-#ifndef SANITIZED
-#define SANITIZED TAP_UNDER_TSAN
-#endif
-
 /* Threads that are there without the library: this one, and ThreadSanitizer's own. */
-enum { THREADS_BEFORE = TAP_UNDER_TSAN ? 2 : 1 };
+enum { THREADS_BEFORE = UNDER_TSAN ? 2 : 1 };
 
 TAP_UNUSED_ static int64_t now(void)
 {

@@ -168,7 +168,7 @@ TAP_TEST(timer_process__without_descriptors_all_still_come)
 
 /* ---- forks ----------------------------------------------------------------------------------- */
 
-enum { MANY = 1000, FORKS = 20 };
+enum { MANY = 1000, FORKS = SANITIZED ? 5 : 20 };
 
 static pid_t owner; /* of the timers that a fork leaves behind */
 static tpp_u32 inherited;
@@ -241,7 +241,7 @@ TAP_TEST(timer_process__r39_a_thousand_are_armed_and_none_comes_in_a_child)
 {
     tp_timer_t *many[MANY];
     struct scene scene = scene_plan(1, 4);
-    if (TAP_UNDER_TSAN)
+    if (UNDER_TSAN)
         tap_skip(NEEDS_ORDER_AFTER_FORK);
     check_eq(tp_set_misuse_hook(hear, NULL), TP_OK);
     scene_build(&scene);
@@ -289,7 +289,7 @@ static void fork_inside(tp_callback_instance_t *instance, void *context, tp_time
 
 TAP_TEST(timer_process__r39_a_callback_forks_and_the_period_goes_on_in_the_parent_only)
 {
-    if (TAP_UNDER_TSAN)
+    if (UNDER_TSAN)
         tap_skip(NEEDS_ORDER_AFTER_FORK);
     check_eq(tp_set_misuse_hook(hear, NULL), TP_OK);
     for (int i = 0; i < 6; i++) {
@@ -369,7 +369,7 @@ TAP_TEST(timer_process__c210_ends_at_once_with_a_thousand_armed)
 {
     for (size_t i = 0; i < COUNT(ends); i++) {
         int64_t begun = now();
-        for (int times = 0; times < (TAP_UNDER_TSAN ? 1 : 5); times++)
+        for (int times = 0; times < (UNDER_TSAN ? 1 : 5); times++)
             check_eq(end_of(start_again(ends[i], 20, -1)), STATUS);
         printf("# %s: %.1f ms\n", ends[i], (double)(now() - begun) / 1e6);
     }

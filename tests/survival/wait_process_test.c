@@ -154,7 +154,7 @@ enum { FORKS = 15 };
 TAP_TEST(wait_process__r39_a_child_has_none_of_the_waits_and_its_parent_all)
 {
     struct house house;
-    if (TAP_UNDER_TSAN)
+    if (UNDER_TSAN)
         tap_skip(NEEDS_ORDER_AFTER_FORK);
     check_eq(tp_set_misuse_hook(hear_forked, NULL), TP_OK);
     for (int i = 0; i < FORKS; i++) {
@@ -207,7 +207,7 @@ static void fork_inside(tp_callback_instance_t *instance, void *context, tp_wait
 TAP_TEST(wait_process__r39_a_callback_forks_and_the_parent_goes_on)
 {
     struct house house;
-    if (TAP_UNDER_TSAN)
+    if (UNDER_TSAN)
         tap_skip(NEEDS_ORDER_AFTER_FORK);
     check_eq(tp_set_misuse_hook(hear_forked, NULL), TP_OK);
     begin_house(&house);
@@ -264,7 +264,7 @@ static pid_t fork_and_stay(int write_end, const int word[2], bool uses)
  * see no end of it for as long as that child lives. */
 TAP_TEST(wait_process__a_child_does_not_keep_open_what_its_parent_waits_for)
 {
-    if (TAP_UNDER_TSAN)
+    if (UNDER_TSAN)
         tap_skip(NEEDS_ORDER_AFTER_FORK);
     for (int i = 0; i < 4; i++) {
         struct scene scene = scene_plan(0, 1);
@@ -314,7 +314,7 @@ static void children_have_no_descriptor_of_the_library(void)
 
 TAP_TEST(wait_process__a_child_has_no_descriptor_of_the_library)
 {
-    if (TAP_UNDER_TSAN)
+    if (UNDER_TSAN)
         tap_skip(NEEDS_ORDER_AFTER_FORK);
     check_eq(end_of(start_again("inherited", 20, -1)), 0);
 }
@@ -447,7 +447,7 @@ TAP_TEST(wait_process__c210_ends_at_once_with_two_hundred_armed)
 {
     for (size_t i = 0; i < COUNT(ends); i++) {
         int64_t begun = now();
-        for (int times = 0; times < (TAP_UNDER_TSAN ? 1 : 5); times++)
+        for (int times = 0; times < (UNDER_TSAN ? 1 : 5); times++)
             check_eq(end_of(start_again(ends[i], 20, -1)), STATUS);
         printf("# %s: %.1f ms\n", ends[i], (double)(now() - begun) / 1e6);
     }

@@ -4,7 +4,7 @@
 
 /* ---- processes ------------------------------------------------------------------------------- */
 
-enum { CHILDREN = TAP_UNDER_TSAN ? 30 : 100 };
+enum { CHILDREN = UNDER_TSAN ? 30 : 100 };
 
 struct watched {
     pid_t child;

@@ -462,7 +462,7 @@ TAP_TEST(file__wait_is_ended_by_what_it_waits_for)
 TAP_TEST(file__wait_is_not_ended_by_signals)
 {
     struct sigaction action, before;
-    if (TAP_UNDER_TSAN)
+    if (UNDER_TSAN)
         tap_skip("ThreadSanitizer holds signals back");
     memset(&action, 0, sizeof action);
     action.sa_handler = count_signal;

@@ -24,7 +24,7 @@ TAP_TEST(foreign__mutex_of_another_is_refused)
 {
     pthread_mutexattr_t attributes;
     pthread_mutex_t mutex;
-    if (TAP_UNDER_TSAN)
+    if (UNDER_TSAN)
         tap_skip("ThreadSanitizer objects to the misuse itself");
     check_eq(pthread_mutexattr_init(&attributes), 0);
     check_eq(pthread_mutexattr_settype(&attributes, PTHREAD_MUTEX_ERRORCHECK), 0);

@@ -132,7 +132,7 @@ TAP_TEST(futex__signals_do_not_shorten_a_sleep)
     struct sigaction action, before;
     struct sleeper sleeper;
     int i;
-    if (TAP_UNDER_TSAN)
+    if (UNDER_TSAN)
         tap_skip("ThreadSanitizer holds signals back");
     memset(&action, 0, sizeof action);
     action.sa_handler = count_signal; /* without SA_RESTART: the system call does return EINTR */
@@ -281,7 +281,7 @@ static uint32_t slack_in_sleep(int64_t deadline)
 TAP_TEST(futex__exact_wait_has_no_slack_while_it_sleeps)
 {
     struct sigaction action, before;
-    if (TAP_UNDER_TSAN)
+    if (UNDER_TSAN)
         tap_skip("ThreadSanitizer holds signals back");
     memset(&action, 0, sizeof action);
     action.sa_handler = look_at_slack;

@@ -527,7 +527,7 @@ static void signals_do_not_end_a_sleep(int64_t deadline)
 TAP_TEST(poller__signals_do_not_end_a_sleep)
 {
     struct sigaction action, before;
-    if (TAP_UNDER_TSAN)
+    if (UNDER_TSAN)
         tap_skip("ThreadSanitizer holds signals back");
     memset(&action, 0, sizeof action);
     action.sa_handler = count_signal;

@@ -331,7 +331,7 @@ TAP_TEST(signal__wait_sleeps_until_it_is_sent)
 TAP_TEST(signal__wait_is_not_ended_by_the_handler_of_another)
 {
     struct sigaction action, before;
-    if (TAP_UNDER_TSAN)
+    if (UNDER_TSAN)
         tap_skip("ThreadSanitizer holds signals back");
     memset(&action, 0, sizeof action);
     action.sa_handler = count_interruption;
