@@ -11,6 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "bench/compare.h"
 #include "bench/measure.h"
 #include "bench/options.h"
 #include "bench/series.h"
@@ -36,64 +37,6 @@ static unsigned measure_workload(const struct timers_workload *workload)
         if (workload->fits(sides[i]) && options_want_side(&options, sides[i]->name))
             fitting[count++] = sides[i]->name;
     return series_measure(&options, workload->name, fitting, count, workload->rounds_most);
-}
-
-/* ---- telling --------------------------------------------------------------------------------- */
-
-/* A line for each metric of each workload, a column for each side. Less is better in all. */
-static void print_table(void)
-{
-    printf("\n| | |");
-    for (unsigned k = 0; k < SIDES; k++)
-        printf(" %s |", sides[k]->name);
-    printf("\n|---|---|");
-    for (unsigned k = 0; k < SIDES; k++)
-        printf("---:|");
-    for (const struct series *line = NULL; (line = series_next(line, NULL, NULL, NULL));) {
-        if (line != series_next(NULL, line->workload, NULL, line->metric))
-            continue; /* another side of a line that is there */
-        printf("\n| %s | %s, %s |", line->workload, line->metric, line->unit);
-        for (unsigned k = 0; k < SIDES; k++) {
-            const struct series *series =
-                series_next(NULL, line->workload, sides[k]->name, line->metric);
-            if (series)
-                series_print_cell(series, tp_timers.name);
-            printf(" |");
-        }
-    }
-    printf("\n");
-}
-
-/* ---- losses ---------------------------------------------------------------------------------- */
-
-/* What tp does worse than the sides that are floors, or than those that are not. */
-static void print_behind(const struct series *own, bool floors)
-{
-    struct spread ratio;
-    bool any = false;
-    for (unsigned k = 0; k < SIDES; k++) {
-        const struct series *other = series_next(NULL, own->workload, sides[k]->name, own->metric);
-        if (!other || other == own || sides[k]->floor != floors ||
-            !series_ratio(own, other, &ratio) || ratio.median <= 1.1)
-            continue;
-        if (!any)
-            printf("  %s %s:", own->workload, own->metric);
-        printf("%s %s %.2f (%.2f..%.2f)", any ? "," : "", other->side, ratio.median, ratio.minimum,
-               ratio.maximum);
-        any = true;
-    }
-    if (any)
-        printf("\n");
-}
-
-static void print_losses(void)
-{
-    for (int floors = 0; floors < 2; floors++) {
-        const struct series *own = NULL;
-        printf("\nBehind %s by more than a tenth, tp / other:\n", floors ? "floors" : "rivals");
-        while ((own = series_next(own, NULL, tp_timers.name, NULL)))
-            print_behind(own, floors);
-    }
 }
 
 /* ---- the program ----------------------------------------------------------------------------- */
@@ -153,6 +96,23 @@ static void list(void)
         printf("not found when this was built: %s\n", TIMERS_MISSING);
 }
 
+static bool all(const char *workload)
+{
+    return workload != NULL;
+}
+
+static void print_all(void)
+{
+    struct compare_side names[SIDES];
+    struct comparison comparison = {tp_timers.name, names, SIDES};
+    for (unsigned i = 0; i < SIDES; i++)
+        names[i] = (struct compare_side){sides[i]->name, sides[i]->floor};
+    compare_table(&comparison, all);
+    compare_losses(&comparison);
+    if (TIMERS_MISSING[0] != 0)
+        printf("\nNot measured, for they were not found when this was built: %s\n", TIMERS_MISSING);
+}
+
 static void judge(const char *workload)
 {
     (void)workload_named(workload);
@@ -177,10 +137,7 @@ int main(int argc, char **argv)
             failures += measure_workload(&timers_workloads[i]);
             series_print(timers_workloads[i].name);
         }
-    print_table();
-    print_losses();
-    if (TIMERS_MISSING[0] != 0)
-        printf("\nNot measured, for they were not found when this was built: %s\n", TIMERS_MISSING);
+    print_all();
     if (failures > 0)
         fprintf(stderr, "bench: %u measurements failed\n", failures);
     return failures > 0;
