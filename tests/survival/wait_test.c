@@ -336,7 +336,7 @@ TAP_TEST(wait__what_is_refused_leaves_the_wait_armed_as_it_was)
     struct scene scene = scene_plan(0, 2);
     int always_ready = open("/dev/null", O_RDWR | O_CLOEXEC), bell = new_eventfd();
     int file = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
-    uint32_t before = descriptors_now();
+    uint32_t before = descriptors_now(), most = 0;
     bool was_armed = false;
     begin_count();
     scene_build(&scene);
@@ -344,14 +344,15 @@ TAP_TEST(wait__what_is_refused_leaves_the_wait_armed_as_it_was)
     check(always_ready >= 0 && file >= 0);
     for (uint32_t i = 0; i < 10; i++) {
         arm(wait, tp_waitable_fd(bell, POLLIN), i % 2 ? HOUR : TP_INFINITE);
-        uint32_t armed = descriptors_now();
+        if (i == 0)
+            most = descriptors_now() + 1; /* a sleeper makes a timer when it first needs one */
         expect_refused(wait, tp_waitable_fd(always_ready, POLLIN), EPERM);
         expect_refused(wait, tp_waitable_fd(file, POLLIN), EPERM);
         expect_refused(wait, tp_waitable_fd(-1, POLLIN), EBADF);
         expect_refused(wait, tp_waitable_fd((int)before + 1000, POLLIN), EBADF);
         expect_refused(wait, tp_waitable_process(bell), EBADF);
         expect_refused(wait, tp_waitable_signal(SIGKILL), EINVAL);
-        check_eq(descriptors_now(), armed);
+        check(descriptors_now() <= most);
         check_eq(stats_of(scene.pool).waits_armed, 1);
         ring(bell);
         require(reaches(&signals, i + 1));
