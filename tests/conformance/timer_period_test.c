@@ -141,8 +141,7 @@ static void set_itself_anew(tp_callback_instance_t *instance, void *context, tp_
     tick_begins(ticks);
     stage_pass(3 * STAGE_MS);
     (void)set_once(timer, 2 * STAGE_MS);
-    stage_leave(&ticks->peak);
-    stage_add(&ticks->runs, 1);
+    tick_ends(ticks);
 }
 
 STAGE_TEST(timer_period__c096_self_rearming_never_overlaps)
@@ -181,8 +180,7 @@ static void tick_slowly(tp_callback_instance_t *instance, void *context, tp_time
     (void)timer;
     tick_begins(ticks);
     stage_pass(stage_times(4, 200) * STAGE_MS);
-    stage_leave(&ticks->peak);
-    stage_add(&ticks->runs, 1);
+    tick_ends(ticks);
 }
 
 /* C-098: they pile up behind the only thread, none is lost, and all run. */

@@ -1,40 +1,28 @@
-/* timer_scene.h - what the tests of timers share: the record of a timer, and short ways to set it.
- *
- * A callback is never early, in either world. Whether it is late can be told in the simulator only,
- * in cases with .no_early: there the clock stands still while anybody can run. */
+/* timer_scene.h - what the tests of timers share: the record of a timer, short ways to set it. */
 #ifndef TESTS_CONFORMANCE_TIMER_SCENE_H
 #define TESTS_CONFORMANCE_TIMER_SCENE_H
 
-#include "tests/support/stage.h"
-
-#define TICKS_KEPT 64u
-#define LATE INT64_C(10000) /* simulator: what spinning may take, ns */
-#define FAR_AWAY (3600 * STAGE_S)
+#include "tests/conformance/calls_scene.h"
 
 /* The context of a timer: what has become of it. All zero at first. */
 struct ticks {
-    stage_counter_t started, open, runs, finals, released, cancelled, told;
-    struct stage_peak peak;
-    tpp_u64 at[TICKS_KEPT]; /* when its first callbacks began */
-    tpp_u64 thread;         /* the last to run one */
-    tpp_u32 begun;
-    tpp_u32 over; /* 1: nothing may run any more */
+    CALLS;
+    stage_counter_t finals;
     tpp_u32 strange;
     tp_timer_t *timer, *other;
-    tp_pool_t *pool;
 };
 
 /* ---- callbacks ------------------------------------------------------------------------------- */
 
 static inline void tick_begins(struct ticks *ticks)
 {
-    uint32_t nth = tpp_add_acq_rel(&ticks->begun, 1);
-    if (nth < TICKS_KEPT)
-        tpp_store_release(&ticks->at[nth], (uint64_t)stage_now());
-    stage_expect_eq(tpp_load_acquire(&ticks->over), 0);
-    tpp_store_release(&ticks->thread, stage_self());
-    stage_enter(&ticks->peak);
-    stage_add(&ticks->started, 1);
+    calls_begin(&ticks->calls);
+    calls_enter(&ticks->calls);
+}
+
+static inline void tick_ends(struct ticks *ticks)
+{
+    calls_leave(&ticks->calls);
 }
 
 static inline void tick(tp_callback_instance_t *instance, void *context, tp_timer_t *timer)
@@ -43,8 +31,7 @@ static inline void tick(tp_callback_instance_t *instance, void *context, tp_time
     (void)instance;
     (void)timer;
     tick_begins(ticks);
-    stage_leave(&ticks->peak);
-    stage_add(&ticks->runs, 1);
+    tick_ends(ticks);
 }
 
 /* Stays inside until the test says open. */
@@ -55,21 +42,7 @@ static inline void tick_held(tp_callback_instance_t *instance, void *context, tp
     (void)timer;
     tick_begins(ticks);
     stage_await(&ticks->open, 1);
-    stage_leave(&ticks->peak);
-    stage_add(&ticks->runs, 1);
-}
-
-static inline void count_release(void *context)
-{
-    struct ticks *ticks = context;
-    stage_add(&ticks->released, 1);
-}
-
-static inline void count_cancel(void *object_context, void *cleanup_context)
-{
-    struct ticks *ticks = object_context;
-    (void)cleanup_context;
-    stage_add(&ticks->cancelled, 1);
+    tick_ends(ticks);
 }
 
 /* When the nth callback began, the first being 0. */
@@ -77,14 +50,6 @@ static inline int64_t tick_at(struct ticks *ticks, uint32_t nth)
 {
     return (int64_t)tpp_load_acquire(&ticks->at[nth]);
 }
-
-/* At that time or after it; in the simulator exactly then. */
-#define expect_at(actual, due) expect_within(actual, due, due)
-#define expect_within(actual, from, to) \
-    do { \
-        stage_expect((actual) >= (from)); \
-        stage_expect(!stage_in_simulator || (actual) <= (to) + LATE); \
-    } while (0)
 
 /* ---- timers ---------------------------------------------------------------------------------- */
 
@@ -171,16 +136,13 @@ struct timer_scene {
 /* All but the timer. */
 static inline void scene_prepare_on(struct timer_scene *s, tp_pool_t *pool)
 {
-    *s = (struct timer_scene){.pool = pool};
-    s->env = stage_env(s->pool);
-    stage_expect_eq(tp_env_set_context_release(s->env, count_release), TP_OK);
-    s->ticks.pool = s->pool;
+    *s = (struct timer_scene){.pool = pool, .env = scene_env(pool)};
+    s->ticks.pool = pool;
 }
 
-/* Several threads are there from the start, however few the processors. */
 static inline void scene_prepare(struct timer_scene *s, uint32_t threads)
 {
-    scene_prepare_on(s, stage_pool(threads > 1 ? threads : 0, threads));
+    scene_prepare_on(s, scene_pool(threads));
 }
 
 static inline void scene_make(struct timer_scene *s, tp_timer_fn callback)
@@ -199,9 +161,7 @@ static inline void scene_end(struct timer_scene *s)
 {
     if (s->timer)
         finish_timer(s->timer);
-    stage_await(&s->ticks.released, 1);
-    stage_expect_eq(tp_env_destroy(s->env), TP_OK);
-    stage_expect_eq(tp_pool_close(s->pool), TP_OK);
+    scene_leave(&s->ticks.calls, s->env, s->pool);
 }
 
 #endif

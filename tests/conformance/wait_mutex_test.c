@@ -37,9 +37,7 @@ static void own(tp_callback_instance_t *instance, void *context, tp_wait_t *wait
 
 static void owner_prepare(struct owner *o, tp_pool_t *pool, bool owned)
 {
-    *o = (struct owner){.mutex = make_mutex(owned), .pool = pool};
-    o->env = stage_env(pool);
-    stage_expect_eq(tp_env_set_context_release(o->env, count_release), TP_OK);
+    *o = (struct owner){.mutex = make_mutex(owned), .pool = pool, .env = scene_env(pool)};
 }
 
 static void owner_begin(struct owner *o, bool owned, enum deed deed)

@@ -1,35 +1,21 @@
 /* wait_scene.h - what the tests of waits share: the record of a wait, short ways to set it, and
- * things to wait for.
- *
- * A timeout is never early, in either world. Whether it is late can be told in the simulator only,
- * in cases with .no_early: there the clock stands still while anybody can run. */
+ * things to wait for. */
 #ifndef TESTS_CONFORMANCE_WAIT_SCENE_H
 #define TESTS_CONFORMANCE_WAIT_SCENE_H
 
 #include <poll.h>
 
-#include "tests/support/stage.h"
+#include "tests/conformance/calls_scene.h"
 
-#define HITS_KEPT 64u
-#define LATE INT64_C(10000) /* simulator: what spinning may take, ns */
-#define FAR_AWAY (3600 * STAGE_S)
-
-/* The context of a wait: what has become of it, and what its callback needs. All zero at first.
- * Runs are counted last. */
+/* The context of a wait: what has become of it, and what its callback needs. All zero at first. */
 struct hits {
-    stage_counter_t started, open, runs, signaled, abandoned, timed_out, failed;
-    stage_counter_t released, cancelled, told;
-    struct stage_peak peak;
-    tpp_u64 at[HITS_KEPT]; /* when its first callbacks began */
-    tpp_u64 thread;        /* the last to run one */
-    tpp_u32 begun;
+    CALLS;
+    stage_counter_t signaled, abandoned, timed_out, failed;
     tpp_u32 events; /* what the last was told of its descriptor */
-    tpp_u32 over;   /* 1: nothing may run any more */
     tpp_u32 left;   /* how often it is to set itself again */
     tp_waitable_t source;
     tp_wait_t *wait;
     tp_mutex_t *mutex;
-    tp_pool_t *pool;
     int fd;
 };
 
@@ -108,22 +94,17 @@ static inline void hit_result(struct hits *hits, tp_wait_result_t result)
 static inline void hit_begins(tp_callback_instance_t *instance, struct hits *hits,
                               tp_wait_result_t result)
 {
-    uint32_t nth = tpp_add_acq_rel(&hits->begun, 1), events = 99;
-    if (nth < HITS_KEPT)
-        tpp_store_release(&hits->at[nth], (uint64_t)stage_now());
-    stage_expect_eq(tpp_load_acquire(&hits->over), 0);
+    uint32_t events = 99;
+    calls_begin(&hits->calls);
     stage_expect_eq(tp_callback_wait_events(instance, &events), TP_OK);
     tpp_store_release(&hits->events, events);
-    tpp_store_release(&hits->thread, stage_self());
     hit_result(hits, result);
-    stage_enter(&hits->peak);
-    stage_add(&hits->started, 1);
+    calls_enter(&hits->calls);
 }
 
 static inline void hit_ends(struct hits *hits)
 {
-    stage_leave(&hits->peak);
-    stage_add(&hits->runs, 1);
+    calls_leave(&hits->calls);
 }
 
 static inline void hit(tp_callback_instance_t *instance, void *context, tp_wait_t *wait,
@@ -146,32 +127,11 @@ static inline void hit_held(tp_callback_instance_t *instance, void *context, tp_
     hit_ends(hits);
 }
 
-static inline void count_release(void *context)
-{
-    struct hits *hits = context;
-    stage_add(&hits->released, 1);
-}
-
-static inline void count_cancel(void *object_context, void *cleanup_context)
-{
-    struct hits *hits = object_context;
-    (void)cleanup_context;
-    stage_add(&hits->cancelled, 1);
-}
-
 /* When the nth callback began, the first being 0. */
 static inline int64_t hit_at(struct hits *hits, uint32_t nth)
 {
     return (int64_t)tpp_load_acquire(&hits->at[nth]);
 }
-
-/* At that time or after it; in the simulator exactly then. */
-#define expect_at(actual, due) expect_within(actual, due, due)
-#define expect_within(actual, from, to) \
-    do { \
-        stage_expect((actual) >= (from)); \
-        stage_expect(!stage_in_simulator || (actual) <= (to) + LATE); \
-    } while (0)
 
 /* ---- waits ----------------------------------------------------------------------------------- */
 
@@ -268,16 +228,13 @@ struct wait_scene {
 /* All but the wait. */
 static inline void scene_prepare_on(struct wait_scene *s, tp_pool_t *pool)
 {
-    *s = (struct wait_scene){.pool = pool};
-    s->env = stage_env(s->pool);
-    stage_expect_eq(tp_env_set_context_release(s->env, count_release), TP_OK);
-    s->hits.pool = s->pool;
+    *s = (struct wait_scene){.pool = pool, .env = scene_env(pool)};
+    s->hits.pool = pool;
 }
 
-/* Several threads are there from the start, however few the processors. */
 static inline void scene_prepare(struct wait_scene *s, uint32_t threads)
 {
-    scene_prepare_on(s, stage_pool(threads > 1 ? threads : 0, threads));
+    scene_prepare_on(s, scene_pool(threads));
 }
 
 static inline void scene_make(struct wait_scene *s, tp_wait_fn callback)
@@ -296,9 +253,7 @@ static inline void scene_end(struct wait_scene *s)
 {
     if (s->wait)
         finish_wait(s->wait);
-    stage_await(&s->hits.released, 1);
-    stage_expect_eq(tp_env_destroy(s->env), TP_OK);
-    stage_expect_eq(tp_pool_close(s->pool), TP_OK);
+    scene_leave(&s->hits.calls, s->env, s->pool);
 }
 
 /* Now until nobody can run, or for a while: time enough for a callback that must not come. */
