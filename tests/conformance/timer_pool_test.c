@@ -1,26 +1,15 @@
 /* timer_pool_test.c - timers among all that happens in a pool: priorities, blocked threads, waits
  * inside callbacks, shutdown and close. */
+#include "tests/conformance/pool_scene.h"
 #include "tests/conformance/timer_scene.h"
 
 /* ---- what several tests need ----------------------------------------------------------------- */
 
-struct logger {
-    struct stage_log *log;
-    char letter;
-};
-
 static void log_tick(tp_callback_instance_t *instance, void *context, tp_timer_t *timer)
 {
-    struct logger *logger = context;
     (void)instance;
     (void)timer;
-    stage_log_add(logger->log, logger->letter);
-}
-
-static void log_work(tp_callback_instance_t *instance, void *context, tp_work_t *work)
-{
-    (void)work;
-    log_tick(instance, context, NULL);
+    log_letter(context);
 }
 
 struct pending {
@@ -127,40 +116,18 @@ STAGE_TEST(timer_pool__comes_though_every_thread_is_blocked)
     scene_end(&s);
 }
 
-/* A work object that submits itself until the timer has run, or somebody gives up. */
-struct chain {
-    struct ticks *ticks;
-    stage_counter_t runs;
-    int64_t end;
-};
-
-static void submit_again(tp_callback_instance_t *instance, void *context, tp_work_t *work)
-{
-    struct chain *chain = context;
-    (void)instance;
-    if (stage_in_simulator)
-        stage_pass(STAGE_MS);
-    stage_add(&chain->runs, 1);
-    if (stage_value(&chain->ticks->runs) == 0 && stage_now() < chain->end)
-        stage_expect_eq(tp_work_submit(work), TP_OK);
-}
-
 STAGE_TEST(timer_pool__comes_between_callbacks_of_a_thread_that_is_never_idle)
 {
     struct timer_scene s;
+    struct chain chain;
     scene_begin(&s, 1, tick);
-    struct chain chain = {.ticks = &s.ticks, .end = stage_now() + 30 * STAGE_S};
-    stage_expect_eq(tp_env_set_context_release(s.env, NULL), TP_OK);
-    tp_work_t *work = stage_work(submit_again, &chain, s.env);
+    chain_begin(&chain, s.env, &s.ticks.runs);
     int64_t due = stage_now() + 5 * STAGE_MS;
     stage_expect(!set_once(s.timer, 5 * STAGE_MS));
-    stage_expect_eq(tp_work_submit(work), TP_OK);
-    stage_await(&chain.runs, 1);
-    stage_expect_eq(tp_work_wait(work, false, TP_INFINITE), TP_OK);
+    chain_start(&chain);
+    chain_end(&chain);
     stage_expect_eq(stage_value(&s.ticks.runs), 1);
     expect_within(tick_at(&s.ticks, 0), due, due + 10 * STAGE_MS);
-    stage_expect(stage_now() < chain.end);
-    stage_expect_eq(tp_work_close(work), TP_OK);
     scene_end(&s);
 }
 
@@ -245,8 +212,7 @@ static void wait_for_b(tp_callback_instance_t *instance, void *context, tp_timer
     struct circle *circle = context;
     (void)instance;
     (void)timer;
-    stage_add(&circle->inside, 1);
-    stage_await(&circle->inside, 2);
+    meet(&circle->inside);
     stage_expect_eq(tp_timer_wait(circle->b.timer, false, TP_INFINITE), TP_OK);
     stage_expect_eq(stage_value(&circle->b.runs), 1);
     stage_add(&circle->a.runs, 1);
@@ -257,8 +223,7 @@ static void wait_for_a(tp_callback_instance_t *instance, void *context, tp_timer
     struct circle *circle = context;
     (void)instance;
     (void)timer;
-    stage_add(&circle->inside, 1);
-    stage_await(&circle->inside, 2);
+    meet(&circle->inside);
     do
         stage_expect_eq(tp_timer_wait(circle->a.timer, false, STAGE_MS), TP_ERR_TIMEOUT);
     while (stage_value(&circle->give_up) == 0);

@@ -1,30 +1,17 @@
 /* wait_pool_test.c - waits and the pool they belong to: priority, threads, helpers, its end. */
+#include "tests/conformance/pool_scene.h"
 #include "tests/conformance/wait_scene.h"
 #include "tests/conformance/wire.h"
 
 /* ---- order ----------------------------------------------------------------------------------- */
 
-struct logger {
-    struct stage_log *log;
-    char letter;
-};
-
 static void log_hit(tp_callback_instance_t *instance, void *context, tp_wait_t *wait,
                     tp_wait_result_t result)
 {
-    struct logger *logger = context;
     (void)instance;
     (void)wait;
     (void)result;
-    stage_log_add(logger->log, logger->letter);
-}
-
-static void log_work(tp_callback_instance_t *instance, void *context, tp_work_t *work)
-{
-    struct logger *logger = context;
-    (void)instance;
-    (void)work;
-    stage_log_add(logger->log, logger->letter);
+    log_letter(context);
 }
 
 /* What is signaled is queued by its priority, in the order of the signals, like other work. */
@@ -136,41 +123,19 @@ STAGE_TEST(wait_pool__descriptor_comes_though_every_thread_is_blocked)
     wire_close(fd);
 }
 
-/* A work object that submits itself until the wait has run, or somebody gives up. */
-struct chain {
-    struct hits *hits;
-    stage_counter_t runs;
-    int64_t end;
-};
-
-static void submit_again(tp_callback_instance_t *instance, void *context, tp_work_t *work)
-{
-    struct chain *chain = context;
-    (void)instance;
-    if (stage_in_simulator)
-        stage_pass(STAGE_MS);
-    stage_add(&chain->runs, 1);
-    if (stage_value(&chain->hits->runs) == 0 && stage_now() < chain->end)
-        stage_expect_eq(tp_work_submit(work), TP_OK);
-}
-
 /* The thread looks now and then between two callbacks. */
 static void busy_thread(tp_waitable_t source, int64_t timeout, void (*signal)(void *), void *arg)
 {
     struct wait_scene s;
+    struct chain chain;
     scene_begin(&s, 1, hit);
-    struct chain chain = {.hits = &s.hits, .end = stage_now() + 30 * STAGE_S};
-    stage_expect_eq(tp_env_set_context_release(s.env, NULL), TP_OK);
-    tp_work_t *work = stage_work(submit_again, &chain, s.env);
+    chain_begin(&chain, s.env, &s.hits.runs);
     stage_expect(!arm_for(s.wait, source, timeout));
-    stage_expect_eq(tp_work_submit(work), TP_OK);
-    stage_await(&chain.runs, 1);
+    chain_start(&chain);
     if (signal)
         signal(arg);
     stage_await(&s.hits.runs, 1);
-    stage_expect_eq(tp_work_wait(work, false, TP_INFINITE), TP_OK);
-    stage_expect(stage_now() < chain.end);
-    stage_expect_eq(tp_work_close(work), TP_OK);
+    chain_end(&chain);
     scene_end(&s);
 }
 
@@ -414,8 +379,7 @@ static void wait_for_b(tp_callback_instance_t *instance, void *context, tp_wait_
     (void)instance;
     (void)wait;
     (void)result;
-    stage_add(&circle->inside, 1);
-    stage_await(&circle->inside, 2);
+    meet(&circle->inside);
     stage_expect_eq(tp_wait_wait(circle->b.wait, false, TP_INFINITE), TP_OK);
     stage_expect_eq(stage_value(&circle->b.runs), 1);
     stage_add(&circle->a.runs, 1);
@@ -428,8 +392,7 @@ static void wait_for_a(tp_callback_instance_t *instance, void *context, tp_wait_
     (void)instance;
     (void)wait;
     (void)result;
-    stage_add(&circle->inside, 1);
-    stage_await(&circle->inside, 2);
+    meet(&circle->inside);
     do
         stage_expect_eq(tp_wait_wait(circle->a.wait, false, STAGE_MS), TP_ERR_TIMEOUT);
     while (stage_value(&circle->give_up) == 0);
