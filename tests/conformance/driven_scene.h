@@ -25,6 +25,14 @@ static inline uint32_t turn(tp_pool_t *pool, uint32_t most)
     return ran;
 }
 
+/* What a thread does that is inside until one has run. */
+static inline void turn_once(tp_pool_t *pool)
+{
+    uint32_t ran = 0;
+    stage_expect_eq(tp_pool_run(pool, 1, TP_INFINITE, &ran), TP_OK);
+    stage_expect_eq(ran, 1);
+}
+
 /* ---- the descriptor, seen by a loop that is not the library's -------------------------------- */
 
 #ifdef TPP_SIM
