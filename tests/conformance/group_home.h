@@ -4,32 +4,63 @@
 
 #include "tests/support/stage.h"
 
-/* All objects that are made with the environment from here on join it. */
-static inline tp_cleanup_group_t *home_begin(tp_env_t *env, tp_cancel_fn cancel,
-                                             tp_release_fn release)
-{
+#define HOME_FIELDS \
+    struct stage_gate gate; \
+    tp_pool_t *pool; /* NULL: the pool is the gate's */ \
+    tp_env_t *env; \
     tp_cleanup_group_t *group;
-    stage_expect_eq(tp_cleanup_group_create(&group), TP_OK);
-    stage_expect_eq(tp_env_set_cleanup_group(env, group, cancel), TP_OK);
-    stage_expect_eq(tp_env_set_context_release(env, release), TP_OK);
-    return group;
+
+struct home {
+    HOME_FIELDS
+};
+
+/* A member of a scene. It has no name: its fields are those of the scene, and `home` is all of
+ * them. */
+#define HOME \
+    union { \
+        struct home home; \
+        struct { \
+            HOME_FIELDS \
+        }; \
+    }
+
+/* All objects that are made with the environment from here on join the group. */
+static inline void home_join(struct home *home, tp_cancel_fn cancel, tp_release_fn release)
+{
+    stage_expect_eq(tp_cleanup_group_create(&home->group), TP_OK);
+    stage_expect_eq(tp_env_set_cleanup_group(home->env, home->group, cancel), TP_OK);
+    stage_expect_eq(tp_env_set_context_release(home->env, release), TP_OK);
 }
 
-static inline void home_close_members(tp_cleanup_group_t *group, bool cancel)
+static inline void home_begin(struct home *home, tp_pool_t *pool, tp_cancel_fn cancel,
+                              tp_release_fn release)
 {
-    stage_expect_eq(tp_cleanup_group_close_members(group, cancel, NULL), TP_OK);
+    *home = (struct home){.pool = pool, .env = stage_env(pool)};
+    home_join(home, cancel, release);
 }
 
-/* Where the pool is NULL it is the gate's. */
-static inline void home_end(tp_cleanup_group_t *group, tp_env_t *env, tp_pool_t *pool,
-                            struct stage_gate *gate)
+/* On a pool whose only thread is held until stage_gate_open. */
+static inline void home_begin_gated(struct home *home, tp_cancel_fn cancel, tp_release_fn release)
 {
-    stage_expect_eq(tp_cleanup_group_close(group), TP_OK);
-    stage_expect_eq(tp_env_destroy(env), TP_OK);
-    if (pool)
-        stage_expect_eq(tp_pool_close(pool), TP_OK);
+    *home = (struct home){.pool = NULL};
+    stage_gate_init(&home->gate, NULL);
+    home->env = stage_gate_env(&home->gate);
+    home_join(home, cancel, release);
+}
+
+static inline void home_close_members(struct home *home, bool cancel)
+{
+    stage_expect_eq(tp_cleanup_group_close_members(home->group, cancel, NULL), TP_OK);
+}
+
+static inline void home_end(struct home *home)
+{
+    stage_expect_eq(tp_cleanup_group_close(home->group), TP_OK);
+    stage_expect_eq(tp_env_destroy(home->env), TP_OK);
+    if (home->pool)
+        stage_expect_eq(tp_pool_close(home->pool), TP_OK);
     else
-        stage_gate_fini(gate);
+        stage_gate_fini(&home->gate);
 }
 
 #endif

@@ -8,10 +8,7 @@
 
 /* A group, and an environment whose objects join it and count what becomes of them. */
 struct scene {
-    struct stage_gate gate;
-    tp_pool_t *pool; /* NULL: the pool is the gate's */
-    tp_env_t *env;
-    tp_cleanup_group_t *group;
+    HOME;
     stage_counter_t started, go, ran, cancelled, released, closed;
     struct stage_log log;
     tp_work_t *work;
@@ -37,28 +34,25 @@ static inline void count_release(void *context)
 /* On a pool of so many threads; several are there from the start, however few the processors. */
 static inline void scene_begin(struct scene *s, uint32_t threads)
 {
-    *s = (struct scene){.pool = stage_pool(threads > 1 ? threads : 0, threads)};
-    s->env = stage_env(s->pool);
-    s->group = home_begin(s->env, count_cancel, count_release);
+    *s = (struct scene){.work = NULL};
+    home_begin(&s->home, stage_pool(threads > 1 ? threads : 0, threads), count_cancel,
+               count_release);
 }
 
-/* On a pool whose only thread is held until stage_gate_open. */
 static inline void scene_begin_gated(struct scene *s)
 {
-    *s = (struct scene){.pool = NULL};
-    stage_gate_init(&s->gate, NULL);
-    s->env = stage_gate_env(&s->gate);
-    s->group = home_begin(s->env, count_cancel, count_release);
+    *s = (struct scene){.work = NULL};
+    home_begin_gated(&s->home, count_cancel, count_release);
 }
 
 static inline void scene_end(struct scene *s)
 {
-    home_end(s->group, s->env, s->pool, &s->gate);
+    home_end(&s->home);
 }
 
 static inline void close_members(struct scene *s, bool cancel)
 {
-    home_close_members(s->group, cancel);
+    home_close_members(&s->home, cancel);
 }
 
 static inline void count_run(tp_callback_instance_t *instance, void *context, tp_work_t *work)

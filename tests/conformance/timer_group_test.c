@@ -1,46 +1,28 @@
 /* timer_group_test.c - timers in cleanup groups: disarmed for good, told, waited for. */
-#include "tests/conformance/group_home.h"
+#include "tests/conformance/group_closer.h"
 #include "tests/conformance/timer_scene.h"
 
 /* A pool, a group, and an environment whose objects join both; their context is the scene's. */
 struct group_scene {
     struct ticks ticks;
-    struct stage_gate gate;
-    tp_pool_t *pool; /* NULL: the pool is the gate's */
-    tp_env_t *env;
-    tp_cleanup_group_t *group;
-    bool cancel;
-    uint32_t must_have_run;
+    HOME;
 };
 
 static void group_begin(struct group_scene *s, uint32_t threads)
 {
-    *s = (struct group_scene){.pool = stage_pool(threads, threads)};
-    s->env = stage_env(s->pool);
-    s->group = home_begin(s->env, count_cancel, count_release);
+    *s = (struct group_scene){.env = NULL};
+    home_begin(&s->home, stage_pool(threads, threads), count_cancel, count_release);
 }
 
 static void group_begin_gated(struct group_scene *s)
 {
-    *s = (struct group_scene){.pool = NULL};
-    stage_gate_init(&s->gate, NULL);
-    s->env = stage_gate_env(&s->gate);
-    s->group = home_begin(s->env, count_cancel, count_release);
+    *s = (struct group_scene){.env = NULL};
+    home_begin_gated(&s->home, count_cancel, count_release);
 }
 
 static void group_end(struct group_scene *s)
 {
-    home_end(s->group, s->env, s->pool, &s->gate);
-}
-
-/* A thread that closes the members, and looks whether all has run that must have. */
-static void closer(void *context)
-{
-    struct group_scene *s = context;
-    home_close_members(s->group, s->cancel);
-    stage_expect_eq(stage_value(&s->ticks.runs), s->must_have_run);
-    tpp_store_release(&s->ticks.over, 1);
-    stage_add(&s->ticks.told, 1);
+    home_end(&s->home);
 }
 
 static void count_work(tp_callback_instance_t *instance, void *context, tp_work_t *work)
@@ -65,7 +47,7 @@ STAGE_TEST(timer_group__c167_cancel_behind_a_gate_tells_each_member_and_runs_non
     stage_expect_eq(tp_try_submit(count_simple, &s.ticks, s.env), TP_OK);
     (void)set_once(make_timer(tick, &s.ticks, s.env), 0);
     (void)set_once(make_timer(tick, &s.ticks, s.env), FAR_AWAY);
-    home_close_members(s.group, true);
+    home_close_members(&s.home, true);
     stage_expect_eq(stage_value(&s.ticks.cancelled), 4);
     stage_expect_eq(stage_value(&s.ticks.released), 4);
     stage_gate_open(&s.gate);
@@ -81,7 +63,7 @@ static void armed_member(bool cancel)
     tp_timer_t *timer = make_timer(tick, &s.ticks, s.env);
     (void)set_every(timer, 0, 10 * STAGE_MS);
     stage_await(&s.ticks.runs, 3);
-    home_close_members(s.group, cancel);
+    home_close_members(&s.home, cancel);
     tpp_store_release(&s.ticks.over, 1);
     uint32_t runs = stage_value(&s.ticks.runs);
     stage_expect_eq(stage_value(&s.ticks.cancelled), cancel);
@@ -111,8 +93,8 @@ STAGE_TEST(timer_group__without_cancel_what_has_expired_runs)
     group_begin_gated(&s);
     for (int i = 0; i < 3; i++)
         (void)set_once(make_timer(tick, &s.ticks, s.env), i < 2 ? 0 : FAR_AWAY);
-    s.must_have_run = 2;
-    stage_thread_t thread = stage_start(closer, &s);
+    struct closing closing = {&s.home, &s.ticks.calls, false, 2};
+    stage_thread_t thread = stage_start(closer, &closing);
     stage_gate_open(&s.gate);
     stage_join(thread);
     stage_expect_eq(stage_value(&s.ticks.cancelled), 0);
@@ -133,11 +115,10 @@ STAGE_TEST(timer_group__c176_callback_that_closes_its_timer_spares_it_the_cancel
 {
     struct group_scene s;
     group_begin(&s, 2);
-    s.cancel = true;
-    s.must_have_run = 1;
     (void)set_every(make_timer(close_itself, &s.ticks, s.env), 0, FAR_AWAY);
     stage_await(&s.ticks.told, 1);
-    stage_thread_t thread = stage_start(closer, &s);
+    struct closing closing = {&s.home, &s.ticks.calls, true, 1};
+    stage_thread_t thread = stage_start(closer, &closing);
     stage_add(&s.ticks.open, 1);
     stage_join(thread);
     stage_expect_eq(stage_value(&s.ticks.cancelled), 0);
@@ -162,8 +143,8 @@ STAGE_TEST(timer_group__c181_disassociated_callback_is_waited_for_by_the_group_o
     stage_await(&s.ticks.started, 1);
     stage_expect_eq(tp_timer_wait(timer, false, TP_INFINITE), TP_OK);
     stage_expect_eq(stage_value(&s.ticks.runs), 0);
-    s.must_have_run = 1;
-    stage_thread_t thread = stage_start(closer, &s);
+    struct closing closing = {&s.home, &s.ticks.calls, false, 1};
+    stage_thread_t thread = stage_start(closer, &closing);
     stage_expect(!stage_await_for(&s.ticks.told, 1, 2 * STAGE_MS));
     stage_add(&s.ticks.open, 1);
     stage_join(thread);
@@ -191,7 +172,7 @@ STAGE_TEST(timer_group__r13_callback_sets_its_timer_during_the_close)
         (void)set_once(make_timer(set_again, &s.ticks, s.env), 1000);
         stage_await(&s.ticks.told, 1);
         stage_add(&s.ticks.open, 1);
-        home_close_members(s.group, i % 2);
+        home_close_members(&s.home, i % 2);
         tpp_store_release(&s.ticks.over, 1);
         stage_expect_eq(stage_value(&s.ticks.released), 1);
         stage_expect_eq(stage_stats(s.pool).timers_armed, 0);
@@ -223,11 +204,7 @@ STAGE_TEST(timer_group__c185_timers_made_meanwhile_are_closed_or_usable)
 {
     struct group_scene s;
     group_begin(&s, 2);
-    stage_thread_t thread = stage_start(maker, &s);
-    for (int i = 0; i < stage_times(50, 2); i++)
-        home_close_members(s.group, false);
-    stage_join(thread);
-    home_close_members(s.group, false);
+    close_again_and_again(&s.home, maker, &s);
     stage_expect_eq(stage_value(&s.ticks.runs), stage_value(&s.ticks.told));
     stage_expect_eq(stage_value(&s.ticks.released), stage_times(300, 3));
     stage_expect_eq(stage_stats(s.pool).timers_armed, 0);
@@ -244,7 +221,7 @@ STAGE_TEST(timer_group__c188_no_callback_starts_after_close_members)
         for (int i = 0; i < timers; i++)
             (void)set_every(make_timer(tick, &s.ticks, s.env), 1000 * i, STAGE_MS);
         stage_await(&s.ticks.runs, (uint32_t)timers + 1);
-        home_close_members(s.group, round % 2);
+        home_close_members(&s.home, round % 2);
         tpp_store_release(&s.ticks.over, 1);
         uint32_t runs = stage_value(&s.ticks.runs);
         stage_expect_eq(stage_value(&s.ticks.released), timers);
@@ -263,7 +240,7 @@ STAGE_TEST(timer_group__member_closed_on_its_own_is_not_told)
     (void)set_once(timer, FAR_AWAY);
     stage_expect_eq(tp_timer_close(timer), TP_OK);
     stage_await(&s.ticks.released, 1);
-    home_close_members(s.group, true);
+    home_close_members(&s.home, true);
     stage_expect_eq(stage_value(&s.ticks.cancelled), 0);
     stage_expect_eq(stage_value(&s.ticks.released), 1);
     group_end(&s);

@@ -1,38 +1,30 @@
 /* wait_group_test.c - waits in cleanup groups: disarmed for good, told, waited for. */
-#include "tests/conformance/group_home.h"
+#include "tests/conformance/group_closer.h"
 #include "tests/conformance/wait_scene.h"
 #include "tests/conformance/wire.h"
 
 /* A pool, a group, and an environment whose objects join both; their context is the scene's. */
 struct group_scene {
     struct hits hits;
-    struct stage_gate gate;
-    tp_pool_t *pool; /* NULL: the pool is the gate's */
-    tp_env_t *env;
-    tp_cleanup_group_t *group;
+    HOME;
     tp_semaphore_t *semaphore;
-    bool cancel;
-    uint32_t must_have_run;
 };
 
 static void group_begin(struct group_scene *s, uint32_t threads)
 {
-    *s = (struct group_scene){.pool = stage_pool(threads, threads), .semaphore = make_semaphore(0)};
-    s->env = stage_env(s->pool);
-    s->group = home_begin(s->env, count_cancel, count_release);
+    *s = (struct group_scene){.semaphore = make_semaphore(0)};
+    home_begin(&s->home, stage_pool(threads, threads), count_cancel, count_release);
 }
 
 static void group_begin_gated(struct group_scene *s)
 {
-    *s = (struct group_scene){.pool = NULL, .semaphore = make_semaphore(0)};
-    stage_gate_init(&s->gate, NULL);
-    s->env = stage_gate_env(&s->gate);
-    s->group = home_begin(s->env, count_cancel, count_release);
+    *s = (struct group_scene){.semaphore = make_semaphore(0)};
+    home_begin_gated(&s->home, count_cancel, count_release);
 }
 
 static void group_end(struct group_scene *s)
 {
-    home_end(s->group, s->env, s->pool, &s->gate);
+    home_end(&s->home);
     stage_expect_eq(tp_semaphore_close(s->semaphore), TP_OK);
 }
 
@@ -44,16 +36,6 @@ static tp_waitable_t units_of(struct group_scene *s)
 static tp_wait_t *member(struct group_scene *s, tp_wait_fn callback)
 {
     return make_wait(callback, &s->hits, s->env);
-}
-
-/* A thread that closes the members, and looks whether all has run that must have. */
-static void closer(void *context)
-{
-    struct group_scene *s = context;
-    home_close_members(s->group, s->cancel);
-    stage_expect_eq(stage_value(&s->hits.runs), s->must_have_run);
-    tpp_store_release(&s->hits.over, 1);
-    stage_add(&s->hits.told, 1);
 }
 
 static void count_simple(tp_callback_instance_t *instance, void *context)
@@ -91,7 +73,7 @@ STAGE_TEST(wait_group__c167_cancel_behind_a_gate_tells_one_of_each_kind_and_runs
     stage_expect(!arm(member(&s, hit), units_of(&s)));
     give(s.semaphore, 1);
     stage_expect_eq(stage_stats(s.gate.pool).pending[1], 4);
-    home_close_members(s.group, true);
+    home_close_members(&s.home, true);
     stage_expect_eq(stage_value(&s.hits.cancelled), 4);
     stage_expect_eq(stage_value(&s.hits.released), 4);
     stage_gate_open(&s.gate);
@@ -112,7 +94,7 @@ STAGE_TEST(wait_group__c167_cancel_tells_each_wait_whatever_its_state)
     stage_expect(!arm(member(&s, hit), units_of(&s)));
     stage_expect(!arm_for(member(&s, hit), units_of(&s), FAR_AWAY));
     (void)member(&s, hit);
-    home_close_members(s.group, true);
+    home_close_members(&s.home, true);
     stage_expect_eq(stage_value(&s.hits.cancelled), 5);
     stage_expect_eq(stage_value(&s.hits.released), 5);
     stage_expect_eq(stage_stats(s.gate.pool).cancelled, 3);
@@ -140,7 +122,7 @@ static void armed_members(bool cancel)
         stage_expect(!arm_for(waits[i], sources[i], i % 2 ? FAR_AWAY : TP_INFINITE));
     }
     stage_expect_eq(stage_stats(s.pool).waits_armed, 6);
-    home_close_members(s.group, cancel);
+    home_close_members(&s.home, cancel);
     stage_expect_eq(stage_stats(s.pool).waits_armed, 0);
     stage_expect_eq(stage_value(&s.hits.cancelled), cancel ? 6 : 0);
     stage_expect_eq(stage_value(&s.hits.released), 6);
@@ -184,13 +166,12 @@ static void signaled_meanwhile(bool cancel)
     struct group_scene s;
     int fd = wire_open(0);
     group_begin(&s, 2);
-    s.cancel = cancel;
-    s.must_have_run = 1;
     stage_expect(!arm_for(member(&s, hit_held), tp_waitable_never(), 0));
     stage_await(&s.hits.started, 1);
     for (int i = 0; i < 4; i++)
         stage_expect(!arm(member(&s, hit), i % 2 ? wire_source(fd) : units_of(&s)));
-    stage_thread_t thread = stage_start(closer, &s);
+    struct closing closing = {&s.home, &s.hits.calls, cancel, 1};
+    stage_thread_t thread = stage_start(closer, &closing);
     stage_expect(stage_eventually(none_is_armed, &s)); /* though the close goes on */
     give(s.semaphore, 3);
     wire_raise(fd);
@@ -225,8 +206,8 @@ STAGE_TEST(wait_group__without_cancel_what_is_queued_runs)
     stage_expect(!arm_for(member(&s, hit), tp_waitable_never(), 0));
     stage_expect(!arm(member(&s, hit), units_of(&s)));
     give(s.semaphore, 1);
-    s.must_have_run = 2;
-    stage_thread_t thread = stage_start(closer, &s);
+    struct closing closing = {&s.home, &s.hits.calls, false, 2};
+    stage_thread_t thread = stage_start(closer, &closing);
     stage_gate_open(&s.gate);
     stage_join(thread);
     stage_expect_eq(stage_value(&s.hits.signaled), 1);
@@ -253,7 +234,7 @@ STAGE_TEST(wait_group__others_of_the_pool_stay_armed)
         stage_expect(!arm(others[i], sources[i]));
         stage_expect(!arm(member(&s, hit), sources[i]));
     }
-    home_close_members(s.group, true);
+    home_close_members(&s.home, true);
     tpp_store_release(&s.hits.over, 1);
     stage_expect_eq(stage_stats(s.pool).waits_armed, 3);
     give(s.semaphore, 1);
@@ -286,7 +267,7 @@ STAGE_TEST(wait_group__closes_many_members_of_two_pools)
         armed++;
     }
     stage_expect_eq(stage_stats(s.pool).waits_armed + stage_stats(second).waits_armed, armed);
-    home_close_members(s.group, true);
+    home_close_members(&s.home, true);
     stage_expect_eq(stage_stats(s.pool).waits_armed + stage_stats(second).waits_armed, 0);
     stage_expect_eq(stage_value(&s.hits.cancelled), count);
     stage_expect_eq(stage_value(&s.hits.released), count);
@@ -311,13 +292,12 @@ STAGE_TEST(wait_group__c176_callback_that_closes_its_wait_spares_it_the_cancel)
 {
     struct group_scene s;
     group_begin(&s, 2);
-    s.cancel = true;
-    s.must_have_run = 1;
     tp_wait_t *wait = member(&s, close_itself);
     stage_expect(!arm_for(wait, units_of(&s), 0));
     stage_await(&s.hits.told, 1);
     stage_expect(!arm(wait, units_of(&s))); /* armed besides */
-    stage_thread_t thread = stage_start(closer, &s);
+    struct closing closing = {&s.home, &s.hits.calls, true, 1};
+    stage_thread_t thread = stage_start(closer, &closing);
     stage_add(&s.hits.open, 1);
     stage_join(thread);
     stage_expect_eq(stage_value(&s.hits.cancelled), 0);
@@ -334,7 +314,7 @@ STAGE_TEST(wait_group__member_closed_on_its_own_is_not_told)
     stage_expect(!arm(wait, units_of(&s)));
     stage_expect_eq(tp_wait_close(wait), TP_OK);
     stage_await(&s.hits.released, 1);
-    home_close_members(s.group, true);
+    home_close_members(&s.home, true);
     stage_expect_eq(stage_value(&s.hits.cancelled), 0);
     stage_expect_eq(stage_value(&s.hits.released), 1);
     group_end(&s);
@@ -374,8 +354,8 @@ STAGE_TEST(wait_group__c181_disassociated_callback_is_waited_for_by_the_group_on
     stage_await(&s.hits.started, 1);
     stage_expect_eq(tp_wait_wait(wait, false, TP_INFINITE), TP_OK);
     stage_expect_eq(stage_value(&s.hits.runs), 0);
-    s.must_have_run = 1;
-    stage_thread_t thread = stage_start(closer, &s);
+    struct closing closing = {&s.home, &s.hits.calls, false, 1};
+    stage_thread_t thread = stage_start(closer, &closing);
     stage_expect(!stage_await_for(&s.hits.told, 1, 2 * STAGE_MS));
     stage_add(&s.hits.open, 1);
     stage_join(thread);
@@ -401,7 +381,7 @@ STAGE_TEST(wait_group__closing_it_from_a_member_is_a_deadlock)
     stage_expect(!arm_for(wait, units_of(&s), 0));
     stage_await(&s.hits.runs, 1);
     stage_expect_eq(stage_stats(s.pool).waits_armed, 1); /* nothing was disarmed */
-    home_close_members(s.group, true);
+    home_close_members(&s.home, true);
     stage_expect_eq(stage_value(&s.hits.cancelled), 2);
     group_end(&s);
 }
@@ -446,7 +426,7 @@ STAGE_TEST(wait_group__set_of_a_member_is_refused_while_it_is_closing)
     r.other = member(&r.s, hit);
     stage_expect(!arm_for(wait, units_of(&r.s), 0));
     stage_await(&r.s.hits.started, 1);
-    home_close_members(r.s.group, false);
+    home_close_members(&r.s.home, false);
     tpp_store_release(&r.s.hits.over, 1);
     stage_expect_eq(tpp_load_acquire(&r.itself), (uint32_t)-TP_ERR_CLOSED);
     uint32_t others = tpp_load_acquire(&r.others); /* it may be closed by now */
@@ -484,7 +464,7 @@ STAGE_TEST(wait_group__r13_callback_sets_its_wait_during_the_close)
         give(s.semaphore, 1);
         stage_await(&s.hits.told, 1);
         stage_add(&s.hits.open, 1);
-        home_close_members(s.group, i % 2);
+        home_close_members(&s.home, i % 2);
         tpp_store_release(&s.hits.over, 1);
         stage_expect_eq(stage_value(&s.hits.released), 1);
         stage_expect_eq(stage_stats(s.pool).waits_armed, 0);
@@ -518,11 +498,7 @@ STAGE_TEST(wait_group__c185_waits_made_meanwhile_are_closed_or_usable)
 {
     struct group_scene s;
     group_begin(&s, 2);
-    stage_thread_t thread = stage_start(maker, &s);
-    for (int i = 0; i < stage_times(50, 2); i++)
-        home_close_members(s.group, false);
-    stage_join(thread);
-    home_close_members(s.group, false);
+    close_again_and_again(&s.home, maker, &s);
     stage_expect_eq(stage_value(&s.hits.runs), stage_value(&s.hits.told));
     stage_expect_eq(stage_value(&s.hits.released), stage_times(300, 3));
     stage_expect_eq(stage_stats(s.pool).waits_armed, 0);
@@ -557,7 +533,7 @@ STAGE_TEST(wait_group__c188_no_callback_starts_after_close_members)
         for (int i = 0; i < waits; i++)
             stage_expect(!arm_for(member(&s, hit_for_ever), s.hits.source, 50000 * i));
         stage_await(&s.hits.runs, (uint32_t)waits * 2);
-        home_close_members(s.group, round % 2);
+        home_close_members(&s.home, round % 2);
         tpp_store_release(&s.hits.over, 1);
         uint32_t runs = stage_value(&s.hits.runs);
         stage_expect_eq(stage_value(&s.hits.released), waits);
