@@ -52,21 +52,15 @@ static bool one_is_pending(void *context)
 
 STAGE_TEST(wait_armed__c143_false_while_the_post_is_queued)
 {
-    struct stage_gate gate;
-    struct hits hits = {0};
-    stage_gate_init(&gate, NULL);
-    tp_env_t *env = stage_gate_env(&gate);
-    tp_wait_t *wait = make_wait(hit, &hits, env);
-    stage_expect(!arm_for(wait, tp_waitable_never(), 5 * STAGE_MS));
-    stage_expect(stage_eventually(one_is_pending, gate.pool));
-    stage_expect(!disarm(wait));
-    stage_expect(!arm_for(wait, tp_waitable_never(), FAR_AWAY));
-    stage_expect(disarm(wait));
-    stage_gate_open(&gate);
-    finish_wait(wait);
-    stage_expect_eq(stage_value(&hits.timed_out), 1);
-    tp_env_destroy(env);
-    stage_gate_fini(&gate);
+    struct gated_scene s;
+    scene_begin_gated(&s);
+    stage_expect(!arm_for(s.wait, tp_waitable_never(), 5 * STAGE_MS));
+    stage_expect(stage_eventually(one_is_pending, s.gate.pool));
+    stage_expect(!disarm(s.wait));
+    stage_expect(!arm_for(s.wait, tp_waitable_never(), FAR_AWAY));
+    stage_expect(disarm(s.wait));
+    scene_end_gated(&s);
+    stage_expect_eq(stage_value(&s.hits.timed_out), 1);
 }
 
 /* Armed for ever is armed, on each clock. */

@@ -11,6 +11,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "tests/conformance/driven_scene.h"
 #include "tests/conformance/wait_scene.h"
 
 /* ---- descriptors ----------------------------------------------------------------------------- */
@@ -252,24 +253,18 @@ STAGE_TEST(wait_fd__what_stays_ready_is_not_spun_on)
 /* Nobody but the gate looks, since the only thread is inside a callback. */
 STAGE_TEST(wait_fd__what_stays_ready_is_not_spun_on_while_every_thread_is_blocked)
 {
-    struct stage_gate gate;
-    struct hits hits = {0};
+    struct gated_scene s;
     int fd = open_event(0);
-    stage_gate_init(&gate, NULL);
-    tp_env_t *env = stage_gate_env(&gate);
-    tp_wait_t *wait = make_wait(hit, &hits, env);
-    stage_expect(!arm(wait, readable_of(fd)));
+    scene_begin_gated(&s);
+    stage_expect(!arm(s.wait, readable_of(fd)));
     signal_event(fd, 1);
-    for (int look = 0; look < 20000 && stage_stats(gate.pool).pending[1] == 0; look++)
+    for (int look = 0; look < 20000 && stage_stats(s.gate.pool).pending[1] == 0; look++)
         stage_pass(STAGE_MS);
-    stage_expect_eq(stage_stats(gate.pool).pending[1], 1);
+    stage_expect_eq(stage_stats(s.gate.pool).pending[1], 1);
     expect_no_spinning();
-    stage_expect_eq(stage_stats(gate.pool).pending[1], 1);
-    stage_gate_open(&gate);
-    finish_wait(wait);
-    stage_expect_eq(stage_value(&hits.signaled), 1);
-    stage_expect_eq(tp_env_destroy(env), TP_OK);
-    stage_gate_fini(&gate);
+    stage_expect_eq(stage_stats(s.gate.pool).pending[1], 1);
+    scene_end_gated(&s);
+    stage_expect_eq(stage_value(&s.hits.signaled), 1);
     shut(fd);
 }
 
@@ -277,21 +272,16 @@ STAGE_TEST(wait_fd__what_stays_ready_is_not_spun_on_while_every_thread_is_blocke
 STAGE_TEST(wait_fd__what_stays_ready_is_not_spun_on_in_a_pool_without_threads)
 {
     struct wait_scene s;
-    tp_pool_config_t config = TP_POOL_CONFIG_INIT;
-    tp_pool_t *pool = NULL;
     int fd = open_event(0), own = -1;
-    config.flags = TP_POOL_CALLER_DRIVEN;
-    stage_expect_eq(tp_pool_create(&config, &pool), TP_OK);
-    scene_prepare_on(&s, pool);
+    scene_prepare_on(&s, driven(0));
     scene_make(&s, hit);
-    stage_expect_eq(tp_pool_poll_fd(pool, &own), TP_OK);
-    struct pollfd one = {.fd = own, .events = POLLIN};
+    stage_expect_eq(tp_pool_poll_fd(s.pool, &own), TP_OK);
     stage_expect(!arm(s.wait, readable_of(fd)));
     signal_event(fd, 1);
-    stage_expect_eq(poll(&one, 1, 20000), 1);
+    stage_expect(wait_readable(own));
     expect_no_spinning();
     for (int turns = 0; stage_value(&s.hits.runs) == 0 && turns < 100; turns++)
-        (void)!tp_pool_run(pool, 0, 10 * STAGE_MS, NULL);
+        (void)!tp_pool_run(s.pool, 0, 10 * STAGE_MS, NULL);
     expect_events(&s, 1, POLLIN);
     expect_no_spinning(); /* it is readable still, and nobody is armed */
     scene_end(&s);
@@ -301,27 +291,22 @@ STAGE_TEST(wait_fd__what_stays_ready_is_not_spun_on_in_a_pool_without_threads)
 /* Of several callbacks that were queued together each is told of the latest. */
 STAGE_TEST(wait_fd__events_of_several_queued_callbacks_are_the_latest)
 {
-    struct stage_gate gate;
-    struct hits hits = {0};
+    struct gated_scene s;
     int fd = open_event(1), pair[2];
     open_pair(pair);
-    stage_gate_init(&gate, NULL);
-    tp_env_t *env = stage_gate_env(&gate);
-    tp_wait_t *wait = make_wait(hit, &hits, env);
+    scene_begin_gated(&s);
     for (uint64_t i = 1; i <= 2; i++) {
-        stage_expect(!arm(wait, i == 1 ? tp_waitable_fd(pair[0], POLLOUT) : readable_of(fd)));
-        for (int look = 0; look < 20000 && stage_stats(gate.pool).pending[1] < i; look++)
+        stage_expect(!arm(s.wait, i == 1 ? tp_waitable_fd(pair[0], POLLOUT) : readable_of(fd)));
+        for (int look = 0; look < 20000 && stage_stats(s.gate.pool).pending[1] < i; look++)
             stage_pass(STAGE_MS);
-        stage_expect_eq(stage_stats(gate.pool).pending[1], i);
+        stage_expect_eq(stage_stats(s.gate.pool).pending[1], i);
     }
-    stage_gate_open(&gate);
-    stage_await(&hits.runs, 1);
-    stage_expect_eq(tpp_load_acquire(&hits.events), POLLIN);
-    finish_wait(wait);
-    stage_expect_eq(tpp_load_acquire(&hits.events), POLLIN);
-    stage_expect_eq(stage_value(&hits.signaled), 2);
-    stage_expect_eq(tp_env_destroy(env), TP_OK);
-    stage_gate_fini(&gate);
+    stage_gate_open(&s.gate);
+    stage_await(&s.hits.runs, 1);
+    stage_expect_eq(tpp_load_acquire(&s.hits.events), POLLIN);
+    scene_end_gated(&s);
+    stage_expect_eq(tpp_load_acquire(&s.hits.events), POLLIN);
+    stage_expect_eq(stage_value(&s.hits.signaled), 2);
     shut(fd);
     shut(pair[0]);
     shut(pair[1]);

@@ -256,6 +256,31 @@ static inline void scene_end(struct wait_scene *s)
     scene_leave(&s->hits.calls, s->env, s->pool);
 }
 
+/* A wait of a pool whose only thread is held until stage_gate_open: what it posts stays queued. */
+struct gated_scene {
+    struct hits hits;
+    struct stage_gate gate;
+    tp_env_t *env;
+    tp_wait_t *wait;
+};
+
+static inline void scene_begin_gated(struct gated_scene *s)
+{
+    *s = (struct gated_scene){.wait = NULL};
+    stage_gate_init(&s->gate, NULL);
+    s->env = stage_gate_env(&s->gate);
+    s->wait = make_wait(hit, &s->hits, s->env);
+}
+
+/* All that is queued runs. The gate may be open already. */
+static inline void scene_end_gated(struct gated_scene *s)
+{
+    stage_gate_open(&s->gate);
+    finish_wait(s->wait);
+    stage_expect_eq(tp_env_destroy(s->env), TP_OK);
+    stage_gate_fini(&s->gate);
+}
+
 /* Now until nobody can run, or for a while: time enough for a callback that must not come. */
 static inline void linger(void)
 {

@@ -56,29 +56,23 @@ STAGE_TEST(wait__c116_semaphore_release_is_one_callback_and_takes_the_unit)
 /* Each is posted before tp_wait_set returns. */
 STAGE_TEST(wait__c123_what_is_signaled_fires_within_the_set)
 {
-    struct stage_gate gate;
-    struct hits hits = {0};
+    struct gated_scene s;
     tp_event_t *manual = make_event(true, true), *automatic = make_event(false, true);
     tp_semaphore_t *semaphore = make_semaphore(2);
-    stage_gate_init(&gate, NULL);
-    tp_env_t *env = stage_gate_env(&gate);
-    tp_wait_t *wait = make_wait(hit, &hits, env);
+    scene_begin_gated(&s);
     tp_waitable_t sources[] = {tp_waitable_event(manual), tp_waitable_event(automatic),
                                tp_waitable_semaphore(semaphore), tp_waitable_semaphore(semaphore)};
     for (uint32_t i = 0; i < sizeof sources / sizeof *sources; i++) {
-        stage_expect(!arm(wait, sources[i]));
-        stage_expect_eq(stage_stats(gate.pool).pending[1], i + 1);
-        stage_expect_eq(stage_stats(gate.pool).waits_armed, 0);
+        stage_expect(!arm(s.wait, sources[i]));
+        stage_expect_eq(stage_stats(s.gate.pool).pending[1], i + 1);
+        stage_expect_eq(stage_stats(s.gate.pool).waits_armed, 0);
     }
     stage_expect(!is_set(automatic));
     stage_expect_eq(drain(semaphore), 0);
-    stage_gate_open(&gate);
-    finish_wait(wait);
-    stage_expect_eq(stage_value(&hits.signaled), 4);
+    scene_end_gated(&s);
+    stage_expect_eq(stage_value(&s.hits.signaled), 4);
     stage_expect_eq(tp_event_close(manual) | tp_event_close(automatic), TP_OK);
     stage_expect_eq(tp_semaphore_close(semaphore), TP_OK);
-    tp_env_destroy(env);
-    stage_gate_fini(&gate);
 }
 
 STAGE_TEST(wait__c124_is_one_shot_though_the_event_stays_set)
@@ -191,31 +185,25 @@ STAGE_TEST(wait__c118_c119_signal_before_the_timeout_is_the_only_callback)
 /* C-120: posted within the set; what is past on its clock is a timeout of 0. */
 STAGE_TEST(wait__c120_timeout_of_0_or_past_fires_within_the_set)
 {
-    struct stage_gate gate;
-    struct hits hits = {0};
+    struct gated_scene s;
     tp_event_t *event = make_event(false, false);
     uint64_t posts = 0;
-    stage_gate_init(&gate, NULL);
-    tp_env_t *env = stage_gate_env(&gate);
-    tp_wait_t *wait = make_wait(hit, &hits, env);
+    scene_begin_gated(&s);
     for (uint32_t i = 0; i < 4; i++) {
-        stage_expect(!arm_clock(wait, tp_waitable_event(event), clocks[i], 0));
-        stage_expect_eq(stage_stats(gate.pool).pending[1], ++posts);
+        stage_expect(!arm_clock(s.wait, tp_waitable_event(event), clocks[i], 0));
+        stage_expect_eq(stage_stats(s.gate.pool).pending[1], ++posts);
     }
-    stage_expect(!arm_clock(wait, tp_waitable_event(event), TP_CLOCK_REALTIME,
+    stage_expect(!arm_clock(s.wait, tp_waitable_event(event), TP_CLOCK_REALTIME,
                             tpp_now(TPP_CLOCK_REALTIME) - STAGE_S));
-    stage_expect(!arm_clock(wait, tp_waitable_event(event), TP_CLOCK_MONOTONIC, stage_now()));
-    stage_expect(!arm_clock(wait, tp_waitable_never(), TP_CLOCK_MONOTONIC, 1));
+    stage_expect(!arm_clock(s.wait, tp_waitable_event(event), TP_CLOCK_MONOTONIC, stage_now()));
+    stage_expect(!arm_clock(s.wait, tp_waitable_never(), TP_CLOCK_MONOTONIC, 1));
     posts += 3;
-    stage_expect_eq(stage_stats(gate.pool).pending[1], posts);
-    stage_expect_eq(stage_stats(gate.pool).waits_armed, 0);
-    stage_gate_open(&gate);
-    finish_wait(wait);
-    stage_expect_eq(stage_value(&hits.timed_out), posts);
-    stage_expect_eq(stage_value(&hits.runs), posts);
+    stage_expect_eq(stage_stats(s.gate.pool).pending[1], posts);
+    stage_expect_eq(stage_stats(s.gate.pool).waits_armed, 0);
+    scene_end_gated(&s);
+    stage_expect_eq(stage_value(&s.hits.timed_out), posts);
+    stage_expect_eq(stage_value(&s.hits.runs), posts);
     stage_expect_eq(tp_event_close(event), TP_OK);
-    tp_env_destroy(env);
-    stage_gate_fini(&gate);
 }
 
 /* C-121, D-13: signaled or not, a timeout of 0 takes nothing. */
@@ -373,79 +361,62 @@ STAGE_TEST(wait__set_again_moves_the_timeout)
 /* C-140: the unit is taken and the post queued; a disarm comes too late, and so does a set. */
 STAGE_TEST(wait__c140_disarm_does_not_recall_a_post)
 {
-    struct stage_gate gate;
-    struct hits hits = {0};
+    struct gated_scene s;
     tp_semaphore_t *semaphore = make_semaphore(0);
-    stage_gate_init(&gate, NULL);
-    tp_env_t *env = stage_gate_env(&gate);
-    tp_wait_t *wait = make_wait(hit, &hits, env);
-    stage_expect(!arm(wait, tp_waitable_semaphore(semaphore)));
+    scene_begin_gated(&s);
+    stage_expect(!arm(s.wait, tp_waitable_semaphore(semaphore)));
     give(semaphore, 1);
-    stage_expect_eq(stage_stats(gate.pool).pending[1], 1);
+    stage_expect_eq(stage_stats(s.gate.pool).pending[1], 1);
     stage_expect_eq(drain(semaphore), 0);
-    stage_expect(!disarm(wait));
-    stage_expect_eq(tp_wait_wait(wait, false, 0), TP_ERR_TIMEOUT);
-    stage_expect(!arm(wait, tp_waitable_never()));
-    stage_gate_open(&gate);
-    stage_expect_eq(tp_wait_wait(wait, false, TP_INFINITE), TP_OK);
-    stage_expect_eq(stage_value(&hits.signaled), 1);
-    stage_expect(disarm(wait));
-    finish_wait(wait);
-    stage_expect_eq(stage_value(&hits.runs), 1);
+    stage_expect(!disarm(s.wait));
+    stage_expect_eq(tp_wait_wait(s.wait, false, 0), TP_ERR_TIMEOUT);
+    stage_expect(!arm(s.wait, tp_waitable_never()));
+    stage_gate_open(&s.gate);
+    stage_expect_eq(tp_wait_wait(s.wait, false, TP_INFINITE), TP_OK);
+    stage_expect_eq(stage_value(&s.hits.signaled), 1);
+    stage_expect(disarm(s.wait));
+    scene_end_gated(&s);
+    stage_expect_eq(stage_value(&s.hits.runs), 1);
     stage_expect_eq(tp_semaphore_close(semaphore), TP_OK);
-    tp_env_destroy(env);
-    stage_gate_fini(&gate);
 }
 
 /* Results of one wait that are queued together are all delivered, each as what it is. */
 STAGE_TEST(wait__results_queued_together_are_counted_per_code)
 {
-    struct stage_gate gate;
-    struct hits hits = {0};
+    struct gated_scene s;
     tp_semaphore_t *semaphore = make_semaphore(2);
-    stage_gate_init(&gate, NULL);
-    tp_env_t *env = stage_gate_env(&gate);
-    tp_wait_t *wait = make_wait(hit, &hits, env);
+    scene_begin_gated(&s);
     for (int i = 0; i < 5; i++)
-        stage_expect(!arm_for(wait, tp_waitable_semaphore(semaphore), i % 2 ? 0 : TP_INFINITE));
+        stage_expect(!arm_for(s.wait, tp_waitable_semaphore(semaphore), i % 2 ? 0 : TP_INFINITE));
     give(semaphore, 1); /* the fifth was waiting */
-    stage_expect_eq(stage_stats(gate.pool).pending[1], 5);
-    stage_gate_open(&gate);
-    finish_wait(wait);
-    stage_expect_eq(stage_value(&hits.signaled), 3);
-    stage_expect_eq(stage_value(&hits.timed_out), 2);
+    stage_expect_eq(stage_stats(s.gate.pool).pending[1], 5);
+    scene_end_gated(&s);
+    stage_expect_eq(stage_value(&s.hits.signaled), 3);
+    stage_expect_eq(stage_value(&s.hits.timed_out), 2);
     stage_expect_eq(tp_semaphore_close(semaphore), TP_OK);
-    tp_env_destroy(env);
-    stage_gate_fini(&gate);
 }
 
 /* A unit that came with a post which is dropped stays taken. */
 STAGE_TEST(wait__cancel_drops_a_post_and_keeps_the_unit)
 {
-    struct stage_gate gate;
-    struct hits hits = {0};
+    struct gated_scene s;
     tp_semaphore_t *semaphore = make_semaphore(1);
     tp_event_t *event = make_event(false, true);
-    stage_gate_init(&gate, NULL);
-    tp_env_t *env = stage_gate_env(&gate);
-    tp_wait_t *wait = make_wait(hit, &hits, env);
-    stage_expect(!arm(wait, tp_waitable_semaphore(semaphore)));
-    stage_expect(!arm(wait, tp_waitable_event(event)));
-    stage_expect(!arm_for(wait, tp_waitable_event(event), 0));
-    stage_expect(!arm(wait, tp_waitable_event(event)));
-    stage_expect_eq(tp_wait_wait(wait, true, TP_INFINITE), TP_OK);
-    stage_expect_eq(stage_stats(gate.pool).cancelled, 3);
+    scene_begin_gated(&s);
+    stage_expect(!arm(s.wait, tp_waitable_semaphore(semaphore)));
+    stage_expect(!arm(s.wait, tp_waitable_event(event)));
+    stage_expect(!arm_for(s.wait, tp_waitable_event(event), 0));
+    stage_expect(!arm(s.wait, tp_waitable_event(event)));
+    stage_expect_eq(tp_wait_wait(s.wait, true, TP_INFINITE), TP_OK);
+    stage_expect_eq(stage_stats(s.gate.pool).cancelled, 3);
     stage_expect_eq(drain(semaphore), 0);
     stage_expect_eq(tp_event_set(event), TP_OK); /* it is still armed, and usable */
-    stage_expect_eq(stage_stats(gate.pool).pending[1], 1);
-    stage_gate_open(&gate);
-    finish_wait(wait);
-    stage_expect_eq(stage_value(&hits.runs), 1);
-    stage_expect_eq(stage_value(&hits.signaled), 1);
+    stage_expect_eq(stage_stats(s.gate.pool).pending[1], 1);
+    scene_end_gated(&s);
+    stage_expect_eq(stage_value(&s.hits.runs), 1);
+    stage_expect_eq(stage_value(&s.hits.signaled), 1);
     stage_expect_eq(tp_event_close(event), TP_OK);
     stage_expect_eq(tp_semaphore_close(semaphore), TP_OK);
-    tp_env_destroy(env);
-    stage_gate_fini(&gate);
 }
 
 STAGE_TEST(wait__wait_times_out_while_a_callback_runs)
