@@ -23,6 +23,22 @@ static inline void closer(void *context)
     stage_add(&closing->calls->told, 1);
 }
 
+/* What a set may say of a member while its group is being closed. */
+static inline bool set_or_closed(tp_status_t status)
+{
+    return status == TP_OK || status == TP_ERR_HANDLE || status == TP_ERR_CLOSED;
+}
+
+/* Two sets of one that was made while its group is being closed, the first of which posts: it is a
+ * member to the end, or closed by somebody meanwhile, never half. */
+static inline void count_made(struct calls *calls, tp_status_t first, tp_status_t second)
+{
+    stage_expect(set_or_closed(first));
+    stage_expect(set_or_closed(second));
+    stage_expect(first == TP_OK || second != TP_OK);
+    stage_add(&calls->told, first == TP_OK);
+}
+
 /* Another thread makes members meanwhile; those it has made last are closed too. */
 static inline void close_again_and_again(struct home *home, void (*maker)(void *), void *context)
 {
