@@ -40,21 +40,32 @@ static void owner_prepare(struct owner *o, tp_pool_t *pool, bool owned)
     *o = (struct owner){.mutex = make_mutex(owned), .pool = pool, .env = scene_env(pool)};
 }
 
+static void owner_make(struct owner *o, tp_wait_fn callback, enum deed deed)
+{
+    tpp_store_release(&o->deed, deed);
+    o->wait = make_wait(callback, o, o->env);
+}
+
 static void owner_begin(struct owner *o, bool owned, enum deed deed)
 {
     owner_prepare(o, stage_pool(2, 2), owned);
-    tpp_store_release(&o->deed, deed);
-    o->wait = make_wait(own, o, o->env);
+    owner_make(o, own, deed);
 }
 
-/* The pool is not closed: it may be a gate's. The first of the struct is the record. */
-static void owner_end(struct owner *o)
+/* The pool is not closed: it is a gate's. The first of the struct is the record. */
+static void owner_end_gated(struct owner *o)
 {
     if (o->wait)
         finish_wait(o->wait);
     stage_await(&o->hits.released, 1);
     stage_expect_eq(tp_mutex_close(o->mutex), TP_OK);
     stage_expect_eq(tp_env_destroy(o->env), TP_OK);
+}
+
+static void owner_end(struct owner *o)
+{
+    owner_end_gated(o);
+    stage_expect_eq(tp_pool_close(o->pool), TP_OK);
 }
 
 static bool arm_owner(struct owner *o)
@@ -104,7 +115,6 @@ STAGE_TEST(wait_mutex__c137_free_mutex_fires_at_once_and_the_callback_owns_it)
     }
     owner_end(&o);
     stage_expect_eq(stage_value(&o.hits.signaled), 3);
-    stage_expect_eq(tp_pool_close(o.pool), TP_OK);
 }
 
 /* Not while it is owned, be it by the thread that armed; and not before the last release. */
@@ -126,7 +136,6 @@ STAGE_TEST(wait_mutex__c137_fires_when_the_owner_has_released_it)
     expect_free(o.mutex);
     owner_end(&o);
     stage_expect_eq(stage_value(&o.hits.signaled), 1);
-    stage_expect_eq(tp_pool_close(o.pool), TP_OK);
 }
 
 STAGE_TEST(wait_mutex__c137_release_on_return_is_after_not_during_the_callback)
@@ -141,7 +150,6 @@ STAGE_TEST(wait_mutex__c137_release_on_return_is_after_not_during_the_callback)
     owner_end(&o);
     stage_expect_eq(stage_value(&o.hits.signaled), 2);
     stage_expect_eq(stage_misuses(), 2); /* those of expect_free */
-    stage_expect_eq(tp_pool_close(o.pool), TP_OK);
 }
 
 /* It times out like another, and the owner keeps it. */
@@ -163,7 +171,6 @@ STAGE_TEST(wait_mutex__timeout_takes_nothing)
     finish_wait(wait);
     owner_end(&o);
     stage_await(&hits.released, 1);
-    stage_expect_eq(tp_pool_close(o.pool), TP_OK);
 }
 
 STAGE_TEST(wait_mutex__disarmed_or_closed_takes_nothing)
@@ -180,7 +187,6 @@ STAGE_TEST(wait_mutex__disarmed_or_closed_takes_nothing)
     o.wait = NULL;
     owner_end(&o);
     stage_expect_eq(stage_value(&o.hits.runs), 0);
-    stage_expect_eq(tp_pool_close(o.pool), TP_OK);
 }
 
 static void own_again(tp_callback_instance_t *instance, void *context, tp_wait_t *wait,
@@ -201,9 +207,8 @@ STAGE_TEST(wait_mutex__c137_set_again_from_the_callback_that_owns_it)
     struct owner o;
     uint32_t times = (uint32_t)stage_times(500, 4);
     owner_prepare(&o, stage_pool(2, 2), false);
-    tpp_store_release(&o.deed, RELEASE_ON_RETURN);
     tpp_store_release(&o.hits.left, times);
-    o.wait = make_wait(own_again, &o, o.env);
+    owner_make(&o, own_again, RELEASE_ON_RETURN);
     stage_expect(!arm_owner(&o));
     settle(&o, times + 1);
     stage_expect_eq(stage_most(&o.hits.peak), 1);
@@ -212,7 +217,6 @@ STAGE_TEST(wait_mutex__c137_set_again_from_the_callback_that_owns_it)
     expect_free(o.mutex);
     owner_end(&o);
     stage_expect_eq(stage_value(&o.hits.signaled), times + 1);
-    stage_expect_eq(tp_pool_close(o.pool), TP_OK);
 }
 
 /* ---- threads and waits ----------------------------------------------------------------------- */
@@ -232,9 +236,8 @@ STAGE_TEST(wait_mutex__c137_keeps_threads_and_callbacks_apart)
     struct owner o;
     uint32_t times = (uint32_t)stage_times(500, 3);
     owner_prepare(&o, stage_pool(2, 2), false);
-    tpp_store_release(&o.deed, RELEASE);
     tpp_store_release(&o.hits.left, times);
-    o.wait = make_wait(own_again, &o, o.env);
+    owner_make(&o, own_again, RELEASE);
     stage_expect(!arm_owner(&o));
     stage_thread_t thread = stage_start(take_turns, &o);
     take_turns(&o);
@@ -244,7 +247,6 @@ STAGE_TEST(wait_mutex__c137_keeps_threads_and_callbacks_apart)
     expect_free(o.mutex);
     owner_end(&o);
     stage_expect_eq(stage_value(&o.hits.signaled), times + 1);
-    stage_expect_eq(tp_pool_close(o.pool), TP_OK);
 }
 
 /* Two waits on one mutex: one after the other, in the order they came. */
@@ -264,7 +266,6 @@ STAGE_TEST(wait_mutex__c137_two_waits_own_it_one_after_the_other)
     expect_abandoned(o.mutex); /* and so did the second */
     owner_end(&o);
     stage_await(&hits.released, 1);
-    stage_expect_eq(tp_pool_close(o.pool), TP_OK);
 }
 
 /* ---- abandoned ------------------------------------------------------------------------------- */
@@ -296,7 +297,6 @@ STAGE_TEST(wait_mutex__c137_end_of_the_owner_thread_fires_abandoned)
     stage_expect_eq(stage_value(&o.hits.signaled), 1);
     expect_free(o.mutex);
     owner_end(&o);
-    stage_expect_eq(tp_pool_close(o.pool), TP_OK);
 }
 
 STAGE_TEST(wait_mutex__c137_abandoned_before_it_is_armed)
@@ -316,7 +316,6 @@ STAGE_TEST(wait_mutex__c137_abandoned_before_it_is_armed)
     expect_free(o.mutex);
     owner_end(&o);
     stage_await(&hits.released, 1);
-    stage_expect_eq(tp_pool_close(o.pool), TP_OK);
 }
 
 /* A callback that returns and owns it yet has abandoned it there and then. */
@@ -336,7 +335,6 @@ STAGE_TEST(wait_mutex__c137_held_at_return_is_abandoned_there_and_then)
     stage_expect_eq(stage_value(&o.hits.abandoned), 1);
     expect_free(o.mutex);
     owner_end(&o);
-    stage_expect_eq(tp_pool_close(o.pool), TP_OK);
 }
 
 /* Taken again in the callback and not released as often: abandoned as well. */
@@ -353,18 +351,16 @@ STAGE_TEST(wait_mutex__c137_released_too_few_times_is_abandoned)
 {
     struct owner o;
     owner_prepare(&o, stage_pool(1, 1), false);
-    tpp_store_release(&o.deed, RELEASE_ON_RETURN);
-    o.wait = make_wait(own_thrice, &o, o.env);
+    owner_make(&o, own_thrice, RELEASE_ON_RETURN);
     stage_expect(!arm_owner(&o));
     settle(&o, 1);
     expect_abandoned(o.mutex);
     owner_end(&o);
-    stage_expect_eq(tp_pool_close(o.pool), TP_OK);
 }
 
 /* What another callback of the thread took by itself is not given up by this one's return. */
 struct both {
-    struct owner o;
+    struct owner o; /* first: it is the context */
     tp_mutex_t *other;
 };
 
@@ -383,8 +379,7 @@ STAGE_TEST(wait_mutex__a_mutex_that_the_callback_took_itself_stays_its_threads)
 {
     struct both both = {.other = make_mutex(false)};
     owner_prepare(&both.o, stage_pool(1, 1), false); /* one thread runs both callbacks */
-    tpp_store_release(&both.o.deed, RELEASE);
-    both.o.wait = make_wait(take_other_too, &both, both.o.env);
+    owner_make(&both.o, take_other_too, RELEASE);
     stage_expect(!arm_owner(&both.o));
     settle(&both.o, 1);
     expect_taken(both.other);
@@ -393,7 +388,6 @@ STAGE_TEST(wait_mutex__a_mutex_that_the_callback_took_itself_stays_its_threads)
     expect_free(both.other);
     stage_expect_eq(tp_mutex_close(both.other), TP_OK);
     owner_end(&both.o);
-    stage_expect_eq(tp_pool_close(both.o.pool), TP_OK);
 }
 
 /* ---- granted, and not yet run ---------------------------------------------------------------- */
@@ -408,8 +402,7 @@ static void gated_begin(struct gated *g, enum deed deed)
 {
     stage_gate_init(&g->gate, NULL);
     owner_prepare(&g->o, g->gate.pool, false);
-    tpp_store_release(&g->o.deed, deed);
-    g->o.wait = make_wait(own, &g->o, g->o.env);
+    owner_make(&g->o, own, deed);
 }
 
 static void grant(struct gated *g)
@@ -423,7 +416,7 @@ static void gated_end(struct gated *g)
 {
     if (stage_value(&g->gate.opened) == 0)
         stage_gate_open(&g->gate);
-    owner_end(&g->o);
+    owner_end_gated(&g->o);
     stage_gate_fini(&g->gate);
 }
 
@@ -587,7 +580,6 @@ STAGE_TEST(wait_mutex__closed_by_the_callback_that_owns_it)
     stage_expect_eq(stage_misuses(), 1); /* the release on return found it closed */
     expect_free(o.mutex);
     owner_end(&o);
-    stage_expect_eq(tp_pool_close(o.pool), TP_OK);
 }
 
 STAGE_TEST(wait_mutex__wait_closed_while_the_mutex_is_granted_still_runs)
@@ -638,7 +630,7 @@ STAGE_TEST(wait_mutex__c137_shutdown_with_cancel_gives_it_back)
     stage_expect_eq(stage_value(&g.o.hits.runs), 0);
     stage_expect_eq(tp_wait_close(g.o.wait) | tp_work_close(g.gate.blocker), TP_OK);
     g.o.wait = NULL;
-    owner_end(&g.o);
+    owner_end_gated(&g.o);
 }
 
 /* ---- several threads ------------------------------------------------------------------------- */
@@ -678,7 +670,6 @@ STAGE_TEST(wait_mutex__c137_cancel_against_the_callback)
     stage_expect_eq(o.plain, stage_times(1000, 4) + (int)stage_value(&o.hits.runs));
     stage_expect_eq(stage_value(&o.hits.signaled), stage_value(&o.hits.runs));
     owner_end(&o);
-    stage_expect_eq(tp_pool_close(o.pool), TP_OK);
 }
 
 /* A callback of another object that waits for it may run it: its thread is the owner then. */
@@ -697,15 +688,13 @@ STAGE_TEST(wait_mutex__a_thread_that_helps_owns_it_for_the_callback)
 {
     struct owner o;
     owner_prepare(&o, stage_pool(0, 1), false);
-    tpp_store_release(&o.deed, RELEASE);
-    o.wait = make_wait(own, &o, o.env);
+    owner_make(&o, own, RELEASE);
     stage_expect_eq(tp_env_set_context_release(o.env, NULL), TP_OK);
     tp_work_t *work = stage_work(wait_for_owner, &o, o.env);
     stage_expect_eq(tp_work_submit(work), TP_OK);
     stage_finish(work);
     owner_end(&o);
     stage_expect_eq(stage_value(&o.hits.signaled), 1);
-    stage_expect_eq(tp_pool_close(o.pool), TP_OK);
 }
 
 /* ---- every result ---------------------------------------------------------------------------- */
@@ -738,7 +727,7 @@ STAGE_TEST(wait_mutex__c138_only_the_known_results_are_delivered)
     stage_expect_eq(stage_value(&o.hits.abandoned), rounds);
     stage_expect_eq(stage_value(&o.hits.timed_out), 2 * rounds);
     owner_end(&o);
-    stage_expect_eq(tp_event_close(event) | tp_pool_close(o.pool), TP_OK);
+    stage_expect_eq(tp_event_close(event), TP_OK);
 }
 
 #define TIMED(name) STAGE_CASE_X(name, .no_early = true)

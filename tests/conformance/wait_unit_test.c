@@ -118,16 +118,22 @@ STAGE_TEST(wait_unit__waits_of_two_pools_share_one_semaphore)
 
 /* ---- again and again ------------------------------------------------------------------------- */
 
+/* Armed, and to set itself again so many times. */
+static void begin_again(struct wait_scene *s, tp_waitable_t source, uint32_t times)
+{
+    scene_begin(s, 2, hit_again);
+    s->hits.source = source;
+    tpp_store_release(&s->hits.left, times);
+    stage_expect(!arm(s->wait, source));
+}
+
 /* C-125: it sets itself again in each callback; no signal is lost, however they come. */
 STAGE_TEST(wait_unit__c125_n_units_are_n_callbacks)
 {
     struct wait_scene s;
     uint32_t units = (uint32_t)stage_times(3000, 9);
     tp_semaphore_t *semaphore = make_semaphore(units / 3); /* some lie there before it is set */
-    scene_begin(&s, 2, hit_again);
-    s.hits.source = tp_waitable_semaphore(semaphore);
-    tpp_store_release(&s.hits.left, units);
-    stage_expect(!arm(s.wait, s.hits.source));
+    begin_again(&s, tp_waitable_semaphore(semaphore), units);
     for (uint32_t i = 0; i < units / 3; i++)
         give(semaphore, 1);
     give(semaphore, units / 3);
@@ -146,10 +152,7 @@ STAGE_TEST(wait_unit__c125_manual_event_fires_as_often_as_it_is_set_again)
     struct wait_scene s;
     uint32_t times = (uint32_t)stage_times(1000, 5);
     tp_event_t *event = make_event(true, false);
-    scene_begin(&s, 2, hit_again);
-    s.hits.source = tp_waitable_event(event);
-    tpp_store_release(&s.hits.left, times);
-    stage_expect(!arm(s.wait, s.hits.source));
+    begin_again(&s, tp_waitable_event(event), times);
     stage_expect_eq(tp_event_set(event), TP_OK);
     stage_await(&s.hits.runs, times + 1);
     linger();
@@ -165,10 +168,7 @@ STAGE_TEST(wait_unit__c126_automatic_event_to_and_fro)
     struct wait_scene s;
     uint32_t times = (uint32_t)stage_times(300, 4);
     tp_event_t *event = make_event(false, false);
-    scene_begin(&s, 2, hit_again);
-    s.hits.source = tp_waitable_event(event);
-    tpp_store_release(&s.hits.left, times);
-    stage_expect(!arm(s.wait, s.hits.source));
+    begin_again(&s, tp_waitable_event(event), times);
     for (uint32_t i = 1; i <= times; i++) {
         stage_expect_eq(tp_event_set(event), TP_OK);
         stage_await(&s.hits.runs, i);
@@ -231,27 +231,46 @@ struct line {
     struct stage_log log;
     tpp_u64 thread;
     tp_waitable_t source;
+    tp_pool_t *pool;
+    tp_env_t *env;
 };
 
-static void stand(struct line *line, char name)
+/* Of one pool with one thread. */
+static void line_begin(struct line *line)
 {
-    stage_expect_eq(take_for(line->source, TP_INFINITE), TP_WAIT_SIGNALED);
+    *line = (struct line){.semaphore = make_semaphore(0), .pool = stage_pool(1, 1)};
+    line->env = stage_env(line->pool);
+    line->source = tp_waitable_semaphore(line->semaphore);
+}
+
+static void line_end(struct line *line)
+{
+    stage_expect_eq(tp_semaphore_close(line->semaphore), TP_OK);
+    stage_expect_eq(tp_env_destroy(line->env), TP_OK);
+    stage_expect_eq(tp_pool_close(line->pool), TP_OK);
+}
+
+static void serve(struct line *line, char name, tp_wait_result_t result)
+{
+    stage_expect_eq(result, TP_WAIT_SIGNALED);
     stage_log_add(&line->log, name);
     stage_add(&line->served, 1);
 }
 
+static void stand(struct line *line, char name)
+{
+    tpp_store_release(&line->thread, stage_self());
+    serve(line, name, take_for(line->source, TP_INFINITE));
+}
+
 static void stand_first(void *context)
 {
-    struct line *line = context;
-    tpp_store_release(&line->thread, stage_self());
-    stand(line, '1');
+    stand(context, '1');
 }
 
 static void stand_second(void *context)
 {
-    struct line *line = context;
-    tpp_store_release(&line->thread, stage_self());
-    stand(line, '2');
+    stand(context, '2');
 }
 
 static bool is_asleep(void *context)
@@ -273,32 +292,24 @@ static stage_thread_t line_up(struct line *line, void (*body)(void *))
 static void log_w(tp_callback_instance_t *instance, void *context, tp_wait_t *wait,
                   tp_wait_result_t result)
 {
-    struct line *line = context;
     (void)instance;
     (void)wait;
-    stage_expect_eq(result, TP_WAIT_SIGNALED);
-    stage_log_add(&line->log, 'w');
-    stage_add(&line->served, 1);
+    serve(context, 'w', result);
 }
 
 static void log_v(tp_callback_instance_t *instance, void *context, tp_wait_t *wait,
                   tp_wait_result_t result)
 {
-    struct line *line = context;
     (void)instance;
     (void)wait;
-    stage_expect_eq(result, TP_WAIT_SIGNALED);
-    stage_log_add(&line->log, 'v');
-    stage_add(&line->served, 1);
+    serve(context, 'v', result);
 }
 
 STAGE_TEST(wait_unit__threads_and_waits_are_served_in_the_order_they_came)
 {
-    struct line line = {.semaphore = make_semaphore(0)};
-    tp_pool_t *pool = stage_pool(1, 1);
-    tp_env_t *env = stage_env(pool);
-    tp_wait_t *w = make_wait(log_w, &line, env), *v = make_wait(log_v, &line, env);
-    line.source = tp_waitable_semaphore(line.semaphore);
+    struct line line;
+    line_begin(&line);
+    tp_wait_t *w = make_wait(log_w, &line, line.env), *v = make_wait(log_v, &line, line.env);
     stage_thread_t first = line_up(&line, stand_first);
     stage_expect(!arm(w, line.source));
     stage_thread_t second = line_up(&line, stand_second);
@@ -314,19 +325,15 @@ STAGE_TEST(wait_unit__threads_and_waits_are_served_in_the_order_they_came)
     stage_expect(stage_log_is(&line.log, "1w2v"));
     finish_wait(w);
     finish_wait(v);
-    stage_expect_eq(tp_semaphore_close(line.semaphore), TP_OK);
-    tp_env_destroy(env);
-    tp_pool_close(pool);
+    line_end(&line);
 }
 
 /* Set again, it stands at the end. Disarmed or replaced, it has left the line. */
 STAGE_TEST(wait_unit__a_wait_that_is_set_again_stands_at_the_end)
 {
-    struct line line = {.semaphore = make_semaphore(0)};
-    tp_pool_t *pool = stage_pool(1, 1);
-    tp_env_t *env = stage_env(pool);
-    tp_wait_t *w = make_wait(log_w, &line, env), *v = make_wait(log_v, &line, env);
-    line.source = tp_waitable_semaphore(line.semaphore);
+    struct line line;
+    line_begin(&line);
+    tp_wait_t *w = make_wait(log_w, &line, line.env), *v = make_wait(log_v, &line, line.env);
     stage_expect(!arm(w, line.source));
     stage_expect(!arm(v, line.source));
     stage_expect(arm(w, line.source));
@@ -345,15 +352,12 @@ STAGE_TEST(wait_unit__a_wait_that_is_set_again_stands_at_the_end)
     stage_expect(stage_log_is(&line.log, "vwvw"));
     finish_wait(w);
     finish_wait(v);
-    stage_expect_eq(tp_semaphore_close(line.semaphore), TP_OK);
-    tp_env_destroy(env);
-    tp_pool_close(pool);
+    line_end(&line);
 }
 
 static void stand_again_and_again(void *context)
 {
     struct line *line = context;
-    tpp_store_release(&line->thread, stage_self());
     while (stage_value(&line->end) == 0)
         stand(line, 't');
 }
@@ -372,13 +376,11 @@ static void log_w_again(tp_callback_instance_t *instance, void *context, tp_wait
 /* A thread that waits again and again and a wait that is set again and again. */
 STAGE_TEST(wait_unit__a_thread_and_a_wait_take_turns)
 {
-    struct line line = {.semaphore = make_semaphore(0)};
-    tp_pool_t *pool = stage_pool(1, 1);
-    tp_env_t *env = stage_env(pool);
-    tp_wait_t *wait = make_wait(log_w_again, &line, env);
+    struct line line;
+    line_begin(&line);
+    tp_wait_t *wait = make_wait(log_w_again, &line, line.env);
     char expected[STAGE_LOG_MAX] = "";
     uint32_t turns = (uint32_t)stage_times(20, 4);
-    line.source = tp_waitable_semaphore(line.semaphore);
     stage_thread_t thread = line_up(&line, stand_again_and_again);
     stage_expect(!arm(wait, line.source));
     for (uint32_t i = 0; i < turns; i++) {
@@ -395,9 +397,7 @@ STAGE_TEST(wait_unit__a_thread_and_a_wait_take_turns)
     expected[turns + 1] = 0;
     stage_expect(stage_log_is(&line.log, expected));
     finish_wait(wait);
-    stage_expect_eq(tp_semaphore_close(line.semaphore), TP_OK);
-    tp_env_destroy(env);
-    tp_pool_close(pool);
+    line_end(&line);
 }
 
 /* ---- a signal and the end of the time -------------------------------------------------------- */
