@@ -14,10 +14,14 @@
  * used less than a fiftieth of the processor time of 20 ms. A thread found blocked is asked about
  * again at every sixteenth look.
  *
- * It also covers the timers of a pool while no worker waits for them: it looks when the next one is
- * due, but in a pool with threads not sooner than a few milliseconds from now, since these look at
- * the clock themselves between callbacks; only where it finds that they do not, it is exact. And it
- * tells every pool when the wall clock was set. */
+ * It also covers the timers and descriptors of a pool while no worker waits for them: it looks when
+ * the next timer is due, but in a pool with threads not sooner than a few milliseconds from now,
+ * since these look at the clock and into the poller themselves between callbacks; only where it
+ * finds that they do not, it is exact, and woken by the poller itself. And it tells every pool when
+ * the wall clock was set.
+ *
+ *   [GT2]  Who has it woken by a poller: `polled` = 1, then the watch. The gate, woken: takes
+ *          `polled` away, then looks. A watch that begins meanwhile wakes it once more. */
 #ifndef TPI_SCHED_MONITOR_H
 #define TPI_SCHED_MONITOR_H
 
@@ -37,12 +41,13 @@ struct tpi_gaze {
  * alive, if `birth` says which life is meant. */
 void tpi_monitor_watch(struct tpi_pool *pool, uint32_t birth);
 
-/* Has the gate post what is due in the pool: at the time in reactor.wake if `exactly`, else not
- * before the threads of the pool had the time to. Any thread, after the fence of [DR1]; nothing
- * need keep the pool alive, if `birth` says which life is meant. */
+/* Has the gate post what is due and ready in the pool: at the time in reactor.wake, and as soon as
+ * it is ready, if `exactly`, else not before the threads of the pool had the time to. Any thread,
+ * after the fence of [DR1]; nothing need keep the pool alive, if `birth` says which life is meant.
+ */
 void tpi_monitor_cover(struct tpi_pool *pool, uint32_t birth, bool exactly);
 
-/* A worker waits for its timers now. */
+/* A worker waits for its timers and descriptors now. */
 void tpi_monitor_uncover(struct tpi_pool *pool);
 
 /* The pool is about to be freed. No lock held. */

@@ -143,11 +143,7 @@ static uint32_t post_due(struct tpi_arming *arming, struct tpi_worker *worker,
 {
     if (!(arming->node.tag & TPI_ARMING_WAIT))
         return post(arming->task, arming, worker, ready_out);
-    struct tpi_vigil *vigil = tpi_container(arming, struct tpi_vigil, timeout);
-    tpi_vigil_expire(vigil);
-    uint32_t effects = tpi_reactor_post(arming->task, worker, ready_out);
-    tpi_vigil_expired(vigil, effects & TPI_EFFECT_REFUSED);
-    return effects;
+    return tpi_vigil_expire(tpi_container(arming, struct tpi_vigil, timeout), worker, ready_out);
 }
 
 /* What posting and running them will touch first: all fetched at once, not one after the other. */

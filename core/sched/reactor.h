@@ -88,8 +88,8 @@ bool tpi_reactor_poll(struct tpi_pool *pool, struct tpi_worker *worker);
 /* Worker only: posts what its last sleep in the poller has brought. False if that is nothing. */
 bool tpi_reactor_deliver(struct tpi_worker *worker);
 
-/* Worker only: does that; looks at the clock and into the poller if it
- * is time to, and posts what is due and ready. */
+/* Worker only: does that; looks at the clock and into the poller if it is time to, and posts what
+ * is due and ready. */
 void tpi_reactor_glance(struct tpi_worker *worker);
 
 /* Worker only, its idle bit set and a full fence passed: takes the role if it is vacant and there

@@ -38,7 +38,7 @@ void tpi_vigil_init(struct tpi_vigil *vigil, struct tpi_task *task)
 
 /* ---- posts ----------------------------------------------------------------------------------- */
 
-void tpi_posts_publish(struct tpi_posts *posts)
+void tpi_posts_flush(struct tpi_posts *posts)
 {
     uint32_t run;
     for (uint32_t i = 0; i < posts->count; i += run) {
@@ -53,23 +53,22 @@ void tpi_posts_publish(struct tpi_posts *posts)
 static void add_post(struct tpi_posts *posts, const struct tpi_ready *ready)
 {
     if (posts->count == TPI_POSTS) /* more than are left for later: locks are held, but these */
-        tpi_posts_publish(posts);
+        tpi_posts_flush(posts);
     posts->ready[posts->count++] = *ready;
 }
 
 /* ---- under the reactor's lock ---------------------------------------------------------------- */
 
-static bool disarm(struct tpi_reactor *reactor, struct tpi_vigil *vigil)
+static void disarm(struct tpi_reactor *reactor, struct tpi_vigil *vigil)
 {
     if (!vigil->armed)
-        return false;
+        return;
     vigil->armed = false;
     reactor->waits_armed--;
     if (tpi_timers_disarm(&reactor->timers, &vigil->timeout))
         reactor->timeouts--;
     if (vigil->stand == TPI_STAND_SOURCE)
         vigil->listener.armed = 0;
-    return true;
 }
 
 /* It was disarmed, and what was to be posted for that has been: [WS1], who closes its group and
@@ -78,6 +77,13 @@ static void settle_slot(struct tpi_vigil *vigil)
 {
     if (!vigil->armed && tpi_task_has(task_of(vigil), TPI_TRAIT_GROUPED))
         tpi_slots_disarm(number_of(vigil));
+}
+
+/* Disarms it, and nothing is posted for that. */
+static void call_off(struct tpi_reactor *reactor, struct tpi_vigil *vigil)
+{
+    disarm(reactor, vigil);
+    settle_slot(vigil);
 }
 
 /* One post, whose callback will be told so; one that brings a mutex is told by what it brings. The
@@ -96,6 +102,17 @@ static uint32_t post(struct tpi_vigil *vigil, enum tpi_result result, uint8_t mu
     if (effects & TPI_EFFECT_ENQUEUE)
         add_post(posts, &ready);
     return effects;
+}
+
+/* What it is armed for has come: it is armed no more, and posts. False if that was refused. */
+static bool deliver(struct tpi_reactor *reactor, struct tpi_vigil *vigil, enum tpi_result result,
+                    uint8_t mutex, uint32_t events, struct tpi_posts *posts)
+{
+    disarm(reactor, vigil);
+    vigil->events = events;
+    uint32_t effects = post(vigil, result, mutex, posts);
+    settle_slot(vigil);
+    return !(effects & TPI_EFFECT_REFUSED);
 }
 
 /* What a unit of the waitable is to the vigil, which remembers a mutex. */
@@ -121,30 +138,23 @@ static bool fire(struct tpi_waiter *waiter, tp_status_t status, tp_wait_result_t
     struct tpi_pool *pool = tpi_task_target(task_of(vigil)).home;
     struct tpi_reactor *reactor = &pool->reactor;
     tpi_lock_take(&reactor->lock);
-    bool taken = false;
-    if (disarm(reactor, vigil)) {
-        uint8_t mutex = mutex_from(vigil, vigil->waitable, result);
-        vigil->events = 0;
-        taken = !(post(vigil, TPI_RESULT_SIGNALED, mutex, posts) & TPI_EFFECT_REFUSED);
-        settle_slot(vigil);
-    }
+    bool taken = vigil->armed && deliver(reactor, vigil, TPI_RESULT_SIGNALED,
+                                         mutex_from(vigil, vigil->waitable, result), 0, posts);
     tpi_lock_drop(&reactor->lock);
     return taken;
 }
 
-void tpi_vigil_expire(struct tpi_vigil *vigil)
+uint32_t tpi_vigil_expire(struct tpi_vigil *vigil, struct tpi_worker *worker,
+                          struct tpi_ready *ready_out)
 {
     struct tpi_pool *pool = tpi_task_target(task_of(vigil)).home;
     pool->reactor.timeouts--; /* the timer itself is out of its wheel already */
     disarm(&pool->reactor, vigil);
-    vigil->results[TPI_RESULT_TIMEOUT]++;
     vigil->events = 0;
-}
-
-void tpi_vigil_expired(struct tpi_vigil *vigil, bool refused)
-{
-    vigil->results[TPI_RESULT_TIMEOUT] -= refused;
+    uint32_t effects = tpi_reactor_post(task_of(vigil), worker, ready_out);
+    vigil->results[TPI_RESULT_TIMEOUT] += !(effects & TPI_EFFECT_REFUSED);
     settle_slot(vigil);
+    return effects;
 }
 
 /* What a look has found of one source. */
@@ -174,10 +184,8 @@ static bool tell(struct tpi_reactor *reactor, const struct sight *sight, struct 
         return true; /* it stays armed, and will be told in time */
     if (source->kind == TPI_SOURCE_SIGNAL && !tpp_signal_take(source->own))
         return false;
-    disarm(reactor, vigil);
-    vigil->events = source->kind == TPI_SOURCE_FILE ? found : 0;
-    (void)post(vigil, TPI_RESULT_SIGNALED, TPI_MUTEX_NONE, posts);
-    settle_slot(vigil);
+    (void)deliver(reactor, vigil, TPI_RESULT_SIGNALED, TPI_MUTEX_NONE,
+                  source->kind == TPI_SOURCE_FILE ? found : 0, posts);
     return true;
 }
 
@@ -187,11 +195,8 @@ static void fail(struct tpi_reactor *reactor, struct tpi_source *source, struct 
     for (struct tpi_link *link = source->listeners.next; link != &source->listeners;
          link = link->next) {
         struct tpi_vigil *vigil = tpi_container(link, struct tpi_vigil, listener.link);
-        if (!disarm(reactor, vigil))
-            continue;
-        vigil->events = 0;
-        (void)post(vigil, TPI_RESULT_FAILED, TPI_MUTEX_NONE, posts);
-        settle_slot(vigil);
+        if (vigil->armed)
+            (void)deliver(reactor, vigil, TPI_RESULT_FAILED, TPI_MUTEX_NONE, 0, posts);
     }
 }
 
@@ -323,14 +328,13 @@ static bool arm(struct setting *setting, struct tpi_reactor *reactor)
     tpp_fence_seq_cst(); /* [WS1] */
     if (!tpi_slots_barred(number_of(vigil)))
         return true;
-    disarm(reactor, vigil);
-    settle_slot(vigil);
+    call_off(reactor, vigil);
     return false;
 }
 
 /* Posts at once. */
-static tp_status_t settle(struct setting *setting, struct tpi_reactor *reactor,
-                          struct tpi_waitable *unit_of, struct tpi_source *source)
+static tp_status_t post_now(struct setting *setting, struct tpi_reactor *reactor,
+                            struct tpi_waitable *unit_of, struct tpi_source *source)
 {
     struct tpi_vigil *vigil = setting->vigil;
     uint8_t mutex = TPI_MUTEX_NONE;
@@ -341,8 +345,7 @@ static tp_status_t settle(struct setting *setting, struct tpi_reactor *reactor,
     if (effects & TPI_EFFECT_REFUSED)
         return effects & TPI_EFFECT_LIMIT ? TP_ERR_LIMIT : TP_ERR_CLOSED;
     vigil->events = 0;
-    disarm(reactor, vigil);
-    settle_slot(vigil);
+    call_off(reactor, vigil);
     stand_down(setting, reactor, source);
     if (unit_of)
         tpi_waitable_consume(unit_of, &vigil->waiter);
@@ -373,8 +376,7 @@ static tp_status_t set(struct setting *setting, struct tpi_reactor *reactor,
     struct tpi_vigil *vigil = setting->vigil;
     setting->was_armed = vigil->armed;
     if (setting->wanted->what == TPI_WANT_NOTHING) {
-        disarm(reactor, vigil);
-        settle_slot(vigil);
+        call_off(reactor, vigil);
         stand_down(setting, reactor, NULL);
         return TP_OK;
     }
@@ -385,9 +387,9 @@ static tp_status_t set(struct setting *setting, struct tpi_reactor *reactor,
     if (waitable && waitable->kind == TPI_KIND_MUTEX && vigil->mutex != TPI_MUTEX_NONE)
         return TP_ERR_BUSY;
     if (setting->past)
-        return settle(setting, reactor, NULL, source);
+        return post_now(setting, reactor, NULL, source);
     if (waitable && tpi_waitable_ready(waitable))
-        return settle(setting, reactor, waitable, NULL);
+        return post_now(setting, reactor, waitable, NULL);
     if (source) {
         tp_status_t status = poll_source(setting, reactor, source);
         if (status != TP_OK)
@@ -420,10 +422,11 @@ static tp_status_t set_plain(struct setting *setting)
     return status;
 }
 
-static tp_status_t make_source(struct setting *setting, struct tpi_reactor *reactor)
+static tp_status_t make_source(struct setting *setting)
 {
     const struct tpi_wanted *wanted = setting->wanted;
-    setting->error = tpi_sources_open(&reactor->sources);
+    struct tpi_pool *pool = tpi_task_target(task_of(setting->vigil)).home;
+    setting->error = tpi_sources_open(&pool->reactor.sources);
     if (!setting->error)
         setting->error = tpi_source_make(wanted->kind, wanted->number, &setting->made);
     if (!setting->error)
@@ -431,16 +434,15 @@ static tp_status_t make_source(struct setting *setting, struct tpi_reactor *reac
     return setting->error == ENOMEM ? TP_ERR_NO_MEMORY : TP_ERR_SYSTEM;
 }
 
-/* Only one turn of it, once there is a source, or one has been made. */
-static tp_status_t try_source(struct setting *setting, struct tpi_source *source,
-                              struct tpi_reactor **reactor_out, bool *done_out)
+/* On that source, or the one that is known by its number, or the one that was made; not done if
+ * there is none. */
+static tp_status_t try_source(struct setting *setting, struct tpi_source *source, bool *done_out)
 {
     const struct tpi_wanted *wanted = setting->wanted;
     struct tpi_waitable *old = waitable_of(setting->vigil);
     tp_status_t status = TP_ERR_HANDLE;
     tpi_waitable_enter(NULL, 0, old);
     struct tpi_reactor *reactor = tpi_reactor_enter(task_of(setting->vigil), setting->generation);
-    *reactor_out = reactor;
     *done_out = true;
     if (reactor) {
         if (!source)
@@ -461,17 +463,16 @@ static tp_status_t set_source(struct setting *setting)
     const struct tpi_wanted *wanted = setting->wanted;
     struct tpi_vigil *vigil = setting->vigil;
     struct tpi_source *source = NULL;
-    struct tpi_reactor *reactor;
     bool done;
     /* Outside the reactor's lock, in the usual case: it asks the system. */
     if (vigil->stand == TPI_STAND_SOURCE &&
         tpi_source_is(vigil->listener.source, wanted->kind, wanted->number))
         source = vigil->listener.source;
-    tp_status_t status = try_source(setting, source, &reactor, &done);
+    tp_status_t status = try_source(setting, source, &done);
     if (status != TP_OK || done)
         return status;
-    status = make_source(setting, reactor);
-    return status == TP_OK ? try_source(setting, NULL, &reactor, &done) : status;
+    status = make_source(setting);
+    return status == TP_OK ? try_source(setting, NULL, &done) : status;
 }
 
 /* Until when. */
@@ -521,8 +522,7 @@ void tpi_vigil_shut(struct tpi_vigil *vigil, uint32_t generation)
     tpi_task_apply_handle(task_of(vigil), generation, TPI_EVENT_SHUT, 0);
     if (!reactor)
         return; /* closed: it was disarmed then */
-    disarm(reactor, vigil);
-    settle_slot(vigil);
+    call_off(reactor, vigil);
     tpi_reactor_leave(reactor);
 }
 
@@ -539,8 +539,7 @@ void tpi_vigils_stop(struct tpi_vigil *const *vigils, uint32_t count)
             held = &pool->reactor;
             tpi_lock_take(&held->lock);
         }
-        disarm(held, vigils[i]);
-        settle_slot(vigils[i]);
+        call_off(held, vigils[i]);
     }
     if (held)
         tpi_lock_drop(&held->lock);
@@ -560,8 +559,7 @@ static struct tpi_applied end(struct tpi_vigil *vigil, enum tpi_event event,
     struct tpi_reactor *reactor =
         generation ? tpi_reactor_enter(task, *generation) : tpi_reactor_enter_held(task);
     if (reactor) {
-        disarm(reactor, vigil);
-        settle_slot(vigil);
+        call_off(reactor, vigil);
         stand_down(&setting, reactor, NULL);
     }
     if (reactor || event == TPI_EVENT_RELEASE)

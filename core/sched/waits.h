@@ -74,16 +74,21 @@ void tpi_vigil_shut(struct tpi_vigil *vigil, uint32_t generation);
 struct tpi_applied tpi_vigil_close(struct tpi_vigil *vigil, uint32_t generation);
 struct tpi_applied tpi_vigil_release(struct tpi_vigil *vigil);
 
-/* Its timeout has come and is about to be posted: it is not armed any more; and that has been done,
- * or was refused. The reactor's lock is held. */
-void tpi_vigil_expire(struct tpi_vigil *vigil);
-void tpi_vigil_expired(struct tpi_vigil *vigil, bool refused);
+/* Its timeout has come: tpi_reactor_post, and the result. The reactor's lock is held. */
+uint32_t tpi_vigil_expire(struct tpi_vigil *vigil, struct tpi_worker *worker,
+                          struct tpi_ready *ready_out);
 
 /* What a look into the pool's poller has brought is posted. The pool is alive. */
 void tpi_waits_harvest(struct tpi_pool *pool, const struct tpi_look *look);
 
 /* Queues what signallers have left, holding no lock of theirs any more. */
-void tpi_posts_publish(struct tpi_posts *posts);
+void tpi_posts_flush(struct tpi_posts *posts);
+
+static inline void tpi_posts_publish(struct tpi_posts *posts)
+{
+    if (posts->count > 0) /* rarely: most callbacks ask for nothing, most signals find no wait */
+        tpi_posts_flush(posts);
+}
 
 /* core/sched/results.c: */
 
