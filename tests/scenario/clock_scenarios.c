@@ -317,9 +317,7 @@ SCENE(clock__r29_step_while_the_gate_waits)
 /* Nobody is in a pool that callers drive. */
 SCENE(clock__r29_step_while_nobody_is_inside)
 {
-    tp_pool_config_t config = TP_POOL_CONFIG_INIT;
-    config.flags = TP_POOL_CALLER_DRIVEN;
-    tp_pool_t *pool = scene_pool_config(&config);
+    tp_pool_t *pool = scene_driven(0);
     tp_timer_t *timer = scene_ticker(pool, A);
     int fd = -1;
     if (timer) {

@@ -7,21 +7,6 @@ enum { RAN, ACCEPTED, RELEASED, OVER, FLAG, EXITED, REFUSED };
 
 /* ---- pools and posts ------------------------------------------------------------------------- */
 
-static tp_pool_t *driven(uint32_t maximum)
-{
-    tp_pool_config_t config = TP_POOL_CONFIG_INIT;
-    config.flags = TP_POOL_CALLER_DRIVEN;
-    config.thread_maximum = maximum;
-    return scene_pool_config(&config);
-}
-
-static int flag_of(tp_pool_t *pool)
-{
-    int fd = -1;
-    tpps_check(tp_pool_poll_fd(pool, &fd) == TP_OK && fd >= 0);
-    return fd;
-}
-
 static void released(void *context)
 {
     (void)context;
@@ -77,7 +62,7 @@ struct poller {
 static void poll_and_run(void *context)
 {
     const struct poller *poller = context;
-    int fd = flag_of(poller->pool);
+    int fd = scene_flag_of(poller->pool);
     while (scene_value(RAN) < poller->all) {
         tpps_check(tpps_poll(fd, TPP_FOREVER));
         turn(poller->pool, poller->most);
@@ -87,14 +72,14 @@ static void poll_and_run(void *context)
 /* At the end nobody is inside and nothing is there: one more turn, and the flag is down. */
 static void flag_is_down(tp_pool_t *pool)
 {
-    int fd = flag_of(pool);
+    int fd = scene_flag_of(pool);
     run_dry(pool);
     tpps_check(!tpps_flag_raised(fd));
 }
 
 static void poller_runs_all(uint32_t most, uint32_t submitters, tp_priority_t second)
 {
-    tp_pool_t *pool = driven(2);
+    tp_pool_t *pool = scene_driven(2);
     struct scene_choice other = {.pool = pool, .priority_plus_one = second + 1};
     tp_work_t *a = scene_pool_work(pool, scene_count, SCENE_WORD(RAN));
     tp_work_t *b = scene_work(scene_count, SCENE_WORD(RAN), &other);
@@ -138,13 +123,13 @@ SCENE(driven__poller_of_three_priorities)
 /* Two loops share the pool and its flag. */
 static void two_pollers(uint32_t most)
 {
-    tp_pool_t *pool = driven(2);
+    tp_pool_t *pool = scene_driven(2);
     tp_work_t *work = scene_pool_work(pool, scene_count, SCENE_WORD(RAN));
     struct poller poller = {pool, most, 4};
     if (work) {
         tpps_thread a = tpps_spawn(post_two, work), b = tpps_spawn(post_two, work);
         tpps_thread other = tpps_spawn(poll_and_run, &poller);
-        int fd = flag_of(pool);
+        int fd = scene_flag_of(pool);
         /* The last callback may run in the other loop: then nothing comes for this one. */
         while (scene_value(RAN) < poller.all && tpps_poll(fd, tpps_now() + 1000000))
             turn(pool, most);
@@ -182,7 +167,7 @@ static void chain(tp_callback_instance_t *instance, void *context, tp_work_t *wo
 
 SCENE(driven__poller_of_a_chain)
 {
-    tp_pool_t *pool = driven(1);
+    tp_pool_t *pool = scene_driven(1);
     tp_work_t *work = scene_pool_work(pool, chain, NULL);
     struct poller poller = {pool, 1, 6};
     if (work) {
@@ -204,7 +189,7 @@ static void cancel_it(void *work)
 
 SCENE(driven__poller_and_a_cancel)
 {
-    tp_pool_t *pool = driven(1);
+    tp_pool_t *pool = scene_driven(1);
     tp_work_t *a = scene_pool_work(pool, scene_count, SCENE_WORD(OVER));
     tp_work_t *b = scene_pool_work(pool, scene_count, SCENE_WORD(RAN));
     struct poller poller = {pool, 1, 2};
@@ -228,11 +213,11 @@ SCENE(driven__poller_and_a_cancel)
 /* What was left because of the limit keeps the flag up; it goes down with the last one. */
 SCENE(driven__flag_stays_up_for_what_is_left)
 {
-    tp_pool_t *pool = driven(1);
+    tp_pool_t *pool = scene_driven(1);
     tp_work_t *work = scene_pool_work(pool, scene_count, SCENE_WORD(RAN));
     if (work) {
         scene_submit(work, 1);
-        int fd = flag_of(pool); /* there is something already */
+        int fd = scene_flag_of(pool); /* there is something already */
         tpps_check(tpps_flag_raised(fd));
         scene_submit(work, 2);
         while (!turn(pool, 2) || scene_value(RAN) == 0)
@@ -243,7 +228,7 @@ SCENE(driven__flag_stays_up_for_what_is_left)
         scene_submit(work, 1);
         tpps_check(tpps_flag_raised(fd));
         run_dry(pool);
-        tpps_check(!tpps_flag_raised(fd) && flag_of(pool) == fd);
+        tpps_check(!tpps_flag_raised(fd) && scene_flag_of(pool) == fd);
     }
     scene_close(work);
     scene_close_pool(pool);
@@ -281,7 +266,7 @@ static void shut(tp_pool_t *pool, bool cancel)
 
 static void callers(uint32_t seats, uint32_t most, bool cancel)
 {
-    tp_pool_t *pool = driven(seats);
+    tp_pool_t *pool = scene_driven(seats);
     tp_work_t *work = scene_pool_work(pool, scene_count, SCENE_WORD(RAN));
     struct caller caller = {pool, most};
     if (work) {
@@ -330,7 +315,7 @@ static void wait_for_the_end(void *pool)
 /* Nobody could tell the callers anything any more. */
 SCENE(driven__close_lets_waiting_callers_go)
 {
-    tp_pool_t *pool = driven(0);
+    tp_pool_t *pool = scene_driven(0);
     if (!pool)
         return;
     tpps_thread a = tpps_spawn(wait_for_the_end, pool), b = tpps_spawn(wait_for_the_end, pool);
@@ -348,7 +333,7 @@ static void wait_in_run(void *pool)
 /* A post wakes the caller that sleeps. */
 SCENE(driven__post_wakes_the_caller)
 {
-    tp_pool_t *pool = driven(2);
+    tp_pool_t *pool = scene_driven(2);
     tp_work_t *work = scene_pool_work(pool, scene_count, SCENE_WORD(RAN));
     if (work) {
         tpps_thread a = tpps_spawn(wait_in_run, pool);
@@ -364,7 +349,7 @@ SCENE(driven__post_wakes_the_caller)
 /* One caller leaves at its limit while others post: what is left wakes the one that sleeps. */
 SCENE(driven__who_leaves_passes_on_what_is_left)
 {
-    tp_pool_t *pool = driven(2);
+    tp_pool_t *pool = scene_driven(2);
     tp_work_t *work = scene_pool_work(pool, scene_count, SCENE_WORD(RAN));
     struct caller caller = {pool, 1};
     if (work) {
@@ -400,7 +385,7 @@ static void call_in(tp_callback_instance_t *instance, void *context, tp_work_t *
 
 SCENE(driven__run_and_shutdown_inside_are_deadlocks)
 {
-    tp_pool_t *pool = inner = driven(2);
+    tp_pool_t *pool = inner = scene_driven(2);
     tp_work_t *work = scene_pool_work(pool, call_in, NULL);
     if (work) {
         scene_submit(work, 1);
@@ -423,7 +408,7 @@ static void wait_inside(tp_callback_instance_t *instance, void *context, tp_work
 
 SCENE(driven__wait_inside_helps)
 {
-    tp_pool_t *pool = driven(1);
+    tp_pool_t *pool = scene_driven(1);
     tp_work_t *outer = scene_pool_work(pool, wait_inside, NULL);
     tp_work_t *work = inner_work = scene_pool_work(pool, scene_count, SCENE_WORD(RAN));
     if (work) {
@@ -459,7 +444,7 @@ static void run_to_its_end(void *pool)
 /* The seat is free again, what was queued stays, and the pool can be closed. */
 SCENE(driven__thread_that_ends_inside_frees_its_seat)
 {
-    tp_pool_t *pool = driven(1);
+    tp_pool_t *pool = scene_driven(1);
     tp_work_t *work = scene_pool_work(pool, exit_inside, NULL);
     tp_work_t *rest = scene_pool_work(pool, scene_count, SCENE_WORD(RAN));
     if (rest) {
@@ -482,7 +467,7 @@ static void shut_by_itself(void *pool)
 /* The thread that shuts the pool down drains it, and a callback ends it: the next one goes on. */
 SCENE(driven__thread_that_ends_in_a_drain)
 {
-    tp_pool_t *pool = driven(1);
+    tp_pool_t *pool = scene_driven(1);
     tp_work_t *work = scene_pool_work(pool, exit_inside, NULL);
     if (work) {
         scene_submit(work, 1);
@@ -506,7 +491,7 @@ static void drain_inner(tp_callback_instance_t *instance, void *context, tp_work
 /* A worker of one pool drains another and is ended there: both pools lose what was theirs. */
 SCENE(driven__worker_that_ends_in_a_drain_of_another_pool)
 {
-    tp_pool_t *outer = scene_pool(0, 1), *pool = inner = driven(1);
+    tp_pool_t *outer = scene_pool(0, 1), *pool = inner = scene_driven(1);
     tp_work_t *work = scene_pool_work(pool, exit_inside, NULL);
     tp_work_t *drainer = scene_pool_work(outer, drain_inner, NULL);
     tp_work_t *after = scene_pool_work(outer, scene_count, SCENE_WORD(RAN));
@@ -541,7 +526,7 @@ static void shut_outermost(tp_callback_instance_t *instance, void *context, tp_w
 /* Drained inside a callback of another pool: that pool is below on the stack. */
 SCENE(driven__shutdown_of_the_pool_below_is_a_deadlock)
 {
-    tp_pool_t *outer = outermost = scene_pool(0, 1), *pool = inner = driven(1);
+    tp_pool_t *outer = outermost = scene_pool(0, 1), *pool = inner = scene_driven(1);
     tp_work_t *work = scene_pool_work(pool, shut_outermost, NULL);
     tp_work_t *drainer = scene_pool_work(outer, drain_inner, NULL);
     if (drainer) {
@@ -570,7 +555,7 @@ static void close_if_empty(void *pool)
 /* Closed empty, or made in time: never an object that nobody can run. */
 SCENE(driven__close_against_create)
 {
-    tp_pool_t *pool = driven(1);
+    tp_pool_t *pool = scene_driven(1);
     tp_env_t *env = scene_env(&(struct scene_choice){.pool = pool});
     tp_work_t *work = NULL;
     if (!env) {
@@ -600,7 +585,7 @@ SCENE(driven__close_against_create)
 
 static void mixed(bool cancel)
 {
-    tp_pool_t *pool = driven(2);
+    tp_pool_t *pool = scene_driven(2);
     struct scene_choice limited = {.pool = pool, .limit = 1, .release = released};
     tp_work_t *work = scene_work(scene_count, SCENE_WORD(RAN), &limited);
     int simples = scene_simple(scene_count_simple, SCENE_WORD(RAN), &limited);
@@ -638,7 +623,7 @@ static void shut_too(void *pool)
 
 SCENE(driven__two_shutdowns_drain_together)
 {
-    tp_pool_t *pool = driven(2);
+    tp_pool_t *pool = scene_driven(2);
     tp_work_t *work = scene_pool_work(pool, scene_count, SCENE_WORD(RAN));
     if (work) {
         scene_submit(work, 3);
@@ -665,7 +650,7 @@ static void post_if_open(void *work)
 /* Nobody calls in: what was accepted at the last moment, the shutdown itself has to run. */
 static void while_others_post(bool cancel)
 {
-    tp_pool_t *pool = driven(2);
+    tp_pool_t *pool = scene_driven(2);
     tp_work_t *work = scene_pool_work(pool, scene_count, SCENE_WORD(RAN));
     if (!work) {
         scene_close_pool(pool);
@@ -701,7 +686,7 @@ static void close_members(void *group)
 /* The group is closed from outside while a caller is at it. */
 SCENE(driven__group_closed_while_a_caller_runs)
 {
-    tp_pool_t *pool = driven(1);
+    tp_pool_t *pool = scene_driven(1);
     tp_cleanup_group_t *group = scene_group();
     struct scene_choice choice = {.pool = pool, .group = group, .release = released};
     tp_work_t *work = scene_work(scene_count, SCENE_WORD(RAN), &choice);
@@ -738,7 +723,7 @@ static void descriptor_or_why(tp_pool_t *pool)
 /* Whatever fails: what was accepted runs or is dropped by whoever gives up, and all goes. */
 static void with_faults(bool by_shutdown)
 {
-    tp_pool_t *pool = driven(1);
+    tp_pool_t *pool = scene_driven(1);
     tp_work_t *work = scene_pool_work(pool, scene_count, SCENE_WORD(RAN));
     uint32_t ran = 0;
     if (!work) {

@@ -1,8 +1,6 @@
-/* fork_scenarios.c - the process forks at any moment: the child begins anew, with nothing locked.
- *
- * Seen from the child: where tpps_fork returns, every other thread is gone. */
+/* fork_scenarios.c - the process forks at any moment: the child begins anew, nothing locked. */
 #include "core/object/process.h"
-#include "tests/scenario/scene.h"
+#include "tests/scenario/scene_fork.h"
 
 enum { RAN = 8, RELEASED, CANCELLED, SET, STARTED, ENTERED, CHILD };
 enum { IDLE_NS = 1000000, ROUNDS = 6 };
@@ -21,33 +19,26 @@ static struct old {
 
 /* ---- the child: old handles ------------------------------------------------------------------ */
 
-#define forked(call) \
-    do { \
-        tp_status_t status_ = (call); \
-        if (status_ != TP_ERR_FORKED) \
-            tpps_fail("in the child %s gave %s", #call, tp_status_name(status_)); \
-    } while (0)
-
 static void old_pool(tp_pool_t *pool)
 {
     tp_pool_stats_t stats = TP_POOL_STATS_INIT;
     uint64_t reserve, commit;
-    forked(tp_pool_get_stats(pool, &stats));
-    forked(tp_pool_set_thread_minimum(pool, 1));
-    forked(tp_pool_set_thread_maximum(pool, 1));
-    forked(tp_pool_set_stack(pool, 1 << 20, 0));
-    forked(tp_pool_get_stack(pool, &reserve, &commit));
-    forked(tp_pool_shutdown(pool, true, TP_INFINITE));
-    forked(tp_pool_close(pool));
-    forked(tp_pool_close(pool)); /* and again */
+    scene_forked(tp_pool_get_stats(pool, &stats));
+    scene_forked(tp_pool_set_thread_minimum(pool, 1));
+    scene_forked(tp_pool_set_thread_maximum(pool, 1));
+    scene_forked(tp_pool_set_stack(pool, 1 << 20, 0));
+    scene_forked(tp_pool_get_stack(pool, &reserve, &commit));
+    scene_forked(tp_pool_shutdown(pool, true, TP_INFINITE));
+    scene_forked(tp_pool_close(pool));
+    scene_forked(tp_pool_close(pool)); /* and again */
 }
 
 static void old_driven(tp_pool_t *pool)
 {
     uint32_t ran = 9;
     int fd = 9;
-    forked(tp_pool_run(pool, 0, TP_INFINITE, &ran));
-    forked(tp_pool_poll_fd(pool, &fd));
+    scene_forked(tp_pool_run(pool, 0, TP_INFINITE, &ran));
+    scene_forked(tp_pool_poll_fd(pool, &fd));
     tpps_check(ran == 0 && fd == -1);
     old_pool(pool);
 }
@@ -55,54 +46,54 @@ static void old_driven(tp_pool_t *pool)
 static void old_env(tp_env_t *env)
 {
     tp_work_t *work;
-    forked(tp_env_set_pool(env, NULL));
-    forked(tp_env_set_priority(env, TP_PRIORITY_LOW));
-    forked(tp_env_set_runs_long(env, true));
-    forked(tp_env_set_persistent(env, true));
-    forked(tp_env_set_library(env, NULL));
-    forked(tp_env_set_cleanup_group(env, NULL, NULL));
-    forked(tp_env_set_finalizer(env, NULL));
-    forked(tp_env_set_context_release(env, NULL));
-    forked(tp_env_set_concurrency_limit(env, 1));
-    forked(tp_env_set_name(env, "x"));
-    forked(tp_work_create(scene_count, NULL, env, &work));
+    scene_forked(tp_env_set_pool(env, NULL));
+    scene_forked(tp_env_set_priority(env, TP_PRIORITY_LOW));
+    scene_forked(tp_env_set_runs_long(env, true));
+    scene_forked(tp_env_set_persistent(env, true));
+    scene_forked(tp_env_set_library(env, NULL));
+    scene_forked(tp_env_set_cleanup_group(env, NULL, NULL));
+    scene_forked(tp_env_set_finalizer(env, NULL));
+    scene_forked(tp_env_set_context_release(env, NULL));
+    scene_forked(tp_env_set_concurrency_limit(env, 1));
+    scene_forked(tp_env_set_name(env, "x"));
+    scene_forked(tp_work_create(scene_count, NULL, env, &work));
     tpps_check(work == NULL);
-    forked(tp_try_submit(scene_count_simple, NULL, env));
-    forked(tp_env_destroy(env));
+    scene_forked(tp_try_submit(scene_count_simple, NULL, env));
+    scene_forked(tp_env_destroy(env));
 }
 
 static void old_sync(void)
 {
     tp_wait_result_t result;
     uint32_t previous;
-    forked(tp_event_set(old.event));
-    forked(tp_event_reset(old.event));
-    forked(tp_waitable_wait(tp_waitable_event(old.event), TP_INFINITE, &result));
-    forked(tp_event_close(old.event));
-    forked(tp_semaphore_release(old.semaphore, 1, &previous));
-    forked(tp_waitable_wait(tp_waitable_semaphore(old.semaphore), TP_INFINITE, &result));
-    forked(tp_semaphore_close(old.semaphore));
-    forked(tp_mutex_release(old.mutex));
-    forked(tp_waitable_wait(tp_waitable_mutex(old.mutex), TP_INFINITE, &result));
-    forked(tp_mutex_close(old.mutex));
+    scene_forked(tp_event_set(old.event));
+    scene_forked(tp_event_reset(old.event));
+    scene_forked(tp_waitable_wait(tp_waitable_event(old.event), TP_INFINITE, &result));
+    scene_forked(tp_event_close(old.event));
+    scene_forked(tp_semaphore_release(old.semaphore, 1, &previous));
+    scene_forked(tp_waitable_wait(tp_waitable_semaphore(old.semaphore), TP_INFINITE, &result));
+    scene_forked(tp_semaphore_close(old.semaphore));
+    scene_forked(tp_mutex_release(old.mutex));
+    scene_forked(tp_waitable_wait(tp_waitable_mutex(old.mutex), TP_INFINITE, &result));
+    scene_forked(tp_mutex_close(old.mutex));
 }
 
 static void old_work(tp_work_t *work)
 {
-    forked(tp_work_submit(work));
-    forked(tp_work_submit_many(work, 3));
-    forked(tp_work_wait(work, true, TP_INFINITE));
-    forked(tp_work_wait(work, false, 0));
-    forked(tp_work_close(work));
+    scene_forked(tp_work_submit(work));
+    scene_forked(tp_work_submit_many(work, 3));
+    scene_forked(tp_work_wait(work, true, TP_INFINITE));
+    scene_forked(tp_work_wait(work, false, 0));
+    scene_forked(tp_work_close(work));
 }
 
 static void old_instance(tp_callback_instance_t *instance)
 {
     bool requested;
-    forked(tp_callback_may_run_long(instance));
-    forked(tp_callback_disassociate(instance));
-    forked(tp_callback_set_event_on_return(instance, old.event));
-    forked(tp_callback_cancel_requested(instance, &requested));
+    scene_forked(tp_callback_may_run_long(instance));
+    scene_forked(tp_callback_disassociate(instance));
+    scene_forked(tp_callback_set_event_on_return(instance, old.event));
+    scene_forked(tp_callback_cancel_requested(instance, &requested));
 }
 
 static void old_handles(void)
@@ -110,7 +101,7 @@ static void old_handles(void)
     tp_env_t *env;
     tpps_check(tp_env_create(&env) == TP_OK);
     if (old.pool) {
-        forked(tp_env_set_pool(env, old.pool));
+        scene_forked(tp_env_set_pool(env, old.pool));
         old_pool(old.pool);
     }
     if (old.other)
@@ -118,9 +109,9 @@ static void old_handles(void)
     if (old.driven)
         old_driven(old.driven);
     if (old.group) {
-        forked(tp_env_set_cleanup_group(env, old.group, NULL));
-        forked(tp_cleanup_group_close_members(old.group, true, NULL));
-        forked(tp_cleanup_group_close(old.group));
+        scene_forked(tp_env_set_cleanup_group(env, old.group, NULL));
+        scene_forked(tp_cleanup_group_close_members(old.group, true, NULL));
+        scene_forked(tp_cleanup_group_close(old.group));
     }
     if (old.env)
         old_env(old.env);
@@ -174,11 +165,9 @@ static void new_event(void)
 
 static void new_driven(void)
 {
-    tp_pool_config_t config = TP_POOL_CONFIG_INIT;
     uint32_t before = scene_value(RAN), ran = 0;
     int fd;
-    config.flags = TP_POOL_CALLER_DRIVEN;
-    tp_pool_t *pool = scene_pool_config(&config);
+    tp_pool_t *pool = scene_driven(0);
     tp_work_t *work = scene_pool_work(pool, scene_count, SCENE_WORD(RAN));
     tpps_check(tp_pool_poll_fd(pool, &fd) == TP_OK && !tpps_flag_raised(fd));
     scene_submit(work, 2);
@@ -200,25 +189,15 @@ static void new_things(void)
     tpps_check(tp_pool_shutdown(own, false, TP_INFINITE) == TP_OK);
 }
 
-/* Whoever forked has no callback of the library on its stack. */
-static void child_outside(void)
+static void child(bool inside)
 {
-    oracle_begin();
-    oracle_allow_hooks();
-    scene_keeps(1);
+    scene_child(inside);
     old_handles();
     new_things();
-    new_driven();
-}
-
-/* It has one: when that returns the oracle would miss where it began. */
-static void child_inside(void)
-{
-    tpps_on_probe(NULL);
-    tpps_on_quiet(NULL, NULL);
-    old_handles();
-    new_things();
-    scene_add(CHILD, 1);
+    if (inside)
+        scene_add(CHILD, 1);
+    else
+        new_driven();
 }
 
 /* ---- the parent ------------------------------------------------------------------------------ */
@@ -239,10 +218,8 @@ static void make_sync(void)
 
 static void fill_old(void)
 {
-    tp_pool_config_t config = TP_POOL_CONFIG_INIT;
     oracle_allow_hooks();
-    config.flags = TP_POOL_CALLER_DRIVEN;
-    old.driven = scene_pool_config(&config);
+    old.driven = scene_driven(0);
     old.pool = scene_pool_idle(0, 3, IDLE_NS);
     tpps_check(tp_pool_default(&old.other) == TP_OK);
     old.group = scene_group();
@@ -257,21 +234,6 @@ static void make_old(void)
 {
     begin_parent();
     fill_old();
-}
-
-static void fork_here(void *unused)
-{
-    (void)unused;
-    tpps_fork();
-    child_outside();
-    scene_end();
-}
-
-/* Never returns to the scenario: the fork ends every thread but its own. */
-static _Noreturn void wait_for_the_end(void)
-{
-    for (;;) /* ends with the fork */
-        tpps_sleep(1000000);
 }
 
 static void submit_on(void *work)
@@ -351,8 +313,7 @@ static _Noreturn void meanwhile(void (*first)(void *), void *first_arg, void (*s
         tpps_spawn(second, second_arg);
     if (tpps_choose(2))
         tpps_sleep((int64_t)tpps_choose(1000));
-    tpps_spawn(fork_here, NULL);
-    wait_for_the_end();
+    scene_fork_beside(child);
 }
 
 SCENE(fork__r39_while_others_submit)
@@ -395,7 +356,7 @@ SCENE(fork__r39_with_nothing_going_on)
 {
     begin_parent();
     tpps_fork();
-    child_outside();
+    child(false);
 }
 
 /* The child's copy of the descriptor is closed: raised or cleared, the parent would see it. */
@@ -409,7 +370,7 @@ SCENE(fork__r39_with_a_flag_raised)
     tpps_check(tpps_flag_raised(fd));
     tpps_fork();
     tpps_check(!tpps_flag_raised(fd));
-    child_outside();
+    child(false);
 }
 
 /* The child of a child: what the first made is old too. */
@@ -419,13 +380,13 @@ SCENE(fork__r39_again_in_the_child)
     tpps_spawn(submit_on, old.work);
     tpps_sleep((int64_t)tpps_choose(1000));
     tpps_fork();
-    child_outside();
+    child(false);
     fill_old();
     tpps_spawn(submit_on, old.work);
     tpps_sleep((int64_t)tpps_choose(1000));
     tpps_fork();
     tpps_fork(); /* and at once again, with nothing made between */
-    child_outside();
+    child(false);
 }
 
 /* ---- inside callbacks ------------------------------------------------------------------------ */
@@ -436,7 +397,7 @@ static void fork_once(tp_callback_instance_t *instance)
 {
     old.instance = instance;
     tpps_fork();
-    child_inside();
+    child(true);
 }
 
 /* In the child it returns, and its thread ends. */
@@ -459,7 +420,7 @@ static void wait_for_helped(tp_callback_instance_t *instance, void *context, tp_
     (void)work;
     (void)instance;
     scene_submit(helped, 2);
-    forked(tp_work_wait(helped, false, TP_INFINITE));
+    scene_forked(tp_work_wait(helped, false, TP_INFINITE));
     tpps_check(scene_value(CHILD) == 1);
     new_things();
 }
@@ -485,7 +446,7 @@ SCENE(fork__in_a_simple_callback)
     struct scene_choice choice = {
         .pool = old.pool, .group = old.group, .release = scene_count_release};
     scene_simple(fork_inside_simple, NULL, &choice);
-    wait_for_the_end();
+    scene_wait_for_the_fork();
 }
 
 SCENE(fork__in_a_callback_that_helps)
@@ -495,7 +456,7 @@ SCENE(fork__in_a_callback_that_helps)
     helped = scene_pool_work(old.pool, fork_inside, NULL);
     tp_work_t *work = scene_pool_work(old.pool, wait_for_helped, NULL);
     scene_submit(work, 1);
-    wait_for_the_end();
+    scene_wait_for_the_fork();
 }
 
 static void fork_and_say(tp_callback_instance_t *instance, void *context, tp_work_t *work)
@@ -512,7 +473,7 @@ SCENE(fork__in_a_callback_that_a_caller_runs)
     with_default_things();
     tp_work_t *work = scene_pool_work(old.driven, fork_and_say, SCENE_WORD(ENTERED));
     scene_submit(work, 2);
-    forked(tp_pool_run(old.driven, 0, TP_INFINITE, &ran));
+    scene_forked(tp_pool_run(old.driven, 0, TP_INFINITE, &ran));
     tpps_check(scene_value(ENTERED) == 1 && scene_value(CHILD) == 1);
     new_things();
 }
@@ -522,7 +483,7 @@ SCENE(fork__in_a_callback_that_a_shutdown_drains)
     with_default_things();
     tp_work_t *work = scene_pool_work(old.driven, fork_and_say, SCENE_WORD(ENTERED));
     scene_submit(work, 2);
-    forked(tp_pool_shutdown(old.driven, false, TP_INFINITE));
+    scene_forked(tp_pool_shutdown(old.driven, false, TP_INFINITE));
     tpps_check(scene_value(ENTERED) == 1 && scene_value(CHILD) == 1);
     new_things();
 }
@@ -547,7 +508,7 @@ static void members(bool simple)
             break;
     }
     if (!simple)
-        forked(tp_cleanup_group_close_members(old.group, true, NULL));
+        scene_forked(tp_cleanup_group_close_members(old.group, true, NULL));
     tpps_check(scene_value(CHILD) == 1);
     new_things();
 }
@@ -581,7 +542,7 @@ SCENE(fork__in_a_release_function)
     tp_status_t status = tp_work_close(work);
     tpps_check(status == TP_OK || status == TP_ERR_FORKED);
     if (scene_value(CHILD) == 0)
-        wait_for_the_end();
+        scene_wait_for_the_fork();
     new_things();
 }
 
@@ -591,8 +552,7 @@ static void just_fork(void *context)
     if (scene_value(CHILD) > 0)
         return;
     tpps_fork();
-    tpps_on_probe(NULL);
-    tpps_on_quiet(NULL, NULL);
+    scene_child(true);
     scene_add(CHILD, 1);
 }
 
@@ -621,7 +581,7 @@ SCENE(fork__in_a_callback_that_closes_its_object)
     with_default_things();
     tp_work_t *work = scene_pool_work(old.driven, fork_and_close, NULL);
     scene_submit(work, 1);
-    forked(tp_pool_run(old.driven, 0, TP_INFINITE, &ran));
+    scene_forked(tp_pool_run(old.driven, 0, TP_INFINITE, &ran));
     new_things();
 }
 
@@ -633,7 +593,7 @@ SCENE(fork__in_a_release_function_that_a_shutdown_calls)
     tp_work_t *work = scene_work(scene_count, SCENE_WORD(RAN), &choice);
     scene_submit(work, 1);
     scene_close(work);
-    forked(tp_pool_shutdown(old.driven, true, TP_INFINITE));
+    scene_forked(tp_pool_shutdown(old.driven, true, TP_INFINITE));
     tpps_check(scene_value(CHILD) == 1);
     new_things();
 }
@@ -660,7 +620,7 @@ static void in_a_hook(bool at_start)
     scene_submit(work, 3);
     scene_finish(work);
     scene_close_pool(pool);
-    wait_for_the_end();
+    scene_wait_for_the_fork();
 }
 
 SCENE(fork__in_a_start_hook)

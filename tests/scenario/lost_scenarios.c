@@ -461,9 +461,7 @@ static void run_pool(void *pool)
 /* Somebody who runs the pool is lost; the next finds all the rest. */
 SCENE(lost__caller_of_a_driven_pool)
 {
-    tp_pool_config_t config = TP_POOL_CONFIG_INIT;
-    config.flags = TP_POOL_CALLER_DRIVEN;
-    tp_pool_t *pool = scene_pool_config(&config);
+    tp_pool_t *pool = scene_driven(0);
     tp_work_t *work = scene_pool_work(pool, exit_at_first, SCENE_WORD(2));
     uint32_t ran = 0;
     scene_count_misuses(MISUSES);

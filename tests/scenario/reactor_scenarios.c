@@ -10,37 +10,9 @@
 #define SPIN (20 * US)
 #define GRACE (4 * MS + SPIN) /* the gate's, where who waited has gone to run a callback */
 
-enum { A, B, C, D, STARTED, OPEN, RAN, ENDED, NEXT };
+enum { A, B, C, D, RAN };
 
 /* ---- what runs ------------------------------------------------------------------------------- */
-
-/* The context says for how many microseconds. */
-static void compute(tp_callback_instance_t *instance, void *context, tp_work_t *work)
-{
-    (void)instance;
-    (void)work;
-    scene_add(STARTED, 1);
-    tpps_busy((int64_t)(uintptr_t)context * US);
-    scene_add(ENDED, 1);
-}
-
-static void nap(tp_callback_instance_t *instance, void *context, tp_work_t *work)
-{
-    (void)instance;
-    (void)work;
-    scene_add(STARTED, 1);
-    tpps_sleep((int64_t)(uintptr_t)context * US);
-    scene_add(ENDED, 1);
-}
-
-static void exit_thread(tp_callback_instance_t *instance, void *context, tp_work_t *work)
-{
-    (void)instance;
-    (void)context;
-    (void)work;
-    scene_add(STARTED, 1);
-    tpps_thread_exit();
-}
 
 static void tick_and_exit(tp_callback_instance_t *instance, void *context, tp_timer_t *timer)
 {
@@ -174,17 +146,17 @@ static void one_leaves(tp_work_fn function, int64_t when)
 
 SCENE(reactor__c_one_of_two_computes)
 {
-    one_leaves(compute, MS);
+    one_leaves(scene_compute, MS);
 }
 
 SCENE(reactor__c_one_of_two_sleeps)
 {
-    one_leaves(nap, 0);
+    one_leaves(scene_nap, 0);
 }
 
 SCENE(reactor__c_one_of_two_leaves_as_it_is_due)
 {
-    one_leaves(nap, 5 * MS - 1 + (int64_t)tpps_choose(3));
+    one_leaves(scene_nap, 5 * MS - 1 + (int64_t)tpps_choose(3));
 }
 
 /* ---- who waited leaves the pool -------------------------------------------------------------- */
@@ -192,7 +164,7 @@ SCENE(reactor__c_one_of_two_leaves_as_it_is_due)
 SCENE(reactor__d_idle_workers_retire)
 {
     tp_pool_t *pool = scene_pool_idle(0, 3, MS);
-    tp_work_t *work = scene_pool_work(pool, nap, SCENE_WORD(100));
+    tp_work_t *work = scene_pool_work(pool, scene_nap, SCENE_WORD(100));
     tp_timer_t *timer = scene_ticker(pool, A), *far = scene_ticker(pool, B);
     scene_submit(work, 3);
     int64_t began = tpps_now();
@@ -215,8 +187,8 @@ SCENE(reactor__d_idle_workers_retire)
 SCENE(reactor__d_first_idle_worker_retires)
 {
     tp_pool_t *pool = scene_pool_idle(0, 2, 5 * MS);
-    tp_work_t *brief = scene_pool_work(pool, nap, SCENE_WORD(100));
-    tp_work_t *work = scene_pool_work(pool, nap, SCENE_WORD(3000));
+    tp_work_t *brief = scene_pool_work(pool, scene_nap, SCENE_WORD(100));
+    tp_work_t *work = scene_pool_work(pool, scene_nap, SCENE_WORD(3000));
     tp_timer_t *first = scene_ticker(pool, A), *second = scene_ticker(pool, B);
     scene_submit(brief, 1);
     scene_submit(work, 1);
@@ -276,7 +248,7 @@ SCENE(reactor__d_worker_is_lost_before_it_is_due)
 {
     tp_pool_t *pool = scene_settled(0, 1 + tpps_choose(2));
     tp_timer_t *timer = scene_ticker(pool, A);
-    tp_work_t *work = scene_pool_work(pool, exit_thread, NULL);
+    tp_work_t *work = scene_pool_work(pool, scene_exit_thread, NULL);
     int64_t began = tpps_now();
     scene_timer_in(timer, 10 * MS);
     tpps_sleep(tpps_choose(2) ? 10 * MS - 1 : MS);
@@ -327,7 +299,7 @@ SCENE(reactor__e_sooner_one_as_it_wakes)
 SCENE(reactor__e_sooner_one_as_it_leaves)
 {
     tp_pool_t *pool = scene_pool_idle(0, 2, MS);
-    tp_work_t *work = scene_pool_work(pool, nap, SCENE_WORD(1));
+    tp_work_t *work = scene_pool_work(pool, scene_nap, SCENE_WORD(1));
     scene_submit(work, 2);
     scene_finish(work);
     sooner_than(pool, MS - 1 + (int64_t)tpps_choose(3));
@@ -439,7 +411,7 @@ SCENE(reactor__f_two_pools)
 {
     tp_pool_t *busy = scene_settled(0, 1), *idle = scene_settled(0, 1);
     tp_timer_t *a = scene_ticker(busy, A), *b = scene_ticker(idle, B);
-    tp_work_t *work = scene_pool_work(busy, compute, SCENE_WORD(10200));
+    tp_work_t *work = scene_pool_work(busy, scene_compute, SCENE_WORD(10200));
     tpps_sleep(MS);
     int64_t began = tpps_now();
     scene_timer_every(b, MS);

@@ -99,6 +99,21 @@ tp_pool_t *scene_pool(uint32_t minimum, uint32_t maximum)
     return scene_pool_idle(minimum, maximum, 0);
 }
 
+tp_pool_t *scene_driven(uint32_t maximum)
+{
+    tp_pool_config_t config = TP_POOL_CONFIG_INIT;
+    config.flags = TP_POOL_CALLER_DRIVEN;
+    config.thread_maximum = maximum;
+    return scene_pool_config(&config);
+}
+
+int scene_flag_of(tp_pool_t *pool)
+{
+    int fd = -1;
+    tpps_check(tp_pool_poll_fd(pool, &fd) == TP_OK && fd >= 0);
+    return fd;
+}
+
 void scene_close_pool(tp_pool_t *pool)
 {
     tpps_check(tp_pool_close(pool) == TP_OK);

@@ -69,6 +69,8 @@ struct scene_choice {
 tp_pool_t *scene_pool(uint32_t minimum, uint32_t maximum);
 tp_pool_t *scene_pool_idle(uint32_t minimum, uint32_t maximum, int64_t idle_timeout);
 tp_pool_t *scene_pool_config(const tp_pool_config_t *config);
+tp_pool_t *scene_driven(uint32_t maximum); /* by its callers; 0: as many as may be */
+int scene_flag_of(tp_pool_t *pool);        /* the descriptor of such a pool */
 void scene_close_pool(tp_pool_t *pool);
 void scene_minimum(tp_pool_t *pool, uint32_t minimum);
 void scene_maximum(tp_pool_t *pool, uint32_t maximum);
@@ -100,7 +102,7 @@ bool scene_or_stale(tp_status_t status);
 
 /* ---- words that scenarios share with their callbacks, zero at the start ---------------------- */
 
-enum { SCENE_WORDS = 16 };
+enum { SCENE_WORDS = 18 };
 void scene_add(uint32_t word, uint32_t amount);
 uint32_t scene_next(uint32_t word); /* adds one; returns the value before */
 uint32_t scene_value(uint32_t word);

@@ -125,6 +125,24 @@ void scene_await_dry(uint32_t number)
     }
 }
 
+void scene_in_time(uint32_t number, uint32_t nth, int64_t since, int64_t late)
+{
+    if (!scene_wait_of(number) || !scene_complete())
+        return;
+    scene_await_read(number, nth + 1);
+    int64_t after = scene_tick_at(number, nth) - since;
+    if (after < 0 || after > late)
+        tpps_fail("wait %u was told after %lld ns, %lld allowed", number, (long long)after,
+                  (long long)late);
+}
+
+void scene_ready_in_time(uint32_t number, uint32_t nth, int64_t late)
+{
+    int64_t since = tpps_now();
+    scene_ready(number);
+    scene_in_time(number, nth, since, late);
+}
+
 void scene_file_finish(uint32_t number)
 {
     if (!scene_wait_of(number))
@@ -133,6 +151,20 @@ void scene_file_finish(uint32_t number)
     scene_disarm(number);
     scene_wait_wait(number); /* it may have armed itself once more */
     scene_wait_finish(number);
+}
+
+void scene_files_finish(uint32_t waits)
+{
+    for (uint32_t i = 0; i < waits; i++)
+        scene_file_finish(i);
+    tpps_check(tpps_files_kept() == 0);
+}
+
+void scene_files_end(tp_pool_t *pool, uint32_t waits)
+{
+    scene_files_finish(waits);
+    scene_fds_close(waits);
+    scene_close_pool(pool);
 }
 
 tp_pool_t *scene_small_pool(void)

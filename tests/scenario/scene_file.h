@@ -11,6 +11,9 @@
 #define SCENE_SPIN (20 * US)
 #define SCENE_GRACE (4 * MS + SCENE_SPIN)
 
+/* Where pollers cannot be watched it looks each time, and some looks are for nothing. */
+#define SCENE_UNWATCHED (60 * MS)
+
 /* The descriptor with that number. */
 int scene_fd(uint32_t number);
 
@@ -51,8 +54,21 @@ void scene_ready(uint32_t number);
 /* Waits until its descriptor is not ready any more, since the reader has read. */
 void scene_await_dry(uint32_t number);
 
+/* Fails unless the reader, whose number must be a series, begins for the nth time, from 0 on, at
+ * `since` or up to so much later. */
+void scene_in_time(uint32_t number, uint32_t nth, int64_t since, int64_t late);
+
+/* The same with its descriptor made readable now. */
+void scene_ready_in_time(uint32_t number, uint32_t nth, int64_t late);
+
 /* As scene_wait_finish, of a wait that may arm itself again. Nothing if it was not made. */
 void scene_file_finish(uint32_t number);
+
+/* The same of so many waits, after which nothing of their files is left. */
+void scene_files_finish(uint32_t waits);
+
+/* Then closes their descriptors, too, and the pool. */
+void scene_files_end(tp_pool_t *pool, uint32_t waits);
 
 /* A pool of one or two threads, which may be there or come and go, but for the first. */
 tp_pool_t *scene_small_pool(void);

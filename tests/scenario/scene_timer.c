@@ -4,7 +4,7 @@
 /* Words: how many places are taken in each series, and a count that nobody looks at. */
 enum { TAKEN = SCENE_WORDS - SCENE_SERIES, SETTLED = TAKEN - 1 };
 
-/* ---- making and setting ---------------------------------------------------------------------- */
+/* ---- making ---------------------------------------------------------------------------------- */
 
 tp_timer_t *scene_timer(tp_timer_fn function, void *context, const struct scene_choice *choice)
 {
@@ -48,6 +48,50 @@ void scene_until(int64_t then)
     if (now < then)
         tpps_sleep(then - now);
 }
+
+void scene_about(int64_t then)
+{
+    tpps_sleep(then - 1 + (int64_t)tpps_choose(3));
+}
+
+/* ---- callbacks of work ----------------------------------------------------------------------- */
+
+void scene_compute(tp_callback_instance_t *instance, void *context, tp_work_t *work)
+{
+    (void)instance;
+    (void)work;
+    scene_add(SCENE_STARTED, 1);
+    tpps_busy((int64_t)(uintptr_t)context * US);
+}
+
+void scene_nap(tp_callback_instance_t *instance, void *context, tp_work_t *work)
+{
+    (void)instance;
+    (void)work;
+    scene_add(SCENE_STARTED, 1);
+    tpps_sleep((int64_t)(uintptr_t)context * US);
+}
+
+void scene_exit_thread(tp_callback_instance_t *instance, void *context, tp_work_t *work)
+{
+    (void)instance;
+    (void)context;
+    (void)work;
+    scene_add(SCENE_STARTED, 1);
+    tpps_thread_exit();
+}
+
+tp_work_t *scene_start(tp_pool_t *pool, tp_work_fn function, uint32_t us)
+{
+    tp_work_t *work = scene_pool_work(pool, function, SCENE_WORD(us));
+    uint32_t before = scene_latest(SCENE_STARTED);
+    scene_submit(work, 1);
+    if (work)
+        scene_await(SCENE_STARTED, before + 1);
+    return work;
+}
+
+/* ---- setting --------------------------------------------------------------------------------- */
 
 static tp_status_t set(tp_timer_t *timer, const tp_timer_spec_t *spec, bool *was_armed)
 {

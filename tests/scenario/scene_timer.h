@@ -27,6 +27,27 @@ tp_pool_t *scene_settled(uint32_t minimum, uint32_t maximum);
 /* Sleeps until then, if that is still to come. */
 void scene_until(int64_t then);
 
+/* Sleeps for that long, or a nanosecond less or more: ahead of what is due then, with it or behind
+ * it. */
+void scene_about(int64_t then);
+
+/* ---- callbacks of work that keep their thread ------------------------------------------------ */
+
+/* Each counts its beginning in this word. */
+#define SCENE_STARTED (SCENE_WORDS - SCENE_SERIES - 2)
+
+/* The context says for how many microseconds. */
+void scene_compute(tp_callback_instance_t *instance, void *context, tp_work_t *work);
+void scene_nap(tp_callback_instance_t *instance, void *context, tp_work_t *work);
+
+/* Ends its thread. */
+void scene_exit_thread(tp_callback_instance_t *instance, void *context, tp_work_t *work);
+
+/* Makes and submits it, and waits until it has begun. */
+tp_work_t *scene_start(tp_pool_t *pool, tp_work_fn function, uint32_t us);
+
+/* ---- setting --------------------------------------------------------------------------------- */
+
 /* Each tells whether the timer was armed. */
 bool scene_timer_set(tp_timer_t *timer, uint32_t clock, int64_t due, int64_t period,
                      int64_t window);
@@ -49,7 +70,7 @@ uint32_t scene_latest(uint32_t word);
 /* ---- when callbacks began -------------------------------------------------------------------- */
 
 /* A series is a number below SCENE_SERIES; its ticks are counted in the word of that number, so
- * scene_latest and scene_await know them. The last words are in use for that, and one more. */
+ * scene_latest and scene_await know them. The last words are in use for that, and two more. */
 enum { SCENE_SERIES = 4, SCENE_TICKS = 64 };
 
 /* A callback whose context is its series. */

@@ -121,6 +121,11 @@ tp_wait_result_t scene_take(tp_waitable_t source, int64_t timeout)
     return result;
 }
 
+bool scene_event_was_set(tp_event_t *event)
+{
+    return event && scene_take(tp_waitable_event(event), 0) == TP_WAIT_SIGNALED;
+}
+
 uint32_t scene_drain(tp_semaphore_t *semaphore)
 {
     uint32_t units = 0;

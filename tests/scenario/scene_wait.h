@@ -41,6 +41,9 @@ tp_mutex_t *scene_mutex_in_place(const tp_mutex_t *closed);
 /* What a thread that waits so long finds; it takes what it finds. */
 tp_wait_result_t scene_take(tp_waitable_t source, int64_t timeout);
 
+/* Would a thread find it set? An automatic one is not, then. */
+bool scene_event_was_set(tp_event_t *event);
+
 /* Takes what units there are; how many. */
 uint32_t scene_drain(tp_semaphore_t *semaphore);
 

@@ -1,24 +1,7 @@
 /* standin_scenarios.c - nobody in the pool has time for its timers: the gate posts what is due. */
 #include "tests/scenario/scene_timer.h"
 
-enum { A, B, C, D, STARTED, RAN };
-
-/* The context says for how many microseconds. */
-static void compute(tp_callback_instance_t *instance, void *context, tp_work_t *work)
-{
-    (void)instance;
-    (void)work;
-    scene_add(STARTED, 1);
-    tpps_busy((int64_t)(uintptr_t)context * US);
-}
-
-static void nap(tp_callback_instance_t *instance, void *context, tp_work_t *work)
-{
-    (void)instance;
-    (void)work;
-    scene_add(STARTED, 1);
-    tpps_sleep((int64_t)(uintptr_t)context * US);
-}
+enum { A, B, C, D, RAN };
 
 /* ---- the only worker is busy ----------------------------------------------------------------- */
 
@@ -27,10 +10,7 @@ static void busy_worker(tp_work_fn function)
 {
     tp_pool_t *pool = scene_settled(0, 1);
     tp_timer_t *timer = scene_ticker(pool, A);
-    tp_work_t *work = scene_pool_work(pool, function, SCENE_WORD(20500));
-    scene_submit(work, 1);
-    if (work)
-        scene_await(STARTED, 1);
+    tp_work_t *work = scene_start(pool, function, 20500);
     int64_t began = tpps_now();
     scene_timer_every(timer, MS);
     scene_until(began + 20 * MS + MS / 4);
@@ -45,12 +25,12 @@ static void busy_worker(tp_work_fn function)
 
 SCENE(standin__only_worker_computes)
 {
-    busy_worker(compute);
+    busy_worker(scene_compute);
 }
 
 SCENE(standin__only_worker_sleeps)
 {
-    busy_worker(nap);
+    busy_worker(scene_nap);
 }
 
 static void tick_slowly(tp_callback_instance_t *instance, void *context, tp_timer_t *timer)
@@ -112,8 +92,8 @@ SCENE(standin__only_worker_looks_once_and_then_computes)
 {
     tp_pool_t *pool = scene_settled(0, 1);
     tp_timer_t *timer = scene_ticker(pool, A);
-    tp_work_t *brief = scene_pool_work(pool, compute, SCENE_WORD(1200));
-    tp_work_t *work = scene_pool_work(pool, compute, SCENE_WORD(22000));
+    tp_work_t *brief = scene_pool_work(pool, scene_compute, SCENE_WORD(1200));
+    tp_work_t *work = scene_pool_work(pool, scene_compute, SCENE_WORD(22000));
     int64_t began = tpps_now();
     scene_timer_every(timer, MS);
     scene_submit(brief, 1);
@@ -175,11 +155,11 @@ SCENE(standin__many_pools_are_covered_at_once)
     for (uint32_t i = 0; i < POOLS; i++) {
         pool[i] = scene_settled(0, 1);
         timer[i] = scene_ticker(pool[i], i);
-        work[i] = scene_pool_work(pool[i], i % 2 ? nap : compute, SCENE_WORD(30500));
+        work[i] = scene_pool_work(pool[i], i % 2 ? scene_nap : scene_compute, SCENE_WORD(30500));
         scene_submit(work[i], 1);
     }
     if (scene_complete())
-        scene_await(STARTED, POOLS);
+        scene_await(SCENE_STARTED, POOLS);
     int64_t began = tpps_now();
     for (uint32_t i = 0; i < POOLS; i++)
         scene_timer_every(timer[i], (2 + i) * MS);

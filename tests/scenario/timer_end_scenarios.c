@@ -1,6 +1,7 @@
 /* timer_end_scenarios.c - timers at the end of a group, a pool or the process: nothing comes after
  * it. */
 #include "core/object/process.h"
+#include "tests/scenario/scene_fork.h"
 #include "tests/scenario/scene_timer.h"
 
 enum { RAN, OVER = 4, RELEASED, CANCELLED, MADE, SETS, CHILD };
@@ -13,11 +14,6 @@ static void tick(tp_callback_instance_t *instance, void *context, tp_timer_t *ti
     (void)timer;
     tpps_check(scene_latest(OVER) == 0);
     scene_add(RAN, 1);
-}
-
-static void about(int64_t then)
-{
-    tpps_sleep(then - 1 + (int64_t)tpps_choose(3));
 }
 
 /* ---- groups ---------------------------------------------------------------------------------- */
@@ -58,7 +54,7 @@ static void against_expiry(bool cancel, int64_t period)
     the_group = scene_group();
     tp_timer_t *timer = member_timer(pool, tick);
     scene_timer_set(timer, TP_CLOCK_RELATIVE, US, period, 0);
-    about(period > 0 && tpps_choose(2) ? US + period : US);
+    scene_about(period > 0 && tpps_choose(2) ? US + period : US);
     close_members(cancel);
     scene_add(OVER, 1);
     tpps_check(scene_latest(CANCELLED) == (timer && cancel ? 1 : 0));
@@ -143,7 +139,7 @@ static void members_against_callback(tp_timer_fn function, bool cancel)
     the_group = scene_group();
     tp_timer_t *timer = member_timer(pool, function);
     scene_timer_in(timer, US);
-    about((1 + tpps_choose(3)) * US);
+    scene_about((1 + tpps_choose(3)) * US);
     close_members(cancel);
     scene_add(OVER, 1);
     if (timer)
@@ -176,7 +172,7 @@ SCENE(timer_end__close_members_against_close_and_expiry)
     tp_timer_t *timer = member_timer(pool, tick);
     scene_timer_every(timer, US);
     tpps_thread closer = tpps_spawn(close_it, timer);
-    about(US);
+    scene_about(US);
     close_members(tpps_choose(2));
     scene_add(OVER, 1);
     tpps_join(closer);
@@ -252,7 +248,7 @@ static void shutdown_against(tp_timer_fn function, int64_t period)
     tp_pool_t *pool = scene_pool(0, 2);
     tp_timer_t *timer = scene_released_timer(pool, function, RELEASED);
     scene_timer_set(timer, TP_CLOCK_RELATIVE, US, period, 0);
-    about(period > 0 && tpps_choose(2) ? 2 * US : US);
+    scene_about(period > 0 && tpps_choose(2) ? 2 * US : US);
     shut(pool, tpps_choose(2));
     check_shut(timer);
 }
@@ -329,7 +325,7 @@ SCENE(timer_end__shutdown_against_close)
     tp_timer_t *timer = scene_released_timer(pool, tick, RELEASED);
     scene_timer_every(timer, US);
     tpps_thread closer = tpps_spawn(close_it, timer);
-    about(US);
+    scene_about(US);
     shut(pool, tpps_choose(2));
     tpps_join(closer);
     if (timer)
@@ -405,15 +401,11 @@ static struct {
     tp_pool_t *pool, *driven;
 } old;
 
-#define forked(call) tpps_check((call) == TP_ERR_FORKED)
-
 static void make_old(void)
 {
-    tp_pool_config_t config = TP_POOL_CONFIG_INIT;
     tpi_process_reset();
     oracle_allow_hooks();
-    config.flags = TP_POOL_CALLER_DRIVEN;
-    old.driven = scene_pool_config(&config);
+    old.driven = scene_driven(0);
     old.pool = scene_pool_idle(0, 2, MS);
     old.timer[0] = scene_pool_timer(old.pool, tick, NULL);
     old.timer[1] = scene_timer(tick, NULL, &(struct scene_choice){.default_pool = true});
@@ -430,14 +422,14 @@ static void old_timers(void)
     bool set = true;
     for (int i = 0; i < 3; i++) {
         tp_timer_spec_t spec = TP_TIMER_SPEC_INIT;
-        forked(tp_timer_set(old.timer[i], &spec, &set));
+        scene_forked(tp_timer_set(old.timer[i], &spec, &set));
         tpps_check(!set);
-        forked(tp_timer_set(old.timer[i], NULL, NULL));
+        scene_forked(tp_timer_set(old.timer[i], NULL, NULL));
         set = true;
-        forked(tp_timer_is_set(old.timer[i], &set));
+        scene_forked(tp_timer_is_set(old.timer[i], &set));
         tpps_check(!set);
-        forked(tp_timer_wait(old.timer[i], true, TP_INFINITE));
-        forked(tp_timer_close(old.timer[i]));
+        scene_forked(tp_timer_wait(old.timer[i], true, TP_INFINITE));
+        scene_forked(tp_timer_close(old.timer[i]));
     }
     scene_add(OVER, 1);
     tpps_sleep(SECOND);
@@ -471,27 +463,12 @@ static void new_timers(tp_pool_t *pool)
 
 static void child(bool inside)
 {
-    if (inside) {
-        tpps_on_probe(NULL);
-        tpps_on_quiet(NULL, NULL);
-    } else {
-        oracle_begin();
-        oracle_allow_hooks();
-        scene_keeps(1);
-    }
+    scene_child(inside);
     old_timers();
     tp_pool_t *pool = scene_pool(1, 2);
     new_timers(pool);
     new_timers(NULL);
     tpps_check(tp_pool_shutdown(pool, false, TP_INFINITE) == TP_OK);
-}
-
-static void fork_here(void *unused)
-{
-    (void)unused;
-    tpps_fork();
-    child(false);
-    scene_end();
 }
 
 static void set_on(void *timer)
@@ -502,22 +479,14 @@ static void set_on(void *timer)
     }
 }
 
-static void run_on(void *pool)
-{
-    for (int i = 0; i < 6; i++)
-        (void)tp_pool_run(pool, 0, 10 * US, NULL);
-}
-
 SCENE(timer_end__r39_fork_with_armed_timers)
 {
     make_old();
     tpps_spawn(set_on, old.timer[tpps_choose(3)]);
-    tpps_spawn(run_on, old.driven);
+    tpps_spawn(scene_drive, old.driven);
     if (tpps_choose(2))
         tpps_sleep(US * (int64_t)tpps_choose(100));
-    tpps_spawn(fork_here, NULL);
-    for (;;) /* ends with the fork */
-        tpps_sleep(MS);
+    scene_fork_beside(child);
 }
 
 static void fork_inside(tp_callback_instance_t *instance, void *context, tp_timer_t *timer)
@@ -525,7 +494,7 @@ static void fork_inside(tp_callback_instance_t *instance, void *context, tp_time
     (void)instance;
     (void)context;
     tpps_fork();
-    forked(tp_timer_set(timer, NULL, NULL));
+    scene_forked(tp_timer_set(timer, NULL, NULL));
     child(true);
     scene_add(CHILD, 1);
 }
@@ -536,9 +505,7 @@ SCENE(timer_end__r39_fork_in_a_callback)
     tp_timer_t *timer = scene_pool_timer(tpps_choose(2) ? old.pool : old.driven, fork_inside, NULL);
     scene_timer_every(timer, 25 * US);
     tpps_spawn(set_on, old.timer[0]);
-    for (;;) /* ends with the fork */
-        if (tp_pool_run(old.driven, 0, MS, NULL) == TP_ERR_FORKED)
-            break;
+    scene_drive_until_forked(old.driven);
 }
 
 /* While ticks go on and on, time must not pass before all that is due has been done. */

@@ -4,12 +4,6 @@
 
 enum { RAN, OTHER, OVER = 4, RELEASED, CANCELLED, SETS, TAKEN, SHUT, STOPPING };
 
-/* Ahead of the setter, with it or behind it: somebody's moment of an expiry at 1 us. */
-static void about_then(void)
-{
-    tpps_sleep(999 + (int64_t)tpps_choose(3));
-}
-
 /* Nothing runs once somebody has been told that nothing will. */
 static void tick(tp_callback_instance_t *instance, void *context, tp_timer_t *timer)
 {
@@ -30,7 +24,7 @@ static tp_timer_t *ticker(tp_pool_t *pool)
 /* True: no callback ever comes from that arming. False: a wait returns after it. */
 static void stop_and_judge(tp_timer_t *timer)
 {
-    about_then();
+    scene_about(US);
     if (scene_timer_stop(timer)) {
         scene_add(OVER, 1);
         return;
@@ -69,7 +63,7 @@ SCENE(timer_race__r03_stop_against_expiry_by_boottime)
 /* Of two that stop it at most one hears that it was armed. */
 static void stop_and_count(void *timer)
 {
-    about_then();
+    scene_about(US);
     if (scene_timer_stop(timer))
         scene_add(TAKEN, 1);
 }
@@ -185,7 +179,7 @@ static void replace(uint32_t clock)
     int64_t began = tpps_now(), wall = tpp_now(TPP_CLOCK_REALTIME);
     int64_t from = clock == TP_CLOCK_REALTIME ? wall : clock == TP_CLOCK_MONOTONIC ? began : 0;
     scene_timer_in(timer, US);
-    about_then();
+    scene_about(US);
     uint32_t expected = scene_timer_set(timer, clock, from + 100 * US, 0, 0) ? 1 : 2;
     if (timer) {
         scene_await(RAN, expected);
@@ -338,7 +332,7 @@ SCENE(timer_race__set_against_close)
 
 static void close_it(void *timer)
 {
-    about_then();
+    scene_about(US);
     if (scene_or_stale(tp_timer_close(timer)))
         scene_add(TAKEN, 1);
 }
@@ -377,7 +371,7 @@ SCENE(timer_race__c095_stop_wait_close_against_expiry)
     tp_pool_t *pool = scene_pool(0, 2);
     tp_timer_t *timer = ticker(pool);
     scene_timer_set(timer, TP_CLOCK_RELATIVE, US, tpps_choose(2) ? US : 0, 0);
-    about_then();
+    scene_about(US);
     scene_timer_stop(timer);
     scene_timer_cancel(timer);
     scene_timer_close(timer);

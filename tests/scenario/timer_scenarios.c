@@ -337,13 +337,6 @@ SCENE(timer__c074_high_timer_overtakes_queued_work)
 
 /* ---- pools that callers drive ---------------------------------------------------------------- */
 
-static tp_pool_t *driven(void)
-{
-    tp_pool_config_t config = TP_POOL_CONFIG_INIT;
-    config.flags = TP_POOL_CALLER_DRIVEN;
-    return scene_pool_config(&config);
-}
-
 static void close_dry(tp_pool_t *pool)
 {
     while (pool && tp_pool_run(pool, 0, 0, NULL) == TP_OK)
@@ -351,20 +344,13 @@ static void close_dry(tp_pool_t *pool)
     scene_close_pool(pool);
 }
 
-static int flag_of(tp_pool_t *pool)
-{
-    int fd = -1;
-    tpps_check(tp_pool_poll_fd(pool, &fd) == TP_OK && fd >= 0);
-    return fd;
-}
-
 /* Nobody is inside: the flag goes up when it is due, not before. */
 SCENE(timer__h_polled_pool_is_told_in_time)
 {
-    tp_pool_t *pool = driven();
+    tp_pool_t *pool = scene_driven(0);
     tp_timer_t *timer = scene_ticker(pool, A);
     if (timer) {
-        int fd = flag_of(pool);
+        int fd = scene_flag_of(pool);
         int64_t began = tpps_now();
         scene_timer_every(timer, 3 * MS);
         for (int i = 1; i <= 4; i++) {
@@ -381,7 +367,7 @@ SCENE(timer__h_polled_pool_is_told_in_time)
 /* Somebody is asleep in it, and comes back with what he ran. */
 SCENE(timer__h_caller_asleep_inside_is_woken_in_time)
 {
-    tp_pool_t *pool = driven();
+    tp_pool_t *pool = scene_driven(0);
     tp_timer_t *timer = scene_ticker(pool, A);
     if (timer) {
         int64_t began = tpps_now();
@@ -406,7 +392,7 @@ static void set_from_outside(void *timer)
 
 SCENE(timer__h_set_while_a_caller_sleeps)
 {
-    tp_pool_t *pool = driven();
+    tp_pool_t *pool = scene_driven(0);
     tp_timer_t *timer = scene_ticker(pool, A);
     if (timer) {
         int64_t began = tpps_now();
@@ -424,10 +410,10 @@ SCENE(timer__h_set_while_a_caller_sleeps)
 /* He leaves just before, or as it is due; whoever polls hears of it. */
 SCENE(timer__h_caller_leaves_as_it_is_due)
 {
-    tp_pool_t *pool = driven();
+    tp_pool_t *pool = scene_driven(0);
     tp_timer_t *timer = scene_ticker(pool, A);
     if (timer) {
-        int fd = flag_of(pool);
+        int fd = scene_flag_of(pool);
         int64_t began = tpps_now();
         scene_timer_in(timer, 3 * MS);
         tp_status_t status = tp_pool_run(pool, 0, 3 * MS - 1 + (int64_t)tpps_choose(3), NULL);
@@ -457,11 +443,11 @@ static void call_in(void *pool)
 /* One is busy inside, the other comes when the flag goes up. */
 SCENE(timer__h_caller_is_busy_when_it_is_due)
 {
-    tp_pool_t *pool = driven();
+    tp_pool_t *pool = scene_driven(0);
     tp_timer_t *timer = scene_ticker(pool, A);
     tp_work_t *work = scene_pool_work(pool, run_and_stay, NULL);
     if (work) {
-        int fd = flag_of(pool);
+        int fd = scene_flag_of(pool);
         scene_timer_in(timer, 3 * MS);
         int64_t began = tpps_now();
         scene_submit(work, 1);

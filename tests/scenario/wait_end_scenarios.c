@@ -1,6 +1,7 @@
 /* wait_end_scenarios.c - waits at the end of a group, a pool, themselves or the process: nothing
  * comes after it, and nothing is taken. */
 #include "core/object/process.h"
+#include "tests/scenario/scene_fork.h"
 #include "tests/scenario/scene_wait.h"
 
 /* Words of scene.h beside the counts of the waits. */
@@ -44,16 +45,6 @@ static void make_member(uint32_t number, tp_wait_fn function)
                                   .cancel = scene_count_cancel,
                                   .release = scene_count_release};
     scene_wait_chosen(number, function, &choice);
-}
-
-static void about(int64_t then)
-{
-    tpps_sleep(then - 1 + (int64_t)tpps_choose(3));
-}
-
-static bool was_set(tp_event_t *one)
-{
-    return one && scene_take(tp_waitable_event(one), 0) == TP_WAIT_SIGNALED;
 }
 
 static void set_it(void *unused)
@@ -102,7 +93,7 @@ static void members_against_signal(bool cancel)
         uint32_t dropped = (uint32_t)scene_stats(pool).cancelled;
         tpps_join(other);
         tpps_sleep(MS);
-        tpps_check(scene_hits(0) + was_set(event) + dropped == 1);
+        tpps_check(scene_hits(0) + scene_event_was_set(event) + dropped == 1);
         tpps_check(cancel || dropped == 0);
     } else {
         close_members(cancel);
@@ -142,7 +133,7 @@ static void members_against_timeout(bool cancel)
     begin();
     make_member(0, scene_hit);
     scene_wait_on(0, the_event(), US);
-    about(US);
+    scene_about(US);
     close_members(cancel);
     scene_hush(0);
     tpps_sleep(MS);
@@ -334,7 +325,7 @@ SCENE(wait_end__c188_close_members_against_its_own_set)
     make_member(1, set_own);
     scene_wait_on(0, the_event(), US);
     scene_wait_on(1, the_event(), 0);
-    about((1 + tpps_choose(3)) * US);
+    scene_about((1 + tpps_choose(3)) * US);
     close_members(tpps_choose(2));
     scene_hush(0);
     scene_hush(1);
@@ -357,7 +348,7 @@ SCENE(wait_end__c176_close_members_against_its_own_close)
     begin();
     make_member(0, close_own);
     scene_wait_on(0, the_event(), US);
-    about((1 + tpps_choose(2)) * US);
+    scene_about((1 + tpps_choose(2)) * US);
     close_members(cancel);
     scene_hush(0);
     if (scene_complete())
@@ -380,7 +371,7 @@ SCENE(wait_end__close_members_against_close_and_signal)
     scene_wait_on(0, the_event(), US);
     if (scene_complete()) {
         tpps_thread closer = tpps_spawn(close_it, NULL), setter = tpps_spawn(set_it, NULL);
-        about(US);
+        scene_about(US);
         close_members(tpps_choose(2));
         scene_hush(0);
         tpps_join(closer);
@@ -516,7 +507,7 @@ SCENE(wait_end__closed_by_its_callback)
         tpps_check(status == TP_OK || status == TP_ERR_HANDLE);
         tpps_join(setter);
         scene_await_told(0, SCENE_RELEASED, 1);
-        tpps_check(scene_told(0, SCENE_SIGNALED) + was_set(event) == 1);
+        tpps_check(scene_told(0, SCENE_SIGNALED) + scene_event_was_set(event) == 1);
         tpps_check(scene_value(CLOSED) == 1);
     }
     end();
@@ -544,7 +535,7 @@ SCENE(wait_end__two_closes_against_set_and_signal)
         tpps_join(a);
         tpps_join(b);
         scene_await_told(0, SCENE_RELEASED, 1);
-        tpps_check(scene_hits(0) + was_set(event) == 1 && scene_value(CLOSED) == 1);
+        tpps_check(scene_hits(0) + scene_event_was_set(event) == 1 && scene_value(CLOSED) == 1);
     } else {
         scene_wait_close(0);
     }
@@ -577,7 +568,7 @@ static void check_shut(void)
         tpps_check(scene_wait_try(0, the_event(), 0, &was_armed) == TP_ERR_CLOSED);
         scene_event_set(event);
         tpps_check(scene_wait_try(0, the_event(), US, &was_armed) == TP_ERR_CLOSED);
-        tpps_check(was_set(event));
+        tpps_check(scene_event_was_set(event));
         scene_wait_wait(0);
         tpps_sleep(MS);
         scene_wait_close(0);
@@ -592,7 +583,7 @@ static void shutdown_against(tp_wait_fn function)
     scene_wait_on(0, the_event(), US);
     if (scene_complete()) {
         tpps_thread setter = tpps_spawn(set_it, NULL);
-        about((1 + tpps_choose(2)) * US);
+        scene_about((1 + tpps_choose(2)) * US);
         shut(tpps_choose(2));
         tpps_join(setter);
     } else {
@@ -710,16 +701,12 @@ static struct {
     tp_mutex_t *mutex;
 } old;
 
-#define forked(call) tpps_check((call) == TP_ERR_FORKED)
-
 /* Waits 0 to 3 are the parent's. */
 static void make_old(void)
 {
-    tp_pool_config_t config = TP_POOL_CONFIG_INIT;
     tpi_process_reset();
     oracle_allow_hooks();
-    config.flags = TP_POOL_CALLER_DRIVEN;
-    old.driven = scene_pool_config(&config);
+    old.driven = scene_driven(0);
     pool = scene_pool_idle(0, 2, MS);
     group = scene_group();
     event = old.event = scene_event(false);
@@ -742,14 +729,14 @@ static void old_waits(void)
         bool was_armed = true;
         scene_hush(i);
         spec.source = tp_waitable_never();
-        forked(tp_wait_set(scene_wait_of(i), &spec, &was_armed));
+        scene_forked(tp_wait_set(scene_wait_of(i), &spec, &was_armed));
         tpps_check(!was_armed);
-        forked(tp_wait_set(scene_wait_of(i), NULL, NULL));
-        forked(tp_wait_wait(scene_wait_of(i), true, TP_INFINITE));
-        forked(tp_wait_close(scene_wait_of(i)));
+        scene_forked(tp_wait_set(scene_wait_of(i), NULL, NULL));
+        scene_forked(tp_wait_wait(scene_wait_of(i), true, TP_INFINITE));
+        scene_forked(tp_wait_close(scene_wait_of(i)));
     }
-    forked(tp_event_set(old.event));
-    forked(tp_mutex_release(old.mutex));
+    scene_forked(tp_event_set(old.event));
+    scene_forked(tp_mutex_release(old.mutex));
     tpps_sleep(SECOND);
 }
 
@@ -764,7 +751,7 @@ static void new_waits(tp_pool_t *young, uint32_t number)
         &(struct scene_choice){.pool = young, .default_pool = !young, .group = group});
     tp_wait_spec_t spec = TP_WAIT_SPEC_INIT;
     spec.source = tp_waitable_event(old.event);
-    forked(tp_wait_set(scene_wait_of(number), &spec, &was_armed));
+    scene_forked(tp_wait_set(scene_wait_of(number), &spec, &was_armed));
     scene_wait_on(number, the_event(), MS);
     scene_await_hits(number, 1);
     scene_wait_on(number, the_event(), TP_INFINITE);
@@ -773,34 +760,19 @@ static void new_waits(tp_pool_t *young, uint32_t number)
     scene_wait_on(number, the_event(), TP_INFINITE);
     close_members(true);
     scene_event_set(event);
-    tpps_check(was_set(event) && scene_hits(number) == 2);
+    tpps_check(scene_event_was_set(event) && scene_hits(number) == 2);
     scene_close_group(group);
     scene_event_close(event);
 }
 
 static void child(bool inside)
 {
-    if (inside) {
-        tpps_on_probe(NULL);
-        tpps_on_quiet(NULL, NULL);
-    } else {
-        oracle_begin();
-        oracle_allow_hooks();
-        scene_keeps(1);
-    }
+    scene_child(inside);
     old_waits();
     tp_pool_t *young = scene_pool(1, 2);
     new_waits(young, 4);
     new_waits(NULL, 5);
     tpps_check(tp_pool_shutdown(young, false, TP_INFINITE) == TP_OK);
-}
-
-static void fork_here(void *unused)
-{
-    (void)unused;
-    tpps_fork();
-    child(false);
-    scene_end();
 }
 
 static void signal_on(void *unused)
@@ -813,23 +785,14 @@ static void signal_on(void *unused)
     }
 }
 
-static void run_on(void *unused)
-{
-    (void)unused;
-    for (int i = 0; i < 6; i++)
-        (void)tp_pool_run(old.driven, 0, 10 * US, NULL);
-}
-
 SCENE(wait_end__r39_fork_with_armed_waits)
 {
     make_old();
     tpps_spawn(signal_on, NULL);
-    tpps_spawn(run_on, NULL);
+    tpps_spawn(scene_drive, old.driven);
     if (tpps_choose(2))
         tpps_sleep(US * (int64_t)tpps_choose(40));
-    tpps_spawn(fork_here, NULL);
-    for (;;) /* ends with the fork */
-        tpps_sleep(MS);
+    scene_fork_beside(child);
 }
 
 static void fork_inside(tp_callback_instance_t *instance, void *context, tp_wait_t *wait,
@@ -837,7 +800,7 @@ static void fork_inside(tp_callback_instance_t *instance, void *context, tp_wait
 {
     scene_hit(instance, context, wait, result);
     tpps_fork();
-    forked(tp_wait_set(wait, NULL, NULL));
+    scene_forked(tp_wait_set(wait, NULL, NULL));
     child(true);
 }
 
@@ -847,9 +810,7 @@ SCENE(wait_end__r39_fork_in_a_callback)
     scene_wait_calls(6, tpps_choose(2) ? pool : old.driven, fork_inside);
     scene_wait_on(6, tp_waitable_event(old.event), 25 * US);
     tpps_spawn(signal_on, NULL);
-    for (;;) /* ends with the fork */
-        if (tp_pool_run(old.driven, 0, MS, NULL) == TP_ERR_FORKED)
-            break;
+    scene_drive_until_forked(old.driven);
 }
 
 /* While it is set again and again, time must not pass before all that is due has been done. */

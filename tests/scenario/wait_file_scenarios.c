@@ -3,16 +3,6 @@
 
 enum { A, B, C, D, RAN, GO, DONE };
 
-/* The pool with its waits and files goes; in between nothing of the files is left. */
-static void finish(tp_pool_t *pool, uint32_t waits)
-{
-    for (uint32_t i = 0; i < waits; i++)
-        scene_file_finish(i);
-    tpps_check(tpps_files_kept() == 0);
-    scene_fds_close(waits);
-    scene_close_pool(pool);
-}
-
 /* A set that was refused for lack of something is followed by nothing. */
 static void await_hits(uint32_t number, uint32_t at_least)
 {
@@ -32,6 +22,26 @@ static uint64_t told_in(int64_t ns)
     uint64_t before = tpps_events_told();
     tpps_sleep(ns);
     return tpps_events_told() - before;
+}
+
+/* They were few enough for so many callbacks. */
+static void check_told(uint64_t before, uint32_t most, uint32_t callbacks)
+{
+    uint64_t told = tpps_events_told() - before;
+    if (told > most)
+        tpps_fail("%u callbacks, and %llu events", callbacks, (unsigned long long)told);
+}
+
+/* Two waits on one descriptor: A is armed for POLLIN, B for these states. */
+static tp_pool_t *two_on_one(uint32_t events)
+{
+    tp_pool_t *pool = scene_small_pool();
+    scene_fds_open(1);
+    scene_wait_make(A, pool);
+    scene_wait_make(B, pool);
+    scene_listen(A, POLLIN);
+    scene_wait_on(B, tp_waitable_fd(scene_fd(A), events), TP_INFINITE);
+    return pool;
 }
 
 /* ---- one descriptor, one wait ---------------------------------------------------------------- */
@@ -57,7 +67,7 @@ SCENE(wait_file__c124_each_set_is_one_callback)
         await_hits(A, 2);
         tpps_check(!scene_complete() || scene_events(A) == (POLLIN | POLLOUT));
     }
-    finish(pool, 1);
+    scene_files_end(pool, 1);
 }
 
 SCENE(wait_file__not_ready_for_what_was_asked)
@@ -73,7 +83,7 @@ SCENE(wait_file__not_ready_for_what_was_asked)
     tpps_descriptor_set_ready(scene_fd(A), POLLIN);
     tpps_sleep(20 * MS);
     tpps_check(scene_hits(A) == 0);
-    finish(pool, 1);
+    scene_files_end(pool, 1);
 }
 
 /* Hang-up and error come unasked, also when nothing else is asked for. */
@@ -96,7 +106,7 @@ SCENE(wait_file__hang_up_and_error_always_count)
     scene_listen(A, asked);
     await_hits(A, 2);
     tpps_check(told_in(SECOND) <= 4);
-    finish(pool, 1);
+    scene_files_end(pool, 1);
 }
 
 /* ---- several waits on one file --------------------------------------------------------------- */
@@ -134,7 +144,7 @@ SCENE(wait_file__r35_one_registration_for_several_waits)
     }
     for (uint32_t i = 1; i < 3; i++)
         scene_file_finish(i);
-    finish(pool, 1);
+    scene_files_end(pool, 1);
 }
 
 /* Four at once ask for the same file for the first time, each for something else. */
@@ -164,7 +174,7 @@ SCENE(wait_file__r35_several_at_once_are_the_first)
         await_hits(i, 1);
     for (uint32_t i = 1; i < 4; i++)
         scene_file_finish(i);
-    finish(pool, 1);
+    scene_files_end(pool, 1);
 }
 
 /* Two pools have a registration each. */
@@ -184,7 +194,7 @@ SCENE(wait_file__two_pools_wait_for_one_file)
     }
     scene_file_finish(B);
     scene_close_pool(other);
-    finish(pool, 1);
+    scene_files_end(pool, 1);
 }
 
 /* ---- numbers that are closed and used again -------------------------------------------------- */
@@ -252,7 +262,7 @@ SCENE(wait_file__r34_number_is_another_file_while_armed)
         await_hits(A, 1);
     }
     scene_file_finish(B);
-    finish(pool, 1);
+    scene_files_end(pool, 1);
     tpps_check(tpps_descriptor_names(copy) == 1);
     tpps_descriptor_close(copy);
 }
@@ -287,7 +297,7 @@ SCENE(wait_file__r34_old_registration_is_not_the_new_files)
     tpp_store_release(&life, 2);
     scene_listen(A, POLLIN);
     await_hits(A, 1);
-    finish(pool, 1);
+    scene_files_end(pool, 1);
 }
 
 /* [R-34] Close the wait, and the number at once: it is another file's then, for which another wait
@@ -424,7 +434,7 @@ SCENE(wait_file__from_file_to_file_in_its_callback)
     }
     scene_disarm(A);
     scene_wait_wait(A);
-    finish(pool, 3);
+    scene_files_end(pool, 3);
 }
 
 /* A number above those for which there is room at first. */
@@ -473,19 +483,14 @@ SCENE(wait_file__ready_for_nobody_is_silent)
         await_hits(A, 2);
         tpps_check(scene_events(A) == (POLLIN | POLLHUP));
     }
-    finish(pool, 1);
+    scene_files_end(pool, 1);
 }
 
 /* Another state comes while somebody is armed for one that does not. */
 SCENE(wait_file__ready_for_another_state_does_not_spin)
 {
-    tp_pool_t *pool = scene_small_pool();
+    tp_pool_t *pool = two_on_one(POLLOUT);
     int fd = scene_fd(A);
-    scene_fds_open(1);
-    scene_wait_make(A, pool);
-    scene_wait_make(B, pool);
-    scene_listen(A, POLLIN);
-    scene_wait_on(B, tp_waitable_fd(fd, POLLOUT), TP_INFINITE);
     tpps_descriptor_set_ready(fd, POLLOUT);
     await_hits(B, 1);
     tpps_check(told_in(SECOND) <= 6); /* it stays ready for POLLOUT */
@@ -498,7 +503,7 @@ SCENE(wait_file__ready_for_another_state_does_not_spin)
         await_hits(A, 1);
     }
     scene_file_finish(B);
-    finish(pool, 1);
+    scene_files_end(pool, 1);
 }
 
 /* Whoever sets his wait again late each time is told each time, and few events are lost on him. */
@@ -515,10 +520,8 @@ SCENE(wait_file__set_again_late)
         await_hits(A, i);
         tpps_sleep((int64_t)tpps_choose(2) * 10 * MS);
     }
-    if (tpps_events_told() - before > 3 * ROUNDS)
-        tpps_fail("%u callbacks, and %llu events", ROUNDS,
-                  (unsigned long long)(tpps_events_told() - before));
-    finish(pool, 1);
+    check_told(before, 3 * ROUNDS, ROUNDS);
+    scene_files_end(pool, 1);
 }
 
 /* Whoever sets it in time, too. */
@@ -531,11 +534,9 @@ SCENE(wait_file__set_again_in_time)
     uint64_t before = tpps_events_told();
     scene_listen(A, POLLIN);
     scene_write(A, ROUNDS);
-    if (tpps_events_told() - before > 4 * ROUNDS)
-        tpps_fail("%u callbacks, and %llu events", ROUNDS,
-                  (unsigned long long)(tpps_events_told() - before));
+    check_told(before, 4 * ROUNDS, ROUNDS);
     tpps_check(told_in(SECOND) <= 1);
-    finish(pool, 1);
+    scene_files_end(pool, 1);
 }
 
 /* [SO2] Whoever is told finds it so, however many look at once: others in the poller, after their
@@ -550,18 +551,10 @@ static void write_some(void *number)
     }
 }
 
-static void compute(tp_callback_instance_t *instance, void *context, tp_work_t *work)
-{
-    (void)instance;
-    (void)work;
-    tpps_busy((int64_t)(uintptr_t)context * US);
-    scene_add(RAN, 1);
-}
-
 static void only_true_events(tp_pool_t *pool, uint32_t works)
 {
     tpps_thread threads[2];
-    tp_work_t *work = scene_pool_work(pool, compute, SCENE_WORD(works > 4 ? 1100 : 1));
+    tp_work_t *work = scene_pool_work(pool, scene_compute, SCENE_WORD(works > 4 ? 1100 : 1));
     scene_fds_open(2);
     for (uint32_t i = 0; i < 2; i++) {
         scene_reader(i, pool, 16);
@@ -578,7 +571,7 @@ static void only_true_events(tp_pool_t *pool, uint32_t works)
         scene_await_dry(i);
     }
     scene_finish(work);
-    finish(pool, 2);
+    scene_files_end(pool, 2);
 }
 
 SCENE(wait_file__so2_nobody_is_told_of_what_was_two_workers)
@@ -632,7 +625,7 @@ SCENE(wait_file__r01_two_threads_set_and_one_writes)
     scene_listen(A, POLLIN);
     scene_ready(A);
     await_hits(A, hits + 1);
-    finish(pool, 1);
+    scene_files_end(pool, 1);
 }
 
 /* ---- what the system cannot or will not tell ------------------------------------------------- */
@@ -653,18 +646,13 @@ SCENE(wait_file__files_cannot_be_compared)
     tpps_join(writer);
     scene_await_dry(A);
     tpps_check(tpps_files_kept() <= 4); /* new ones beside old ones */
-    finish(pool, 2);
+    scene_files_end(pool, 2);
 }
 
 SCENE(wait_file__files_cannot_be_compared_any_more)
 {
-    tp_pool_t *pool = scene_small_pool();
+    tp_pool_t *pool = two_on_one(POLLIN);
     int fd = scene_fd(A);
-    scene_fds_open(1);
-    scene_wait_make(A, pool);
-    scene_wait_make(B, pool);
-    scene_listen(A, POLLIN);
-    scene_wait_on(B, tp_waitable_fd(fd, POLLIN), TP_INFINITE);
     tpps_hide_files(true);
     scene_wait_on(B, tp_waitable_fd(fd, POLLIN), TP_INFINITE);
     tpps_check(!scene_complete() || tpps_descriptor_interests(fd) == 2);
@@ -679,20 +667,15 @@ SCENE(wait_file__files_cannot_be_compared_any_more)
         await_hits(B, 2);
     }
     scene_file_finish(B);
-    finish(pool, 1);
+    scene_files_end(pool, 1);
 }
 
 /* The registration cannot be changed any more: whoever is armed learns of it, whoever arms is
  * refused and stays as he was. */
 SCENE(wait_file__registration_breaks)
 {
-    tp_pool_t *pool = scene_small_pool();
+    tp_pool_t *pool = two_on_one(POLLOUT);
     int fd = scene_fd(A);
-    scene_fds_open(1);
-    scene_wait_make(A, pool);
-    scene_wait_make(B, pool);
-    scene_listen(A, POLLIN);
-    scene_wait_on(B, tp_waitable_fd(fd, POLLOUT), TP_INFINITE);
     if (scene_complete()) {
         bool armed = true;
         tpps_descriptor_break(fd);
@@ -706,7 +689,7 @@ SCENE(wait_file__registration_breaks)
         tpps_check(scene_events(A) == 0 || scene_events(A) == POLLOUT); /* whoever was last */
     }
     scene_file_finish(B);
-    finish(pool, 1);
+    scene_files_end(pool, 1);
 }
 
 /* ---- sets that fail -------------------------------------------------------------------------- */
@@ -745,7 +728,7 @@ SCENE(wait_file__refused_sets_change_nothing)
         await_told(A, SCENE_TIMED_OUT, 1);
     }
     tpps_descriptor_close(5);
-    finish(pool, 2);
+    scene_files_end(pool, 2);
 }
 
 /* Any of what a set needs is refused: the descriptor, the registration, memory, the poller. */
@@ -774,7 +757,7 @@ SCENE(wait_file__set_fails_for_lack_of_something)
         else
             tpps_check(scene_stats(pool).waits_armed == 0);
     }
-    finish(pool, 3);
+    scene_files_end(pool, 3);
 }
 
 /* ---- timeouts -------------------------------------------------------------------------------- */
@@ -800,7 +783,7 @@ SCENE(wait_file__r02_timeout_or_readiness)
             tpps_descriptor_set_ready(scene_fd(A), 0);
         }
     }
-    finish(pool, 1);
+    scene_files_end(pool, 1);
 }
 
 /* [C-121] Timeout 0 or in the past: at once, whatever is ready; a bad descriptor is refused all the
@@ -824,7 +807,7 @@ SCENE(wait_file__c121_timeout_that_is_over)
     }
     tpps_sleep(MS);
     tpps_check(scene_told(A, SCENE_SIGNALED) == 0);
-    finish(pool, 1);
+    scene_files_end(pool, 1);
 }
 
 /* From one source to another and back while all of them are signaled. */
@@ -860,7 +843,7 @@ SCENE(wait_file__r01_from_one_source_to_another)
         await_hits(B, scene_complete());
     if (event)
         scene_event_close(event);
-    finish(pool, 2);
+    scene_files_end(pool, 2);
 }
 
 /* ---- groups ---------------------------------------------------------------------------------- */

@@ -36,11 +36,6 @@ static void finish(void)
     end();
 }
 
-static void about_then(void)
-{
-    tpps_sleep(999 + (int64_t)tpps_choose(3));
-}
-
 /* ---- owners ---------------------------------------------------------------------------------- */
 
 /* Nobody else is inside. */
@@ -471,7 +466,7 @@ SCENE(wait_mutex__cancel_against_set)
 static void disarm_it(void *unused)
 {
     (void)unused;
-    about_then();
+    scene_about(US);
     scene_disarm(0);
 }
 
@@ -481,7 +476,7 @@ SCENE(wait_mutex__c143_release_against_disarm_and_timeout)
     scene_wait_on(0, the_mutex(), US);
     if (scene_complete()) {
         tpps_thread other = tpps_spawn(disarm_it, NULL);
-        about_then();
+        scene_about(US);
         scene_mutex_release(mutex);
         tpps_join(other);
         scene_wait_wait(0);

@@ -5,90 +5,10 @@
  * another. */
 #include "tests/scenario/scene_file.h"
 
-enum { A, B, C, D, RAN, STARTED, OPEN, GO };
+enum { A, B, C, D, RAN, OPEN };
 
 /* The gate looks after its grace; if the worker has looked meanwhile, after another one. */
 #define ALONE (8 * MS + SCENE_SPIN)
-/* Where pollers cannot be watched it looks each time, and some looks are for nothing. */
-#define UNWATCHED (60 * MS)
-
-static void close_all(tp_pool_t *pool, uint32_t waits)
-{
-    for (uint32_t i = 0; i < waits; i++)
-        scene_file_finish(i);
-    tpps_check(tpps_files_kept() == 0);
-    scene_fds_close(waits);
-    scene_close_pool(pool);
-}
-
-/* The callback for the nth time began so late after the descriptor was made ready. */
-static void in_time(uint32_t number, uint32_t nth, int64_t since, int64_t late)
-{
-    if (!scene_wait_of(number) || !scene_complete())
-        return;
-    scene_await_read(number, nth + 1);
-    int64_t after = scene_tick_at(number, nth) - since;
-    if (after < 0 || after > late)
-        tpps_fail("wait %u was told after %lld ns, %lld allowed", number, (long long)after,
-                  (long long)late);
-}
-
-static void one_in_time(uint32_t number, uint32_t nth, int64_t late)
-{
-    int64_t since = tpps_now();
-    scene_ready(number);
-    in_time(number, nth, since, late);
-}
-
-/* ---- what runs beside ------------------------------------------------------------------------ */
-
-/* The context says for how many microseconds. */
-static void compute(tp_callback_instance_t *instance, void *context, tp_work_t *work)
-{
-    (void)instance;
-    (void)work;
-    scene_add(STARTED, 1);
-    tpps_busy((int64_t)(uintptr_t)context * US);
-    scene_add(RAN, 1);
-}
-
-static void nap(tp_callback_instance_t *instance, void *context, tp_work_t *work)
-{
-    (void)instance;
-    (void)work;
-    scene_add(STARTED, 1);
-    tpps_sleep((int64_t)(uintptr_t)context * US);
-    scene_add(RAN, 1);
-}
-
-/* Until it is let go. */
-static void block(tp_callback_instance_t *instance, void *context, tp_work_t *work)
-{
-    (void)instance;
-    (void)context;
-    (void)work;
-    scene_add(STARTED, 1);
-    scene_await(OPEN, 1);
-}
-
-static void exit_thread(tp_callback_instance_t *instance, void *context, tp_work_t *work)
-{
-    (void)instance;
-    (void)context;
-    (void)work;
-    scene_add(STARTED, 1);
-    tpps_thread_exit();
-}
-
-static tp_work_t *start(tp_pool_t *pool, tp_work_fn function, uint32_t us)
-{
-    tp_work_t *work = scene_pool_work(pool, function, SCENE_WORD(us));
-    uint32_t before = scene_latest(STARTED);
-    scene_submit(work, 1);
-    if (work)
-        scene_await(STARTED, before + 1);
-    return work;
-}
 
 /* ---- an idle pool ---------------------------------------------------------------------------- */
 
@@ -107,10 +27,10 @@ static void idle_pool(tp_pool_t *pool)
         for (uint32_t i = 0; i < 3; i++)
             scene_ready(i);
         for (uint32_t i = 0; i < 3; i++)
-            in_time(i, round, since, SCENE_GRACE);
+            scene_in_time(i, round, since, SCENE_GRACE);
         tpps_sleep((int64_t)tpps_choose(3) * 5 * MS);
     }
-    close_all(pool, 3);
+    scene_files_end(pool, 3);
 }
 
 SCENE(wait_poll__a_one_idle_worker)
@@ -137,9 +57,9 @@ SCENE(wait_poll__a_the_sleeper_needs_no_grace)
     scene_listen(A, POLLIN);
     for (uint32_t i = 0; i < 3; i++) {
         tpps_sleep(10 * MS); /* somebody has taken the role */
-        one_in_time(A, i, SCENE_SPIN);
+        scene_ready_in_time(A, i, SCENE_SPIN);
     }
-    close_all(pool, 1);
+    scene_files_end(pool, 1);
 }
 
 /* Nothing is ready, nothing happens; not even when a wait has been told and armed again. */
@@ -159,7 +79,7 @@ SCENE(wait_poll__a_idle_rest)
         tpps_check(oracle_rests() - rests <= 1 && tpps_events_told() == told);
         scene_write(A, 2);
     }
-    close_all(pool, 2);
+    scene_files_end(pool, 2);
 }
 
 /* ---- the sleeper in the poller is woken for other things ------------------------------------- */
@@ -197,7 +117,7 @@ static void work_and_files(tp_pool_t *pool)
     scene_await_dry(A);
     scene_await_dry(B);
     scene_finish(work);
-    close_all(pool, 2);
+    scene_files_end(pool, 2);
 }
 
 SCENE(wait_poll__b_work_wakes_the_only_worker)
@@ -235,7 +155,7 @@ SCENE(wait_poll__b_timers_and_descriptors)
     scene_until(due - 1 + (int64_t)tpps_choose(3));
     int64_t since = tpps_now();
     scene_ready(A);
-    in_time(A, 0, since, SCENE_GRACE);
+    scene_in_time(A, 0, since, SCENE_GRACE);
     scene_until(began + 40 * MS);
     if (scene_complete()) {
         scene_check_ticks(C, 1, due, 0, SCENE_GRACE);
@@ -243,10 +163,10 @@ SCENE(wait_poll__b_timers_and_descriptors)
     }
     scene_listen(B, POLLIN);
     tpps_sleep(10 * MS);
-    one_in_time(B, 0, SCENE_SPIN);
+    scene_ready_in_time(B, 0, SCENE_SPIN);
     scene_timer_finish(timer);
     scene_timer_finish(far);
-    close_all(pool, 2);
+    scene_files_end(pool, 2);
 }
 
 /* A periodic timer and a descriptor keep the only worker's sleeps short. */
@@ -262,7 +182,7 @@ SCENE(wait_poll__b_periodic_timer_and_descriptor)
     scene_timer_every(timer, MS);
     for (uint32_t i = 0; i < 8; i++) {
         scene_until(began + (2 + (int64_t)i) * MS + (int64_t)tpps_choose(3) - 1);
-        one_in_time(A, i, SCENE_GRACE);
+        scene_ready_in_time(A, i, SCENE_GRACE);
     }
     if (scene_complete())
         scene_await(C, 12);
@@ -271,7 +191,7 @@ SCENE(wait_poll__b_periodic_timer_and_descriptor)
         tpps_check(after >= 0 && after <= SCENE_GRACE);
     }
     scene_timer_finish(timer);
-    close_all(pool, 1);
+    scene_files_end(pool, 1);
 }
 
 /* ---- sources come and go --------------------------------------------------------------------- */
@@ -291,14 +211,14 @@ SCENE(wait_poll__c_first_source_while_the_driver_sleeps)
     scene_listen(A, POLLIN);
     if (tpps_choose(2))
         tpps_sleep(MS);
-    one_in_time(A, 0, SCENE_GRACE);
+    scene_ready_in_time(A, 0, SCENE_GRACE);
     tpps_sleep(10 * MS);
-    one_in_time(A, 1, SCENE_SPIN);
+    scene_ready_in_time(A, 1, SCENE_SPIN);
     scene_until(began + 110 * MS);
     if (scene_complete())
         scene_check_ticks(C, 1, began + 100 * MS, 0, SCENE_SPIN);
     scene_timer_finish(timer);
-    close_all(pool, 1);
+    scene_files_end(pool, 1);
 }
 
 /* The last one goes, and another comes: by others, at once. */
@@ -341,7 +261,7 @@ SCENE(wait_poll__c_last_source_goes_and_another_comes)
     rests = oracle_rests();
     tpps_sleep(100 * HOUR); /* the poller is empty */
     tpps_check(oracle_rests() - rests <= 1);
-    close_all(pool, 3);
+    scene_files_end(pool, 3);
 }
 
 /* Only signals and never-ending waits: the same without a descriptor of the application. */
@@ -354,7 +274,7 @@ SCENE(wait_poll__c_several_pools_begin_to_listen)
         scene_listen(i, POLLIN);
     }
     for (uint32_t i = 0; i < 4; i++)
-        one_in_time(i, 0, SCENE_GRACE);
+        scene_ready_in_time(i, 0, SCENE_GRACE);
     for (uint32_t i = 0; i < 4; i++)
         scene_file_finish(i);
     scene_fds_close(4);
@@ -377,7 +297,7 @@ static void posted_meanwhile(tp_work_fn function, bool hidden)
         scene_listen(A, POLLIN);
     if (tpps_choose(2))
         tpps_sleep(MS);
-    tp_work_t *work = start(pool, function, 200000);
+    tp_work_t *work = scene_start(pool, function, 200000);
     int64_t began = tpps_now();
     scene_listen(B, POLLIN);
     if (!before)
@@ -385,33 +305,42 @@ static void posted_meanwhile(tp_work_fn function, bool hidden)
     if (scene_complete())
         tpps_check(scene_stats(pool).waits_armed == 2);
     scene_ready(A);
-    tpps_sleep(hidden ? UNWATCHED : ALONE);
+    tpps_sleep(hidden ? SCENE_UNWATCHED : ALONE);
     tpps_check(!scene_complete() || scene_stats(pool).waits_armed == 1);
     scene_until(began + 80 * MS);
     scene_ready(B);
     /* By now the poller tells it. */
-    tpps_sleep(hidden ? UNWATCHED : SCENE_SPIN);
+    tpps_sleep(hidden ? SCENE_UNWATCHED : SCENE_SPIN);
     tpps_check(!scene_complete() || scene_stats(pool).waits_armed == 0);
     tpps_check(scene_hits(A) + scene_hits(B) == 0);
     scene_finish(work);
     scene_await_read(A, 1);
     scene_await_read(B, 1);
-    close_all(pool, 2);
+    scene_files_end(pool, 2);
 }
 
 SCENE(wait_poll__d_only_worker_computes)
 {
-    posted_meanwhile(compute, false);
+    posted_meanwhile(scene_compute, false);
 }
 
 SCENE(wait_poll__d_only_worker_sleeps)
 {
-    posted_meanwhile(nap, false);
+    posted_meanwhile(scene_nap, false);
 }
 
 SCENE(wait_poll__d_only_worker_sleeps_and_pollers_cannot_be_watched)
 {
-    posted_meanwhile(nap, true);
+    posted_meanwhile(scene_nap, true);
+}
+
+static void block(tp_callback_instance_t *instance, void *context, tp_work_t *work)
+{
+    (void)instance;
+    (void)context;
+    (void)work;
+    scene_add(SCENE_STARTED, 1);
+    scene_await(OPEN, 1);
 }
 
 /* The gate does not look again and again where nothing happens: the poller tells it. */
@@ -423,7 +352,7 @@ SCENE(wait_poll__d_nobody_looks_while_the_worker_blocks)
     scene_reader(B, pool, 0);
     scene_listen(A, POLLIN);
     scene_listen(B, POLLIN);
-    tp_work_t *work = start(pool, block, 0);
+    tp_work_t *work = scene_start(pool, block, 0);
     tpps_sleep(50 * MS);
     for (uint32_t i = 0; i < 2; i++) {
         uint64_t rests = oracle_rests();
@@ -441,7 +370,7 @@ SCENE(wait_poll__d_nobody_looks_while_the_worker_blocks)
     scene_finish(work);
     scene_await_read(A, 1);
     scene_await_read(B, 1);
-    close_all(pool, 2);
+    scene_files_end(pool, 2);
 }
 
 /* A callback takes its time before it reads: nobody spins on what it has not read. */
@@ -465,7 +394,7 @@ SCENE(wait_poll__d_slow_reader)
         tpps_check(tpps_events_told() - told <= 5);
         tpps_check(oracle_rests() - rests <= 20);
     }
-    close_all(pool, 1);
+    scene_files_end(pool, 1);
 }
 
 /* Short callbacks follow each other without a pause: the worker looks between them. */
@@ -489,10 +418,10 @@ SCENE(wait_poll__d_only_worker_is_never_idle)
     scene_submit(work, 1);
     for (uint32_t i = 0; i < 3; i++) {
         scene_until(began + (3 + 10 * (int64_t)i) * MS);
-        one_in_time(A, i, UNWATCHED); /* some looks are for nothing */
+        scene_ready_in_time(A, i, SCENE_UNWATCHED); /* some looks are for nothing */
     }
     scene_finish(work);
-    close_all(pool, 1);
+    scene_files_end(pool, 1);
 }
 
 /* ---- one is busy, another is not ------------------------------------------------------------- */
@@ -506,23 +435,23 @@ static void one_of_two(tp_work_fn function)
     scene_listen(A, POLLIN);
     if (tpps_choose(2))
         tpps_sleep(MS);
-    tp_work_t *work = start(pool, function, 50000);
-    one_in_time(A, 0, SCENE_GRACE);
-    one_in_time(A, 1, SCENE_GRACE);
+    tp_work_t *work = scene_start(pool, function, 50000);
+    scene_ready_in_time(A, 0, SCENE_GRACE);
+    scene_ready_in_time(A, 1, SCENE_GRACE);
     tpps_sleep(10 * MS);
-    one_in_time(A, 2, SCENE_SPIN);
+    scene_ready_in_time(A, 2, SCENE_SPIN);
     scene_finish(work);
-    close_all(pool, 1);
+    scene_files_end(pool, 1);
 }
 
 SCENE(wait_poll__e_one_of_two_computes)
 {
-    one_of_two(compute);
+    one_of_two(scene_compute);
 }
 
 SCENE(wait_poll__e_one_of_two_sleeps)
 {
-    one_of_two(nap);
+    one_of_two(scene_nap);
 }
 
 /* The callback of a descriptor itself blocks: the other descriptors have another thread. */
@@ -545,7 +474,7 @@ SCENE(wait_poll__e_callback_of_a_descriptor_blocks)
     tpps_sleep((int64_t)tpps_choose(2) * 20 * MS);
     scene_write(B, 2); /* the gate adds a thread, if there is none */
     scene_add(OPEN, 1);
-    close_all(pool, 2);
+    scene_files_end(pool, 2);
 }
 
 /* A pool of one: the others are posted, and run when it is over. */
@@ -568,7 +497,7 @@ SCENE(wait_poll__e_only_thread_blocks_in_a_descriptors_callback)
     scene_add(OPEN, 1);
     scene_await_read(B, 1);
     scene_await_read(C, 1);
-    close_all(pool, 3);
+    scene_files_end(pool, 3);
 }
 
 /* ---- threads leave --------------------------------------------------------------------------- */
@@ -577,7 +506,7 @@ SCENE(wait_poll__e_only_thread_blocks_in_a_descriptors_callback)
 SCENE(wait_poll__f_idle_workers_retire)
 {
     tp_pool_t *pool = scene_pool_idle(0, 2, MS);
-    tp_work_t *work = scene_pool_work(pool, nap, SCENE_WORD(1));
+    tp_work_t *work = scene_pool_work(pool, scene_nap, SCENE_WORD(1));
     scene_fds_open(1);
     scene_reader(A, pool, 8);
     scene_listen(A, POLLIN);
@@ -585,12 +514,12 @@ SCENE(wait_poll__f_idle_workers_retire)
         scene_submit(work, 2);
         scene_wait(work);
         tpps_sleep(MS - 1 + (int64_t)tpps_choose(3));
-        one_in_time(A, i, SCENE_GRACE);
+        scene_ready_in_time(A, i, SCENE_GRACE);
     }
     scene_close(work);
     tpps_sleep(20 * MS);
-    one_in_time(A, 3, SCENE_SPIN);
-    close_all(pool, 1);
+    scene_ready_in_time(A, 3, SCENE_SPIN);
+    scene_files_end(pool, 1);
 }
 
 SCENE(wait_poll__f_surplus_worker_is_sent_away)
@@ -602,10 +531,10 @@ SCENE(wait_poll__f_surplus_worker_is_sent_away)
     tpps_sleep((int64_t)tpps_choose(2) * MS);
     scene_minimum(pool, 1);
     scene_maximum(pool, 1);
-    one_in_time(A, 0, SCENE_GRACE);
+    scene_ready_in_time(A, 0, SCENE_GRACE);
     tpps_sleep(10 * MS);
-    one_in_time(A, 1, SCENE_SPIN);
-    close_all(pool, 1);
+    scene_ready_in_time(A, 1, SCENE_SPIN);
+    scene_files_end(pool, 1);
 }
 
 /* He who is sent away has just been told of what is told of once only: somebody who set his wait
@@ -618,7 +547,7 @@ static void lower_maximum(void *pool)
 SCENE(wait_poll__f_worker_is_sent_away_with_events)
 {
     tp_pool_t *pool = scene_pool(0, 3);
-    tp_work_t *work = scene_pool_work(pool, nap, SCENE_WORD(100));
+    tp_work_t *work = scene_pool_work(pool, scene_nap, SCENE_WORD(100));
     scene_submit(work, 3);
     scene_finish(work);
     scene_fds_open(2);
@@ -634,24 +563,24 @@ SCENE(wait_poll__f_worker_is_sent_away_with_events)
     tpps_join(other);
     scene_await_dry(A);
     scene_await_dry(B);
-    close_all(pool, 2);
+    scene_files_end(pool, 2);
 }
 
 /* The thread that looks is lost in a callback, of work or of a descriptor. */
 SCENE(wait_poll__f_worker_is_lost)
 {
     tp_pool_t *pool = scene_small_pool();
-    tp_work_t *work = scene_pool_work(pool, exit_thread, NULL);
+    tp_work_t *work = scene_pool_work(pool, scene_exit_thread, NULL);
     scene_fds_open(1);
     scene_reader(A, pool, 8);
     scene_listen(A, POLLIN);
     tpps_sleep((int64_t)tpps_choose(2) * MS);
     scene_submit(work, 1);
-    one_in_time(A, 0, SCENE_GRACE + 10 * MS);
+    scene_ready_in_time(A, 0, SCENE_GRACE + 10 * MS);
     tpps_sleep(20 * MS);
-    one_in_time(A, 1, SCENE_SPIN);
+    scene_ready_in_time(A, 1, SCENE_SPIN);
     scene_finish(work);
-    close_all(pool, 1);
+    scene_files_end(pool, 1);
 }
 
 static void read_and_exit(tp_callback_instance_t *instance, void *context, tp_wait_t *wait,
@@ -673,374 +602,7 @@ SCENE(wait_poll__f_worker_is_lost_in_a_descriptors_callback)
     scene_write(A, 2);
     scene_await_dry(B);
     scene_write(B, 1);
-    close_all(pool, 2);
-}
-
-/* ---- the pool ends --------------------------------------------------------------------------- */
-
-/* Whoever kicks the sleeper out of the poller is done with it before the pool closes it. */
-static void submit_and_close(void *work)
-{
-    scene_submit(work, 1);
-    scene_close(work);
-}
-
-SCENE(wait_poll__g_pool_ends_while_the_sleeper_is_kicked)
-{
-    tp_pool_t *pool = scene_small_pool();
-    tp_work_t *work = scene_pool_work(pool, scene_count, SCENE_WORD(RAN));
-    tp_work_t *more = scene_pool_work(pool, scene_count, SCENE_WORD(RAN));
-    scene_fds_open(1);
-    scene_wait_make(A, pool);
-    scene_listen(A, POLLIN);
-    if (tpps_choose(2))
-        tpps_sleep(MS);
-    scene_close_pool(pool);
-    tpps_thread one = tpps_spawn(submit_and_close, work);
-    tpps_thread other = tpps_spawn(submit_and_close, more);
-    if (tpps_choose(2))
-        scene_ready(A);
-    scene_wait_close(A);
-    tpps_join(one);
-    tpps_join(other);
-    scene_await(RAN, more ? 2 : work ? 1 : 0);
-    scene_fd_close(A);
-}
-
-/* Shut down with waits armed: they are armed no more, and no callback comes. */
-static void shut_down(tp_pool_t *pool, bool cancel)
-{
-    tpps_check(!pool || tp_pool_shutdown(pool, cancel, TP_INFINITE) == TP_OK);
-}
-
-static void close_after_shutdown(void)
-{
-    for (uint32_t i = 0; i < 2; i++)
-        if (scene_wait_of(i))
-            scene_wait_close(i);
-    tpps_check(tpps_files_kept() == 0);
-    scene_fds_close(2);
-}
-
-static void end_pool(bool cancel)
-{
-    tp_pool_t *pool = scene_small_pool();
-    scene_fds_open(2);
-    scene_reader(A, pool, 0);
-    scene_reader(B, pool, 0);
-    scene_listen(A, POLLIN);
-    scene_write(A, 1);
-    scene_listen(A, POLLIN);
-    scene_listen(B, POLLIN);
-    if (tpps_choose(2))
-        tpps_sleep(MS);
-    shut_down(pool, cancel);
-    if (scene_complete()) {
-        bool armed = true;
-        uint32_t hits = scene_hits(A) + scene_hits(B);
-        scene_ready(A);
-        scene_ready(B);
-        tpps_check(scene_wait_try(A, tp_waitable_fd(scene_fd(A), POLLIN), TP_INFINITE, &armed) ==
-                   TP_ERR_CLOSED);
-        tpps_sleep(20 * MS);
-        tpps_check(!armed && scene_hits(A) + scene_hits(B) == hits);
-    }
-    close_after_shutdown();
-}
-
-SCENE(wait_poll__g_shutdown_with_armed_waits)
-{
-    end_pool(false);
-}
-
-SCENE(wait_poll__g_shutdown_that_cancels)
-{
-    end_pool(true);
-}
-
-static void keep_writing(void *unused)
-{
-    (void)unused;
-    for (int i = 0; i < 6; i++) {
-        tpps_descriptor_set_ready(scene_fd(A), POLLIN);
-        tpps_descriptor_set_ready(scene_fd(B), POLLIN | POLLOUT);
-        if (tpps_choose(2))
-            tpps_sleep(US);
-    }
-}
-
-SCENE(wait_poll__g_shutdown_while_events_come)
-{
-    tp_pool_t *pool = scene_small_pool();
-    scene_fds_open(2);
-    scene_wait_make(A, pool);
-    scene_wait_make(B, pool);
-    scene_listen(A, POLLIN);
-    scene_listen(B, POLLIN);
-    tpps_thread writer = tpps_spawn(keep_writing, NULL);
-    if (tpps_choose(2))
-        tpps_sleep(US);
-    shut_down(pool, tpps_choose(2));
-    scene_hush(A);
-    scene_hush(B);
-    tpps_join(writer);
-    tpps_sleep(MS);
-    close_after_shutdown();
-}
-
-/* The slot of a pool is another pool's at once, with another poller. */
-SCENE(wait_poll__g_one_pool_after_another)
-{
-    scene_fds_open(1);
-    for (uint32_t round = 0; round < 3 && scene_complete(); round++) {
-        tp_pool_t *pool = scene_pool(0, 1 + tpps_choose(2));
-        scene_waits_begin();
-        scene_reader(A, pool, 1);
-        scene_listen(A, POLLIN);
-        scene_write(A, 1);
-        scene_close_pool(pool);
-        scene_write(A, 1); /* it lives on as long as the wait is there */
-        scene_file_finish(A);
-    }
-    scene_fds_close(1);
-}
-
-/* ---- pools without threads ------------------------------------------------------------------- */
-
-static tp_pool_t *driven(void)
-{
-    tp_pool_config_t config = TP_POOL_CONFIG_INIT;
-    config.flags = TP_POOL_CALLER_DRIVEN;
-    config.thread_maximum = 2;
-    return scene_pool_config(&config);
-}
-
-static int flag_of(tp_pool_t *pool)
-{
-    int fd = -1;
-    tp_status_t status = tp_pool_poll_fd(pool, &fd);
-    tpps_check(status == TP_OK || (status == TP_ERR_SYSTEM && scene_sweeps()));
-    return status == TP_OK ? fd : -1;
-}
-
-static uint32_t turn(tp_pool_t *pool, int64_t timeout)
-{
-    uint32_t ran = 9;
-    tp_status_t status = tp_pool_run(pool, 0, timeout, &ran);
-    if (status != TP_OK && status != TP_ERR_TIMEOUT && status != TP_ERR_TOO_MANY_THREADS &&
-        status != TP_ERR_CLOSED)
-        tpps_check(scene_sweeps() && status == TP_ERR_NO_MEMORY);
-    return status == TP_OK ? ran : 0;
-}
-
-static void driven_end(tp_pool_t *pool, uint32_t waits)
-{
-    for (uint32_t i = 0; i < waits; i++)
-        if (scene_wait_of(i)) {
-            scene_disarm(i);
-            while (turn(pool, 0) > 0)
-                ;
-            scene_wait_close(i);
-        }
-    tpps_check(tpps_files_kept() == 0);
-    scene_fds_close(waits);
-    scene_close_pool(pool);
-}
-
-/* Nobody is inside: the gate looks, and raises the flag. */
-static void flag_tells(bool hidden)
-{
-    tp_pool_t *pool = driven();
-    tpps_hide_watch(hidden);
-    int fd = pool ? flag_of(pool) : -1;
-    scene_fds_open(2);
-    scene_reader(A, pool, 0);
-    scene_reader(B, pool, 0);
-    if (fd >= 0 && scene_complete()) {
-        bool armed;
-        tp_status_t first =
-            scene_wait_try(A, tp_waitable_fd(scene_fd(A), POLLIN), TP_INFINITE, &armed);
-        tp_status_t second =
-            scene_wait_try(B, tp_waitable_fd(scene_fd(B), POLLIN), TP_INFINITE, &armed);
-        tpps_check(scene_sweeps() || (first == TP_OK && second == TP_OK));
-        for (uint32_t i = 0; i < 2 && first == TP_OK && second == TP_OK; i++) {
-            bool settled = tpps_choose(2);
-            if (settled)
-                tpps_sleep(50 * MS);
-            int64_t since = tpps_now(), grace = settled ? SCENE_SPIN : SCENE_GRACE;
-            scene_ready(i);
-            tpps_check(tpps_poll(fd, since + (hidden ? UNWATCHED : grace)));
-            while (scene_hits(i) == 0)
-                turn(pool, 0);
-            while (turn(pool, 0) > 0)
-                ;
-            tpps_check(!tpps_flag_raised(fd));
-        }
-        tpps_sleep(SECOND);
-        uint64_t rests = oracle_rests();
-        tpps_sleep(SECOND); /* nothing is armed, nothing happens */
-        tpps_check((oracle_rests() - rests <= 1 || hidden) && !tpps_flag_raised(fd));
-    }
-    driven_end(pool, 2);
-}
-
-SCENE(wait_poll__h_gate_raises_the_flag)
-{
-    flag_tells(false);
-}
-
-SCENE(wait_poll__h_gate_raises_the_flag_without_a_watch)
-{
-    flag_tells(true);
-}
-
-/* What is ready already when somebody begins to listen: the gate is told while it is being told to
- * watch. */
-SCENE(wait_poll__h_flag_for_what_was_ready_before)
-{
-    tp_pool_t *pool = driven();
-    int fd = flag_of(pool);
-    scene_fds_open(1);
-    scene_reader(A, pool, 0);
-    for (uint32_t i = 0; i < 4; i++) {
-        if (tpps_choose(2))
-            tpps_sleep(5 * MS);
-        scene_ready(A);
-        scene_listen(A, POLLIN);
-        tpps_check(tpps_poll(fd, tpps_now() + SCENE_GRACE));
-        while (turn(pool, 0) > 0)
-            ;
-        tpps_check(scene_hits(A) == i + 1);
-        scene_disarm(A); /* the next time it is the first one again */
-    }
-    driven_end(pool, 1);
-}
-
-/* The pool goes, with its poller, while somebody is still busy setting its last wait. */
-static void set_whatever_comes(void *unused)
-{
-    bool armed;
-    (void)unused;
-    tp_status_t status =
-        scene_wait_try(A, tp_waitable_fd(scene_fd(A), POLLIN), TP_INFINITE, &armed);
-    tpps_check(status == TP_OK || status == TP_ERR_HANDLE || status == TP_ERR_CLOSED ||
-               scene_sweeps());
-}
-
-static void ends_while_it_is_set(tp_pool_t *pool, bool shut)
-{
-    tpps_hide_watch(tpps_choose(4) == 0);
-    scene_fds_open(1);
-    scene_wait_make(A, pool);
-    if (tpps_choose(2))
-        scene_ready(A);
-    tpps_thread setter = tpps_spawn(set_whatever_comes, NULL);
-    if (tpps_choose(2))
-        tpps_point();
-    if (shut)
-        shut_down(pool, true);
-    else
-        scene_close_pool(pool);
-    if (tpps_choose(2))
-        tpps_point();
-    if (scene_wait_of(A))
-        scene_wait_close(A);
-    tpps_join(setter);
-    tpps_sleep(5 * MS);
-    scene_fd_close(A);
-}
-
-SCENE(wait_poll__g_pool_ends_while_a_wait_is_set)
-{
-    ends_while_it_is_set(scene_pool(0, 1), tpps_choose(2));
-}
-
-SCENE(wait_poll__h_pool_ends_while_a_wait_is_set)
-{
-    ends_while_it_is_set(driven(), true);
-}
-
-/* Whoever has a seat sleeps in the poller. */
-static void sit_and_run(void *pool)
-{
-    while (scene_latest(GO) == 0)
-        (void)turn(pool, 50 * MS);
-}
-
-static void seats(uint32_t count)
-{
-    tp_pool_t *pool = driven();
-    tpps_thread threads[2];
-    scene_fds_open(2);
-    scene_reader(A, pool, 3);
-    scene_reader(B, pool, 3);
-    for (uint32_t i = 0; i < count && scene_complete(); i++)
-        threads[i] = tpps_spawn(sit_and_run, pool);
-    bool sat = scene_complete();
-    scene_listen(A, POLLIN);
-    scene_listen(B, POLLIN);
-    tpps_sleep((int64_t)tpps_choose(2) * 10 * MS);
-    for (uint32_t i = 0; i < 3; i++) {
-        one_in_time(A, i, SCENE_GRACE);
-        tpps_sleep((int64_t)tpps_choose(2) * 20 * MS);
-        one_in_time(B, i, SCENE_GRACE);
-    }
-    scene_add(GO, 1);
-    for (uint32_t i = 0; i < count && sat; i++)
-        tpps_join(threads[i]);
-    driven_end(pool, 2);
-}
-
-SCENE(wait_poll__h_one_seat_sleeps_in_the_poller)
-{
-    seats(1);
-}
-
-SCENE(wait_poll__h_two_seats)
-{
-    seats(2);
-}
-
-/* ---- the process forks ----------------------------------------------------------------------- */
-
-/* The child has nothing of the parent's poller, and begins anew with the same descriptor. */
-static void fork_then(tp_pool_t *pool)
-{
-    scene_fds_open(2);
-    scene_reader(A, pool, 4);
-    scene_reader(B, pool, 4);
-    scene_listen(A, POLLIN);
-    scene_listen(B, POLLIN);
-    if (tpps_choose(2))
-        scene_write(A, 1);
-    if (tpps_choose(2))
-        scene_ready(B);
-    if (tpps_choose(2))
-        tpps_sleep((int64_t)tpps_choose(3) * US);
-    tp_wait_t *old = scene_wait_of(A);
-    if (!scene_complete() || !old)
-        tpps_exit();
-    tpps_fork();
-    scene_begin();
-    tpps_check(tpps_files_kept() == 0); /* the child keeps nobody's file open */
-    tpps_check(tp_wait_set(old, NULL, NULL) == TP_ERR_FORKED);
-    tpps_check(tp_wait_close(old) == TP_ERR_FORKED);
-    tpps_descriptor_set_ready(scene_fd(A), 0);
-    tp_pool_t *own = scene_settled(0, 2);
-    scene_reader(A, own, 4);
-    scene_listen(A, POLLIN);
-    tpps_check(!scene_complete() || tpps_files_kept() >= 1);
-    scene_write(A, 2);
-    tpps_sleep(10 * MS);
-    scene_write(A, 1);
-    scene_file_finish(A);
-    scene_close_pool(own);
-    tpps_exit();
-}
-
-SCENE(wait_poll__i_fork_with_a_sleeper_in_the_poller)
-{
-    fork_then(scene_small_pool());
+    scene_files_end(pool, 2);
 }
 
 /* Exact only if no deadline passes early. */
@@ -1075,19 +637,6 @@ static const struct tpps_scenario table[] = {
     {SCENE_ROW(wait_poll__f_worker_is_sent_away_with_events)},
     {SCENE_ROW(wait_poll__f_worker_is_lost), EXACT, .no_faults = true},
     {SCENE_ROW(wait_poll__f_worker_is_lost_in_a_descriptors_callback), .no_faults = true},
-    {SCENE_ROW(wait_poll__g_pool_ends_while_the_sleeper_is_kicked)},
-    {SCENE_ROW(wait_poll__g_shutdown_with_armed_waits)},
-    {SCENE_ROW(wait_poll__g_shutdown_that_cancels)},
-    {SCENE_ROW(wait_poll__g_shutdown_while_events_come)},
-    {SCENE_ROW(wait_poll__g_one_pool_after_another)},
-    {SCENE_ROW(wait_poll__h_gate_raises_the_flag), EXACT, .no_faults = true},
-    {SCENE_ROW(wait_poll__h_gate_raises_the_flag_without_a_watch), EXACT, .no_faults = true},
-    {SCENE_ROW(wait_poll__h_flag_for_what_was_ready_before), EXACT, .no_faults = true},
-    {SCENE_ROW(wait_poll__g_pool_ends_while_a_wait_is_set)},
-    {SCENE_ROW(wait_poll__h_pool_ends_while_a_wait_is_set), .no_faults = true},
-    {SCENE_ROW(wait_poll__h_one_seat_sleeps_in_the_poller), EXACT, .no_faults = true},
-    {SCENE_ROW(wait_poll__h_two_seats), EXACT, .no_faults = true},
-    {SCENE_ROW(wait_poll__i_fork_with_a_sleeper_in_the_poller)},
 };
 
 int main(int argc, char **argv)

@@ -50,18 +50,6 @@ static void finish(void)
     end();
 }
 
-/* Ahead of somebody's moment at 1 us, with it or behind it. */
-static void about_then(void)
-{
-    tpps_sleep(999 + (int64_t)tpps_choose(3));
-}
-
-/* Would a thread find it set? It is not, then. */
-static bool was_set(tp_event_t *one)
-{
-    return one && scene_take(tp_waitable_event(one), 0) == TP_WAIT_SIGNALED;
-}
-
 static void set_it(void *one)
 {
     scene_event_set(one);
@@ -89,13 +77,13 @@ static void signal_against_timeout(uint32_t clock, int64_t timeout)
 {
     begin(2, scene_hit);
     scene_wait_by(0, the_event(), clock, timeout);
-    about_then();
+    scene_about(US);
     scene_event_set(event);
     scene_await_hits(0, 1);
     scene_wait_wait(0);
     if (scene_complete()) {
         tpps_check(scene_hits(0) == 1);
-        tpps_check(was_set(event) == (scene_told(0, SCENE_TIMED_OUT) == 1));
+        tpps_check(scene_event_was_set(event) == (scene_told(0, SCENE_TIMED_OUT) == 1));
         tpps_check(!scene_disarm(0));
     }
     finish();
@@ -122,7 +110,7 @@ SCENE(wait__c141_units_against_timeouts_of_two)
     scene_wait_make(1, pool);
     scene_wait_on(0, the_semaphore(), US);
     scene_wait_on(1, the_semaphore(), US);
-    about_then();
+    scene_about(US);
     scene_semaphore_give(semaphore, 1);
     scene_await_hits(0, 1);
     scene_await_hits(1, 1);
@@ -145,7 +133,7 @@ SCENE(wait__c121_no_time_against_signal)
         tpps_join(other);
         scene_wait_wait(0);
         tpps_check(scene_told(0, SCENE_TIMED_OUT) == 1 && scene_hits(0) == 1);
-        tpps_check(was_set(event));
+        tpps_check(scene_event_was_set(event));
     }
     finish();
 }
@@ -163,7 +151,7 @@ SCENE(wait__c143_disarm_against_signal)
         tpps_join(other);
         scene_wait_wait(0);
         tpps_check(scene_hits(0) == !armed);
-        tpps_check(was_set(event) == armed);
+        tpps_check(scene_event_was_set(event) == armed);
     }
     finish();
 }
@@ -176,7 +164,7 @@ static void disarm_it(void *unused)
 
 static void disarm_about_then(void *unused)
 {
-    about_then();
+    scene_about(US);
     disarm_it(unused);
 }
 
@@ -187,13 +175,13 @@ SCENE(wait__c143_two_disarms_against_signal_and_timeout)
     if (scene_complete()) {
         tpps_thread a = tpps_spawn(disarm_about_then, NULL);
         tpps_thread b = tpps_spawn(disarm_about_then, NULL);
-        about_then();
+        scene_about(US);
         scene_event_set(event);
         tpps_join(a);
         tpps_join(b);
         scene_wait_wait(0);
         tpps_check(scene_hits(0) + scene_told(0, SCENE_TAKEN) == 1);
-        tpps_check(was_set(event) == (scene_told(0, SCENE_SIGNALED) == 0));
+        tpps_check(scene_event_was_set(event) == (scene_told(0, SCENE_SIGNALED) == 0));
     }
     finish();
 }
@@ -215,7 +203,7 @@ static void replaced_against_signal(bool later)
         tpps_join(b);
         scene_wait_wait(0);
         tpps_check(scene_hits(0) == 2u - armed);
-        tpps_check(was_set(event) == armed && !was_set(second));
+        tpps_check(scene_event_was_set(event) == armed && !scene_event_was_set(second));
     }
     finish();
 }
@@ -240,7 +228,7 @@ SCENE(wait__r01_set_anew_against_signal)
         bool armed = scene_wait_on(0, the_event(), TP_INFINITE);
         tpps_join(other);
         scene_wait_wait(0);
-        tpps_check(scene_hits(0) == 1 && !was_set(event));
+        tpps_check(scene_hits(0) == 1 && !scene_event_was_set(event));
         tpps_check(scene_disarm(0) == !armed);
     }
     finish();
@@ -252,7 +240,7 @@ SCENE(wait__r01_longer_timeout_against_the_old)
     begin(2, scene_hit);
     int64_t began = tpps_now();
     scene_wait_on(0, the_event(), US);
-    about_then();
+    scene_about(US);
     bool armed = scene_wait_on(0, the_event(), SECOND);
     scene_await_hits(0, 2 - armed);
     scene_wait_wait(0);
@@ -278,7 +266,7 @@ SCENE(wait__c139_close_against_signal)
         scene_wait_close(1);
         tpps_join(other);
         scene_await_told(1, SCENE_RELEASED, 1);
-        tpps_check(scene_hits(1) + was_set(event) == 1);
+        tpps_check(scene_hits(1) + scene_event_was_set(event) == 1);
     }
     finish();
 }
@@ -287,7 +275,7 @@ SCENE(wait__c139_close_against_timeout)
 {
     begin_released();
     scene_wait_on(1, the_event(), US);
-    about_then();
+    scene_about(US);
     scene_wait_close(1);
     scene_await_told(1, SCENE_RELEASED, 1);
     tpps_sleep(MS);
@@ -428,7 +416,7 @@ SCENE(wait__c131_two_change_places_against_signals)
         scene_wait_wait(0);
         scene_wait_wait(1);
         uint32_t hits = scene_hits(0) + scene_hits(1);
-        tpps_check(hits + scene_drain(semaphore) + was_set(second) == 2);
+        tpps_check(hits + scene_drain(semaphore) + scene_event_was_set(second) == 2);
     }
     scene_wait_finish(1);
     finish();
@@ -492,7 +480,7 @@ SCENE(wait__r02_threads_and_waits_share_the_units)
     scene_wait_on(0, the_semaphore(), TP_INFINITE);
     if (scene_complete()) {
         tpps_thread a = tpps_spawn(take_in_time, NULL), b = tpps_spawn(give_one, NULL);
-        about_then();
+        scene_about(US);
         give_one(NULL);
         scene_disarm(0);
         tpps_join(a);
@@ -624,12 +612,12 @@ SCENE(wait__c125_set_again_with_timeout)
 {
     begin(2, in_time);
     scene_wait_on(0, the_event(), US);
-    about_then();
+    scene_about(US);
     scene_event_set(event);
     scene_await_hits(0, 4);
     scene_wait_wait(0);
     if (scene_complete())
-        tpps_check(scene_told(0, SCENE_SIGNALED) + was_set(event) == 1);
+        tpps_check(scene_told(0, SCENE_SIGNALED) + scene_event_was_set(event) == 1);
     finish();
 }
 
@@ -668,7 +656,7 @@ static void several(bool cancel)
         tpps_check(scene_told(0, SCENE_TIMED_OUT) <= 1);
         if (!cancel)
             tpps_check(scene_told(0, SCENE_SIGNALED) == 2u - armed);
-        tpps_check(was_set(event) == armed);
+        tpps_check(scene_event_was_set(event) == armed);
     }
     scene_add(OPEN, 1);
     scene_wait_wait(0);
@@ -793,7 +781,7 @@ SCENE(wait__limit_of_one)
         scene_event_set(event);
         scene_wait_on(1, the_event(), TP_INFINITE);
         scene_wait_on(1, the_event(), US);
-        about_then();
+        scene_about(US);
         scene_wait_on(1, the_event(), 0);
         scene_event_set(event);
         scene_wait_wait(1);
@@ -927,9 +915,7 @@ SCENE(wait__c132_never_waits_for_its_time)
 /* A pool without threads: a signal raises its flag, and a caller runs what is posted. */
 static void driven(bool timeout)
 {
-    tp_pool_config_t config = TP_POOL_CONFIG_INIT;
-    config.flags = TP_POOL_CALLER_DRIVEN;
-    pool = scene_pool_config(&config);
+    pool = scene_driven(0);
     event = scene_event(false);
     scene_wait_make(0, pool);
     if (scene_complete()) {
@@ -943,7 +929,7 @@ static void driven(bool timeout)
         tpps_check(tp_pool_run(pool, 1, TP_INFINITE, &ran) == TP_OK && ran == 1);
         tpps_join(other);
         tpps_check(scene_hits(0) == 1);
-        tpps_check(was_set(event) == (scene_told(0, SCENE_TIMED_OUT) == 1));
+        tpps_check(scene_event_was_set(event) == (scene_told(0, SCENE_TIMED_OUT) == 1));
     }
     scene_wait_finish(0);
     scene_event_close(event);
@@ -1035,7 +1021,7 @@ SCENE(wait__wait_in_the_place_of_a_closed_one)
 {
     begin(2, scene_hit);
     scene_wait_on(0, the_event(), US);
-    about_then();
+    scene_about(US);
     scene_wait_close(0);
     if (scene_wait_of(0))
         scene_wait_in_place(1, 0, scene_hit, &(struct scene_choice){.pool = pool});
@@ -1045,7 +1031,7 @@ SCENE(wait__wait_in_the_place_of_a_closed_one)
     scene_wait_on(1, the_event(), TP_INFINITE);
     scene_await_hits(1, 1);
     scene_wait_wait(1);
-    tpps_check(!scene_complete() || !was_set(event));
+    tpps_check(!scene_complete() || !scene_event_was_set(event));
     scene_wait_finish(1);
     end();
 }

@@ -40,13 +40,7 @@ static void count_on(tp_callback_instance_t *instance, void *context, tp_wait_t 
 
 static void finish(tp_pool_t *pool, uint32_t waits)
 {
-    for (uint32_t i = 0; i < waits; i++)
-        if (scene_wait_of(i)) {
-            scene_disarm(i);
-            scene_wait_wait(i);
-            scene_wait_finish(i);
-        }
-    tpps_check(tpps_files_kept() == 0);
+    scene_files_finish(waits);
     scene_close_pool(pool);
 }
 
@@ -113,14 +107,21 @@ SCENE(wait_signal__c125_as_many_callbacks_as_queued_signals)
     finish(pool, 1);
 }
 
-/* Disarmed, replaced or closed in time it consumes nothing. */
-SCENE(wait_signal__unconsumed_by_what_is_not_armed)
+/* Two waits are armed on the signal that queues. */
+static tp_pool_t *two_on_one(void)
 {
     tp_pool_t *pool = scene_small_pool();
     scene_wait_calls(A, pool, count);
     scene_wait_calls(B, pool, count);
     listen_to(A, QUEUED);
     listen_to(B, QUEUED);
+    return pool;
+}
+
+/* Disarmed, replaced or closed in time it consumes nothing. */
+SCENE(wait_signal__unconsumed_by_what_is_not_armed)
+{
+    tp_pool_t *pool = two_on_one();
     tpps_thread other = tpps_spawn(raise_some, SCENE_WORD(QUEUED));
     bool first = scene_disarm(A);
     bool second = listen_to(B, ONCE);
@@ -261,11 +262,7 @@ SCENE(wait_signal__pending_for_nobody_is_silent)
 /* A shutdown with signals pending consumes none of them. */
 SCENE(wait_signal__shutdown_takes_none)
 {
-    tp_pool_t *pool = scene_small_pool();
-    scene_wait_calls(A, pool, count);
-    scene_wait_calls(B, pool, count);
-    listen_to(A, QUEUED);
-    listen_to(B, QUEUED);
+    tp_pool_t *pool = two_on_one();
     tpps_thread other = tpps_spawn(raise_some, SCENE_WORD(QUEUED));
     bool cancel = tpps_choose(2);
     uint64_t dropped = 0;
