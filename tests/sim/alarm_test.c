@@ -117,13 +117,6 @@ TAP_TEST(alarm__set_while_nobody_waits_is_kept)
 /* The contract as a model: when the alarm is due, and whether a time has come that no wait has
  * returned for yet because the alarm was set again just then. */
 static tpp_u64 due, came;
-static tpp_u32 seen; /* bits of what happened in any of the runs */
-
-static void saw(uint32_t what)
-{
-    tpp_init(&seen, tpp_peek(&seen) | what);
-}
-
 static void model_bell(void *arg)
 {
     (void)arg;
@@ -182,9 +175,7 @@ static void two_set(void *arg)
 
 TAP_TEST(alarm__never_early_never_lost_in_any_order)
 {
-    tpp_init(&seen, 0);
-    passes(two_set);
-    check_eq(tpp_peek(&seen), 7);
+    passes_seeing(two_set, 7);
 }
 
 static void let_bell_park(void)
@@ -209,9 +200,7 @@ static void off_when_it_has_come(void *arg)
 
 TAP_TEST(alarm__set_again_just_then_replaces_it_or_comes_too_late)
 {
-    tpp_init(&seen, 0);
-    passes(off_when_it_has_come);
-    check_eq(tpp_peek(&seen), 3);
+    passes_seeing(off_when_it_has_come, 3);
 }
 
 static void rings_and_settles(void *arg)
@@ -464,9 +453,7 @@ static void counts_cpus(void *arg)
 
 TAP_TEST(threads__the_count_of_processors_may_change)
 {
-    tpp_init(&seen, 0);
-    passes(counts_cpus);
-    check_eq(tpp_peek(&seen), 7);
+    passes_seeing(counts_cpus, 7);
 }
 
 int main(void)

@@ -2,7 +2,6 @@
 #include "tests/sim/schedules.h"
 
 static tpp_u32 word, times, jumps; /* waits for the alarm that ended for the one or the other */
-static tpp_u32 seen;               /* bits of what happened in any of the runs */
 static tpp_u64 told_at;            /* when the last wait ended */
 static int64_t start;
 
@@ -14,11 +13,6 @@ static int64_t real(void)
 static int64_t boot(void)
 {
     return tpp_now(TPP_CLOCK_BOOTTIME);
-}
-
-static void saw(uint32_t what)
-{
-    tpp_init(&seen, tpp_peek(&seen) | what);
 }
 
 /* ---- the ends of time ------------------------------------------------------------------------ */
@@ -238,9 +232,7 @@ static void due_and_jumped(void *arg)
 
 TAP_TEST(jumps__and_the_time_are_both_told_in_any_order)
 {
-    tpp_init(&seen, 0);
-    passes(due_and_jumped);
-    check_eq(tpp_peek(&seen), 3);
+    passes_seeing(due_and_jumped, 3);
 }
 
 static void hidden(void *arg)
@@ -359,9 +351,7 @@ static void two_set_and_jump(void *arg)
 
 TAP_TEST(jumps__never_lost_never_made_up_in_any_order)
 {
-    tpp_init(&seen, 0);
-    passes(two_set_and_jump);
-    check_eq(tpp_peek(&seen), 15);
+    passes_seeing(two_set_and_jump, 15);
 }
 
 static void forks(void *arg)

@@ -5,13 +5,6 @@
 #include "tests/sim/schedules.h"
 
 static struct tpp_poller *poller;
-static tpp_u32 seen; /* bits of what happened in any of the runs */
-
-static void saw(uint32_t what)
-{
-    tpp_init(&seen, tpp_peek(&seen) | what);
-}
-
 static int keep(int number)
 {
     int own = -1;
@@ -138,9 +131,7 @@ static void many_own_numbers(void *arg)
 
 TAP_TEST(file__a_number_of_ones_own_is_new_or_one_given_back)
 {
-    tpp_init(&seen, 0);
-    passes(own_numbers);
-    check_eq(tpp_peek(&seen), 3);
+    passes_seeing(own_numbers, 3);
     passes_once(many_own_numbers);
 }
 
@@ -556,9 +547,7 @@ static void signal_deadline(void *arg)
 
 TAP_TEST(signal__each_is_taken_once_by_whoever_is_first)
 {
-    tpp_init(&seen, 0);
-    passes(signals_are_shared);
-    check_eq(tpp_peek(&seen), 3);
+    passes_seeing(signals_are_shared, 3);
     passes_once(signal_deadline);
 }
 

@@ -5,7 +5,6 @@
 
 static tpp_u32 word, lock, done;
 static char order[32];
-static uint32_t seen;
 
 static void note(char what)
 {
@@ -312,16 +311,16 @@ static void forks(void *arg)
     tpps_check(tpp_load_acquire(&word) == 1);
     tpps_sleep(100 * SECOND); /* nobody sets `done` after 5 */
     tpps_check(tpp_peek(&done) == 0 || tpps_now() >= 1005 * SECOND);
-    seen |= tpp_peek(&done) == 0 ? 1 : 2;
+    saw(tpp_peek(&done) == 0 ? 1 : 2);
     tpps_check(tpp_load_acquire(&lock) == 1); /* nobody let go of it */
     tpp_alloc(16, 16);                        /* nobody minds in a child */
 }
 
 TAP_TEST(fork__the_child_is_alone_with_what_the_others_held)
 {
-    seen = 0;
+    tpp_init(&seen, 0);
     passes(forks);
-    check((seen & 1) != 0);
+    check((tpp_peek(&seen) & 1) != 0);
 }
 
 static void waits_for_the_lock(void *arg)
@@ -472,15 +471,13 @@ static void reads_in_child(void *arg)
     tpps_check(tpp_load_relaxed(&word) == tpp_peek(&word));
     tpps_check(tpp_peek(&word) <= before);
     plain = before + 5;
-    seen |= 1u << (tpp_peek(&word) + tpp_peek(&lock));
+    saw(1u << (tpp_peek(&word) + tpp_peek(&lock)));
 }
 
 TAP_TEST(fork__the_child_sees_all_that_was_written)
 {
     struct tpps_options options = {.weak = true, .quiet = true, .strategy = TPPS_RANDOM};
-    seen = 0;
-    passes(reads_in_child);
-    check_eq(seen, 7);
+    passes_seeing(reads_in_child, 7);
     for (options.seed = 1; options.seed < 500; options.seed++)
         check(tpps_run(&options, reads_in_child, NULL, NULL));
 }
@@ -536,7 +533,7 @@ static void told_even_if_refused(void *arg)
     tpps_check(error == 0 || error == ENOMEM);
     tpps_fork();
     tpps_check(told == 1); /* once named, it stays */
-    seen |= error == 0 ? 1 : 2;
+    saw(error == 0 ? 1 : 2);
 }
 
 static void still_told(void *arg)
@@ -549,11 +546,11 @@ static void still_told(void *arg)
 
 TAP_TEST(fork__its_handler_lasts_from_run_to_run_and_may_be_refused)
 {
-    seen = 0;
+    tpp_init(&seen, 0);
     passes_once(told_even_if_refused);
     check_eq(result.fault_points, 1);
     passes_with((struct tpps_options){.fail_nth = 1}, told_even_if_refused);
-    check_eq(seen, 3);
+    check_eq(tpp_peek(&seen), 3);
     passes_once(still_told);
 }
 

@@ -9,6 +9,7 @@
 enum { SCHEDULES = 200 };
 
 static struct tpps_result result; /* of the last run */
+static tpp_u32 seen;              /* bits of what happened in any of the runs, see saw */
 
 /* Seeds differ in strategy and in how often deadlines pass early and waits end for nothing. */
 static inline struct tpps_options schedule(struct tpps_options options, uint64_t seed)
@@ -50,6 +51,20 @@ static inline void passes_with(struct tpps_options base, void (*entry)(void *))
 static inline void passes(void (*entry)(void *))
 {
     passes_with((struct tpps_options){0}, entry);
+}
+
+/* For bodies: what happened in this run. */
+static inline void saw(uint32_t what)
+{
+    tpp_init(&seen, tpp_peek(&seen) | what);
+}
+
+/* And in some run each of these happened, and nothing else. */
+static inline void passes_seeing(void (*entry)(void *), uint32_t what)
+{
+    tpp_init(&seen, 0);
+    passes(entry);
+    check_eq(tpp_peek(&seen), what);
 }
 
 /* Once, in the simplest order: where times are exact. */

@@ -5,13 +5,7 @@
 
 static struct tpp_poller *poller, *second;
 static tpp_u32 told[3]; /* waits for the alarm that ended for each reason */
-static tpp_u32 seen;    /* bits of what happened in any of the runs */
 static int64_t start;
-
-static void saw(uint32_t what)
-{
-    tpp_init(&seen, tpp_peek(&seen) | what);
-}
 
 static uint32_t count(enum tpp_alarm reason)
 {
@@ -205,9 +199,7 @@ static void time_and_poller(void *arg)
 
 TAP_TEST(watch__beside_the_time_and_a_jump)
 {
-    tpp_init(&seen, 0);
-    passes(time_and_poller);
-    check_eq(tpp_peek(&seen), 15);
+    passes_seeing(time_and_poller, 15);
 }
 
 /* ---- what it need not tell ------------------------------------------------------------------- */
@@ -248,9 +240,7 @@ static void undone_in_time(void *arg)
 
 TAP_TEST(watch__it_is_undone_by_unwatch_and_by_closing_the_poller)
 {
-    tpp_init(&seen, 0);
-    passes(undone);
-    check_eq(tpp_peek(&seen), 3);
+    passes_seeing(undone, 3);
     tpp_init(&seen, 0);
     passes_in_time(undone_in_time);
     check_eq(tpp_peek(&seen), 3);
@@ -275,9 +265,7 @@ static void for_nothing(void *arg)
 
 TAP_TEST(watch__it_may_come_for_nothing)
 {
-    tpp_init(&seen, 0);
-    passes(for_nothing);
-    check_eq(tpp_peek(&seen), 3);
+    passes_seeing(for_nothing, 3);
 }
 
 static void cannot(void *arg)
