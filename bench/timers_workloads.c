@@ -1,21 +1,15 @@
 /* timers_workloads.c - what is measured of timers. */
-#define _GNU_SOURCE
 #include <pthread.h>
-#include <sched.h>
-#include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/prctl.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
+#include "bench/beside.h"
 #include "bench/measure.h"
 #include "bench/timers.h"
 
 enum {
     MILLION = 1000000,
-    PROCESSORS_MOST = 64,
     TALLY_THREADS = 16, /* more than any side runs callbacks on */
 };
 
@@ -364,17 +358,8 @@ static void measure_late_idle(const struct timers_side *side, bool quick)
 
 /* ---- the same while every processor is busy -------------------------------------------------- */
 
-static pid_t spin_on(int processor)
+static void spin(void)
 {
-    pid_t parent = getpid(), child = fork();
-    must(child >= 0);
-    if (child > 0)
-        return child;
-    cpu_set_t set;
-    CPU_ZERO(&set);
-    CPU_SET((unsigned)processor, &set);
-    must(sched_setaffinity(0, sizeof set, &set) == 0);
-    must(prctl(PR_SET_PDEATHSIG, SIGKILL) == 0 && getppid() == parent);
     busy_calibrate();
     for (;;)
         busy_us(1000);
@@ -382,19 +367,10 @@ static pid_t spin_on(int processor)
 
 static void measure_late_busy(const struct timers_side *side, bool quick)
 {
-    pid_t spinners[PROCESSORS_MOST];
-    unsigned count = 0;
-    cpu_set_t set;
-    must(sched_getaffinity(0, sizeof set, &set) == 0);
-    for (int i = 0; i < CPU_SETSIZE && count < PROCESSORS_MOST; i++)
-        if (CPU_ISSET((unsigned)i, &set))
-            spinners[count++] = spin_on(i);
+    beside_begin(spin);
     sleep_ns(100 * NS_PER_MS);
     measure_late(side, quick);
-    for (unsigned i = 0; i < count; i++) {
-        must(kill(spinners[i], SIGKILL) == 0);
-        must(waitpid(spinners[i], NULL, 0) == spinners[i]);
-    }
+    beside_end();
 }
 
 /* ---- a period of 1 ms ------------------------------------------------------------------------ */

@@ -2,18 +2,15 @@
  * in a second. */
 #define _GNU_SOURCE
 #include <sched.h>
-#include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
-#include <sys/prctl.h>
-#include <sys/wait.h>
 #include <time.h>
-#include <unistd.h>
 
+#include "bench/beside.h"
 #include "bench/measure.h"
 #include "bench/waits.h"
 
-enum { SOURCES = 64, PROCESSORS_MOST = 64, LINE = 64 };
+enum { SOURCES = 64, LINE = 64 };
 
 #define NS_PER_US INT64_C(1000)
 #define NS_PER_MS INT64_C(1000000)
@@ -67,41 +64,12 @@ static void begin(const struct waits_side *side, bool native, unsigned count, wa
 
 /* ---- processors that do not sleep ------------------------------------------------------------ */
 
-static pid_t keepers[PROCESSORS_MOST];
-static unsigned keeper_count;
-
 /* It gives way to everybody at once, also to who only yields. */
-static pid_t keep_awake(unsigned processor)
+static void keep_awake(void)
 {
-    pid_t parent = getpid(), child = fork();
-    must(child >= 0);
-    if (child > 0)
-        return child;
-    cpu_set_t set;
-    CPU_ZERO(&set);
-    CPU_SET(processor, &set);
-    must(sched_setaffinity(0, sizeof set, &set) == 0);
     must(sched_setscheduler(0, SCHED_IDLE, &(struct sched_param){0}) == 0);
-    must(prctl(PR_SET_PDEATHSIG, SIGKILL) == 0 && getppid() == parent);
     for (;;)
         sched_yield();
-}
-
-static void keepers_begin(void)
-{
-    cpu_set_t set;
-    must(sched_getaffinity(0, sizeof set, &set) == 0);
-    for (unsigned i = 0; i < CPU_SETSIZE && keeper_count < PROCESSORS_MOST; i++)
-        if (CPU_ISSET(i, &set))
-            keepers[keeper_count++] = keep_awake(i);
-}
-
-static void keepers_end(void)
-{
-    while (keeper_count > 0) {
-        pid_t keeper = keepers[--keeper_count];
-        must(kill(keeper, SIGKILL) == 0 && waitpid(keeper, NULL, 0) == keeper);
-    }
 }
 
 /* ---- from the signal to the callback --------------------------------------------------------- */
@@ -135,7 +103,7 @@ static void measure_latency(const struct waits_side *side, bool native, bool hot
     double *call_us = waits_room(samples, sizeof *call_us);
     struct usage start = {0};
     if (hot)
-        keepers_begin();
+        beside_begin(keep_awake);
     begin(side, native, SOURCES, see);
     for (unsigned i = 0; i < warm + samples; i++) {
         if (i == warm)
@@ -154,7 +122,7 @@ static void measure_latency(const struct waits_side *side, bool native, bool hot
     }
     struct usage cost = usage_since(start);
     waits_runner_end(send_last);
-    keepers_end();
+    beside_end();
     waits_tell("p50", quantile(late_us, samples, 0.5), "us");
     waits_tell("p99", quantile(late_us, samples, 0.99), "us");
     waits_tell("call", quantile(call_us, samples, 0.5), "us");

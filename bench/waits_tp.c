@@ -77,6 +77,12 @@ static inline void set(unsigned index, tp_waitable_t source, int64_t timeout_ns)
     must(tp_wait_set(waits[index], &spec, NULL) == TP_OK);
 }
 
+static inline bool is_to_be_armed_again(unsigned index, tp_wait_result_t result)
+{
+    must(result == TP_WAIT_SIGNALED || result == TP_WAIT_TIMEOUT);
+    return fired(index, result == TP_WAIT_TIMEOUT);
+}
+
 /* ---- descriptors ----------------------------------------------------------------------------- */
 
 static inline void arm_one_of_descriptors(unsigned index, int64_t timeout_ns)
@@ -90,8 +96,7 @@ static void see(tp_callback_instance_t *instance, void *context, tp_wait_t *wait
     unsigned index = (unsigned)(uintptr_t)context;
     (void)instance;
     (void)wait;
-    must(result == TP_WAIT_SIGNALED || result == TP_WAIT_TIMEOUT);
-    if (fired(index, result == TP_WAIT_TIMEOUT))
+    if (is_to_be_armed_again(index, result))
         arm_one_of_descriptors(index, TP_INFINITE);
 }
 
@@ -126,8 +131,7 @@ static void receive(tp_callback_instance_t *instance, void *context, tp_wait_t *
     unsigned index = (unsigned)(uintptr_t)context;
     (void)instance;
     (void)wait;
-    must(result == TP_WAIT_SIGNALED || result == TP_WAIT_TIMEOUT);
-    if (fired(index, result == TP_WAIT_TIMEOUT))
+    if (is_to_be_armed_again(index, result))
         arm_one_of_events(index, TP_INFINITE);
 }
 
