@@ -1,4 +1,5 @@
 /* init.c - the exported twins of the TP_..._INIT macros, for languages that see only symbols. */
+#include "tp/io.h"
 #include "tp/library.h"
 #include "tp/timer.h"
 #include "tp/wait.h"
@@ -37,6 +38,14 @@ void tp_wait_spec_init(tp_wait_spec_t *spec)
 
     if (spec != NULL)
         *spec = initial;
+}
+
+void tp_io_op_init(tp_io_op_t *op)
+{
+    static const tp_io_op_t initial = TP_IO_OP_INIT;
+
+    if (op != NULL)
+        *op = initial;
 }
 
 void tp_pool_stats_init(tp_pool_stats_t *stats)

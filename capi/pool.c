@@ -4,6 +4,7 @@
 #include "capi/gate.h"
 #include "core/object/default_pool.h"
 #include "core/object/instance.h"
+#include "core/object/io.h"
 #include "core/object/shutdown.h"
 #include "core/sched/driven.h"
 #include "core/sched/pool.h"
@@ -156,6 +157,7 @@ tp_status_t tp_pool_get_stats(tp_pool_t *handle, tp_pool_stats_t *stats)
     status = find(handle, ANY, &pool);
     if (status == TP_OK) {
         tpi_pool_stats(pool, &own);
+        own.io_in_flight = tpi_io_count(pool);
         tpi_pool_unhold(pool);
     }
     tpi_gate_write(&own, sizeof own, stats);

@@ -1,6 +1,6 @@
 /* state.h - the life of a callback object as one 64-bit word and a pure transition function.
  *
- *   63      49 48   44 43      32 31                    0
+ *   63      51 50   44 43      32 31                    0
  *   [ epoch   | flags | running  | pending               ]
  *
  *   pending   posts that no worker has taken yet
@@ -13,6 +13,8 @@
  *   CLOSED    the handle is gone; posts already made still run CLOSE RELEASE     create
  *   DETACHED  at least one disassociated callback is running   DISASSOCIATE      REJOIN, the last
  *   SHUT      its pool is shut down: no post is taken          SHUT              create
+ *   EXPECTED  completions of I/O are to come                   EXPECT            COMPLETE RELIEVE
+ *   HELD      operations are in flight, expected or not        EXPECT            COMPLETE RELIEVE
  *
  *   event         guard                     next word                              effects
  *   SUBMIT n      CLOSED                    unchanged                              REFUSED
@@ -41,17 +43,25 @@
  *                 otherwise                 WAITED
  *   CLOSE         CLOSED                    unchanged                              REFUSED
  *                 otherwise                 CLOSED, then SETTLE
- *   RELEASE       CLOSED                    WAITED unless idle                     REFUSED
+ *   RELEASE       idle, HELD, CLOSED        unchanged                              REFUSED PART
+ *                 CLOSED                    WAITED unless idle                     REFUSED
+ *                 idle, HELD                CLOSED                                 PART
  *                 idle                      CLOSED, epoch+1                        FREE
  *                 otherwise                 WAITED
  *   SHUT          -                         SHUT
+ *   EXPECT f      CLOSED                    unchanged                              REFUSED
+ *                 SHUT                      unchanged                              REFUSED SHUT
+ *                 otherwise                 the flags f on
+ *   COMPLETE f    -                         the flags f off, then as SUBMIT 1 to an open object;
+ *                                           WAITED off                             WAKE if it was on
+ *   RELIEVE f     -                         the flags f off, then SETTLE
  *
- *   quiet   pending = running = 0                 what tp_work_wait waits for
+ *   quiet   pending = running = 0, not EXPECTED   what tp_work_wait waits for
  *   idle    quiet and not DETACHED                what a cleanup group waits for
  *   room    running < the argument `room` (the concurrency limit less the detached callbacks)
  *   SETTLE  pending, room, not QUEUED   QUEUED on             ENQUEUE
  *           quiet and WAITED            WAITED off            WAKE
- *           idle and CLOSED             epoch+1               FREE, exactly once in a life
+ *           idle, CLOSED and not HELD   epoch+1               FREE, exactly once in a life
  *
  * pending = 0 implies not QUEUED, in every word reachable from an idle one. */
 #ifndef TPI_BASE_STATE_H
@@ -69,9 +79,11 @@
 #define TPI_STATE_CLOSED (UINT64_C(1) << 46)
 #define TPI_STATE_DETACHED (UINT64_C(1) << 47)
 #define TPI_STATE_SHUT (UINT64_C(1) << 48)
-#define TPI_STATE_EPOCH_SHIFT 49
-#define TPI_STATE_EPOCH_BITS 15u
-#define TPI_STATE_EPOCH_MASK 0x7fffu
+#define TPI_STATE_EXPECTED (UINT64_C(1) << 49)
+#define TPI_STATE_HELD (UINT64_C(1) << 50)
+#define TPI_STATE_EPOCH_SHIFT 51
+#define TPI_STATE_EPOCH_BITS 13u
+#define TPI_STATE_EPOCH_MASK 0x1fffu
 
 enum tpi_event {
     TPI_EVENT_SUBMIT, /* count: posts */
@@ -86,7 +98,14 @@ enum tpi_event {
     TPI_EVENT_CLOSE,
     TPI_EVENT_RELEASE,
     TPI_EVENT_SHUT,
+    TPI_EVENT_EXPECT,   /* count: TPI_FLAG_*, of operations ... */
+    TPI_EVENT_COMPLETE, /* ... one of which has come to its end and is to be told of */
+    TPI_EVENT_RELIEVE,  /* ... none of which is left, or to be told of */
 };
+
+/* The flags that those events carry. */
+#define TPI_FLAG_EXPECTED 1u
+#define TPI_FLAG_HELD 2u
 
 enum tpi_effect {
     TPI_EFFECT_REFUSED = 1,   /* nothing happened */
@@ -99,6 +118,7 @@ enum tpi_effect {
     TPI_EFFECT_FREE = 128,    /* the caller is the last one out and frees it */
     TPI_EFFECT_QUIET = 256,   /* there is nothing to wait for */
     TPI_EFFECT_SHUT = 512,    /* refused because the pool is shut down */
+    TPI_EFFECT_PART = 1024,   /* nothing comes of it any more, but operations hold it still */
 };
 
 struct tpi_step {
@@ -123,7 +143,8 @@ static inline uint32_t tpi_state_epoch(uint64_t word)
 
 static inline bool tpi_state_quiet(uint64_t word)
 {
-    return tpi_state_pending(word) == 0 && tpi_state_running(word) == 0;
+    return tpi_state_pending(word) == 0 && tpi_state_running(word) == 0 &&
+           !(word & TPI_STATE_EXPECTED);
 }
 
 static inline bool tpi_state_idle(uint64_t word)
@@ -156,7 +177,7 @@ static inline struct tpi_step tpi_state_settle_(uint64_t word, uint32_t room)
         step.next &= ~TPI_STATE_WAITED;
         step.effects |= TPI_EFFECT_WAKE;
     }
-    if ((word & TPI_STATE_CLOSED) && tpi_state_idle(word)) {
+    if ((word & TPI_STATE_CLOSED) && tpi_state_idle(word) && !(word & TPI_STATE_HELD)) {
         step.next += TPI_STATE_EPOCH_ONE;
         step.effects |= TPI_EFFECT_FREE;
     }
@@ -212,11 +233,40 @@ static inline struct tpi_step tpi_state_rejoin_(uint64_t word, uint32_t remainin
 
 static inline struct tpi_step tpi_state_release_(uint64_t word)
 {
+    if (tpi_state_idle(word) && (word & TPI_STATE_HELD)) {
+        uint32_t refused = word & TPI_STATE_CLOSED ? TPI_EFFECT_REFUSED : 0;
+        return (struct tpi_step){word | TPI_STATE_CLOSED, TPI_EFFECT_PART | refused};
+    }
     if (word & TPI_STATE_CLOSED)
         return tpi_state_refuse_(tpi_state_idle(word) ? word : word | TPI_STATE_WAITED, 0);
     if (!tpi_state_idle(word))
         return (struct tpi_step){word | TPI_STATE_WAITED, 0};
     return (struct tpi_step){(word | TPI_STATE_CLOSED) + TPI_STATE_EPOCH_ONE, TPI_EFFECT_FREE};
+}
+
+static inline uint64_t tpi_state_flags_(uint32_t flags)
+{
+    return (flags & TPI_FLAG_EXPECTED ? TPI_STATE_EXPECTED : 0) |
+           (flags & TPI_FLAG_HELD ? TPI_STATE_HELD : 0);
+}
+
+static inline struct tpi_step tpi_state_expect_(uint64_t word, uint32_t flags)
+{
+    if (word & TPI_STATE_CLOSED)
+        return tpi_state_refuse_(word, 0);
+    if (word & TPI_STATE_SHUT)
+        return tpi_state_refuse_(word, TPI_EFFECT_SHUT);
+    return (struct tpi_step){word | tpi_state_flags_(flags), 0};
+}
+
+/* Whoever waits is woken, since he may be the only one who could run what has come. */
+static inline struct tpi_step tpi_state_complete_(uint64_t word, uint32_t flags, uint32_t room)
+{
+    uint64_t aside = word & (TPI_STATE_CLOSED | TPI_STATE_SHUT);
+    uint32_t wake = word & TPI_STATE_WAITED ? TPI_EFFECT_WAKE : 0;
+    word &= ~(tpi_state_flags_(flags) | aside | TPI_STATE_WAITED);
+    struct tpi_step step = tpi_state_submit_(word, 1, room);
+    return (struct tpi_step){step.next | aside, step.effects | wake};
 }
 
 /* What `event` makes of `word`. Pure: the table above is its specification. Inline, because callers
@@ -258,6 +308,12 @@ static inline struct tpi_step tpi_state_step(uint64_t word, enum tpi_event event
         return tpi_state_release_(word);
     case TPI_EVENT_SHUT:
         return (struct tpi_step){word | TPI_STATE_SHUT, 0};
+    case TPI_EVENT_EXPECT:
+        return tpi_state_expect_(word, count);
+    case TPI_EVENT_COMPLETE:
+        return tpi_state_complete_(word, count, room);
+    case TPI_EVENT_RELIEVE:
+        return tpi_state_settle_(word & ~tpi_state_flags_(count), room);
     }
     return tpi_state_refuse_(word, 0);
 }

@@ -32,12 +32,14 @@ enum tpi_kind {
     TPI_KIND_MUTEX,
     TPI_KIND_TIMER,
     TPI_KIND_WAIT,
-    TPI_KIND_SIMPLE = 12,
+    TPI_KIND_IO,
+    TPI_KIND_SIMPLE,
     TPI_KIND_BRIEF, /* a simple callback that nobody can cancel or wait for: half an object */
     TPI_KIND_EXTRA,
     TPI_KIND_WORKER,
     TPI_KIND_THREAD,
-    TPI_KIND_SOURCE, /* of waits: wait/sources.h */
+    TPI_KIND_SOURCE,    /* of waits: wait/sources.h */
+    TPI_KIND_OPERATION, /* of an I/O object: sched/channel.h */
     TPI_KIND_COUNT
 };
 

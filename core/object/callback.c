@@ -10,8 +10,9 @@
 #include "core/object/handle.h"
 #include "core/object/instance.h"
 #include "core/object/misuse.h"
+#include "core/object/io.h"
+#include "core/object/trade.h"
 #include "core/object/unload.h"
-#include "core/object/wait.h"
 #include "core/wait/waitable.h"
 
 /* The function that registered the action, for the misuse hook. */
@@ -72,8 +73,8 @@ static void begin(struct tpi_instance *instance, struct tpi_object *object,
         .handle = (void *)tpi_token_make(TPI_KIND_INSTANCE, count, thread->index),
     };
     thread->instance = instance;
-    if (tpi_task_kind(&object->task) == TPI_KIND_WAIT)
-        tpi_vigil_tell(tpi_wait_vigil(object), &instance->told);
+    if (tpi_object_trade(object)->tell)
+        tpi_object_trade(object)->tell(object, instance);
 }
 
 /* One run, for the guard around the code of the application. */
@@ -94,11 +95,8 @@ static void call(void *argument)
     tpp_probe(TPP_PROBE_USER_ENTER, task, 0);
     if (tpi_object_simple(object))
         ((tp_simple_fn)task->function)(handle, task->context);
-    else if (tpi_task_kind(task) == TPI_KIND_TIMER)
-        ((tp_timer_fn)task->function)(handle, task->context, object->handle);
-    else if (tpi_task_kind(task) == TPI_KIND_WAIT)
-        ((tp_wait_fn)task->function)(handle, task->context, object->handle,
-                                     run->instance->told.result);
+    else if (tpi_object_trade(object)->call)
+        tpi_object_trade(object)->call(object, run->instance);
     else
         ((tp_work_fn)task->function)(handle, task->context, object->handle);
     struct tpi_extra *extra = tpi_object_extra(object);
@@ -112,12 +110,8 @@ static void describe(void *argument, char *text, size_t size)
 {
     const struct run *run = argument;
     struct tpi_extra *extra = tpi_object_extra(run->object);
-    enum tpi_kind of = tpi_task_kind(&run->object->task);
-    const char *kind = tpi_object_simple(run->object) ? "simple callback"
-                       : of == TPI_KIND_TIMER         ? "timer"
-                       : of == TPI_KIND_WAIT          ? "wait"
-                                                      : "work object";
-    snprintf(text, size, "%s \"%s\"", kind, extra && extra->name[0] ? extra->name : "unnamed");
+    snprintf(text, size, "%s \"%s\"", tpi_object_trade(run->object)->name,
+             extra && extra->name[0] ? extra->name : "unnamed");
 }
 
 /* Whatever the callback said about blocking ends with it. */
@@ -196,6 +190,10 @@ void tpi_callback_run(struct tpi_task *task, struct tpi_worker *worker)
     struct tpi_thread *thread = worker->thread;
     struct tpi_instance instance;
     struct run run = {object, &instance, worker, thread, tpi_forks()};
+    if (tpi_task_kind(task) == TPI_KIND_OPERATION) {
+        tpi_io_run(tpi_container(task, struct tpi_operation, task), worker);
+        return;
+    }
     if (tpi_task_has(task, TPI_TRAIT_COUNTED))
         tpp_sub_relaxed(&worker->pool->simples, 1); /* relaxed: a count that orders nothing */
     if (dropped(object, worker))

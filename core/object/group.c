@@ -5,7 +5,7 @@
 
 #include "core/mem/token.h"
 #include "core/object/instance.h"
-#include "core/object/timer.h"
+#include "core/object/trade.h"
 #include "core/object/wait.h"
 
 static bool enter(struct tpi_group *group, uint32_t generation)
@@ -142,13 +142,27 @@ struct closing {
     void *cleanup_context;
     uint32_t forks;
     struct tpi_link orphans;      /* members that have no other holder than this call */
-    struct tpi_object *disposing; /* the one whose cancel callback is running */
+    struct tpi_object *disposing; /* the one whose cancel callback is running ... */
+    bool parting;                 /* ... which operations hold besides this call */
 };
 
-/* The last holder of a member tells the application, if `tell`, and frees it. */
-static void dispose(struct closing *closing, struct tpi_object *object, bool tell)
+/* This call holds the object no more: alone, or besides operations. */
+static void let_go(struct tpi_object *object, bool parting)
+{
+    struct tpi_target target = tpi_task_target(&object->task);
+    if (!parting) {
+        tpi_object_free(object);
+        return;
+    }
+    struct tpi_applied applied = tpi_object_trade(object)->let_go(object);
+    tpi_object_effects(object, &target, &applied);
+}
+
+/* A holder of a member tells the application, if `tell`, and lets go of it. */
+static void dispose(struct closing *closing, struct tpi_object *object, bool tell, bool parting)
 {
     struct tpi_extra *extra = tpi_object_extra(object);
+    closing->parting = parting;
     if (tell && extra && extra->cancel) {
         struct tpi_errand errand;
         closing->disposing = object;
@@ -159,7 +173,7 @@ static void dispose(struct closing *closing, struct tpi_object *object, bool tel
             return;
         closing->disposing = NULL;
     }
-    tpi_object_free(object);
+    let_go(object, parting);
 }
 
 /* Nothing comes of a member's own accord any more. Lock held. */
@@ -168,8 +182,8 @@ static void stop_all(struct tpi_group *group)
     tpi_waits_bar(&group->waits); /* all of them are on `closing` now */
     for (struct tpi_link *link = group->closing.next; link != &group->closing; link = link->next) {
         struct tpi_object *object = tpi_container(link, struct tpi_object, member);
-        if (tpi_task_kind(&object->task) == TPI_KIND_TIMER)
-            tpi_timer_bar(object);
+        if (tpi_object_trade(object)->bar)
+            tpi_object_trade(object)->bar(object);
     }
 }
 
@@ -198,7 +212,7 @@ static void dispose_orphans(struct closing *closing, bool tell)
         struct tpi_object *object = tpi_container(closing->orphans.next, struct tpi_object, member);
         tpi_list_remove(&object->member);
         /* One that was closed on its own gets no cancel callback; a simple one has no handle. */
-        dispose(closing, object, tell && tpi_object_simple(object));
+        dispose(closing, object, tell && tpi_object_simple(object), false);
     }
 }
 
@@ -227,10 +241,13 @@ static void close_all(struct closing *closing)
         struct tpi_object *object = tpi_container(group->closing.next, struct tpi_object, member);
         uint32_t seen = tpp_load_acquire(&object->task.done_seq); /* [ST2] */
         struct tpi_applied applied = tpi_object_release(object);
-        if (applied.effects & TPI_EFFECT_FREE) {
+        if (applied.effects & (TPI_EFFECT_FREE | TPI_EFFECT_PART)) {
+            bool own = !(applied.effects & TPI_EFFECT_REFUSED); /* else it was closed on its own */
             tpi_list_remove(&object->member);
+            if (applied.effects & TPI_EFFECT_PART)
+                object->group = NULL; /* it will be freed when the group may be gone */
             tpi_lock_drop(&group->lock);
-            dispose(closing, object, closing->cancel);
+            dispose(closing, object, closing->cancel && own, applied.effects & TPI_EFFECT_PART);
             if (!tpi_forked(closing->forks))
                 tpi_lock_take(&group->lock);
         } else if (tpi_state_idle(applied.before)) {
@@ -272,7 +289,7 @@ static void closer_ended(void *argument)
     if (thread)
         thread->errand = NULL; /* those that ran were below here */
     if (closing->disposing)
-        tpi_object_free(closing->disposing);
+        let_go(closing->disposing, closing->parting);
     dispose_orphans(closing, false);
     tpi_lock_take(&group->lock);
     tpi_list_splice_back(&group->members, &group->closing);

@@ -6,6 +6,7 @@
 #define TPI_OBJECT_INSTANCE_H
 
 #include "core/object/object.h"
+#include "core/sched/channel.h"
 #include "core/sched/waits.h"
 
 struct tpi_instance {
@@ -16,8 +17,9 @@ struct tpi_instance {
     void *handle;
     bool disassociated;
     bool long_running;
-    uint32_t blocking;    /* depth of tp_blocking_begin */
-    struct tpi_told told; /* of a wait */
+    uint32_t blocking;                /* depth of tp_blocking_begin */
+    struct tpi_told told;             /* of a wait */
+    struct tpi_completion completion; /* of an I/O object */
     /* what to do once the callback has returned; NULL: nothing */
     void *unlock; /* a pthread_mutex_t */
     void *mutex, *semaphore, *event;

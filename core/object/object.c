@@ -7,10 +7,28 @@
 #include "core/object/group.h"
 #include "core/object/handle.h"
 #include "core/object/instance.h"
-#include "core/object/timer.h"
+#include "core/object/trade.h"
 #include "core/object/unload.h"
-#include "core/object/wait.h"
 #include "core/sched/park.h"
+
+/* ---- kinds -------------------------------------------------------------------------------------- */
+
+static const struct tpi_trade work_trade = {.name = "work object",
+                                            .size = sizeof(struct tpi_object)};
+static const struct tpi_trade simple_trade = {.name = "simple callback",
+                                              .size = sizeof(struct tpi_object)};
+static const struct tpi_trade brief_trade = {.name = "simple callback",
+                                             .size = offsetof(struct tpi_object, task.cancels)};
+
+const struct tpi_trade *tpi_trade(enum tpi_kind kind)
+{
+    static const struct tpi_trade *const trades[TPI_KIND_COUNT] = {
+        [TPI_KIND_WORK] = &work_trade,     [TPI_KIND_TIMER] = &tpi_timer_trade,
+        [TPI_KIND_WAIT] = &tpi_wait_trade, [TPI_KIND_IO] = &tpi_io_trade,
+        [TPI_KIND_SIMPLE] = &simple_trade, [TPI_KIND_BRIEF] = &brief_trade,
+    };
+    return trades[kind];
+}
 
 /* ---- creation -------------------------------------------------------------------------------- */
 
@@ -98,10 +116,8 @@ static void fill(struct tpi_object *object, const struct tpi_spec *spec, enum tp
     /* relaxed: nobody knows the object yet. */
     if (kind != TPI_KIND_BRIEF)
         tpp_store_relaxed(&object->task.cancels, (uint64_t)generation << 32);
-    if (kind == TPI_KIND_TIMER)
-        tpi_timer_init(tpi_container(object, struct tpi_timer, object));
-    if (kind == TPI_KIND_WAIT)
-        tpi_vigil_init(tpi_wait_vigil(object), &object->task);
+    if (tpi_trade(kind)->init)
+        tpi_trade(kind)->init(object, spec);
 }
 
 /* One place in the pool's queue of simple callbacks, if it has a limit. */
@@ -123,6 +139,14 @@ struct launch {
     uint32_t generation; /* that the object's slot has, or will have once it is published */
 };
 
+/* What the pool has to have, and to allow, for such an object. */
+static tp_status_t prepare_pool(struct tpi_object *object, const struct tpi_spec *spec,
+                                const struct tpi_trade *trade, struct tpi_pool *pool)
+{
+    tp_status_t status = trade->reacts ? tpi_reactor_prepare(pool) : TP_OK;
+    return status == TP_OK && trade->enter ? trade->enter(object, spec, pool) : status;
+}
+
 static tp_status_t enter_pool_and_group(struct tpi_object *object, const struct tpi_spec *spec,
                                         enum tpi_kind kind, struct tpi_pool *pool,
                                         struct launch *launch)
@@ -133,11 +157,12 @@ static tp_status_t enter_pool_and_group(struct tpi_object *object, const struct 
     uint32_t all_traits = traits(spec->profile) | (uint32_t)kind << TPI_TRAIT_KIND_SHIFT;
     if (tpi_pool_driven(pool)) /* it has no thread to be kept on */
         all_traits &= ~TPI_TRAIT_KEPT;
+    const struct tpi_trade *trade = tpi_trade(kind);
     tp_status_t status = all_traits & TPI_TRAIT_KEPT ? tpi_pool_keep(pool) : TP_OK;
-    if (status == TP_OK && (kind == TPI_KIND_TIMER || kind == TPI_KIND_WAIT))
-        status = tpi_reactor_prepare(pool);
     if (status == TP_OK)
         status = take_place(pool, spec, &counted);
+    if (status == TP_OK)
+        status = prepare_pool(object, spec, trade, pool); /* never of what was counted */
     if (status != TP_OK)
         return status;
     if (counted)
@@ -153,6 +178,8 @@ static tp_status_t enter_pool_and_group(struct tpi_object *object, const struct 
     tpi_pool_count_submitted(pool, worker, launch->target.priority, -(uint64_t)posts);
     if (counted)
         tpp_sub_relaxed(&pool->simples, 1); /* relaxed: as above */
+    if (trade->leave)
+        trade->leave(object, pool);
     return status;
 }
 
@@ -190,7 +217,6 @@ static tp_status_t build(struct tpi_object *object, const struct tpi_spec *spec,
                          struct launch *launch)
 {
     struct tpi_pool *pool;
-    fill(object, spec, kind, launch->generation);
     tp_status_t status = add_extra(object, spec->profile);
     if (status != TP_OK)
         return status;
@@ -206,23 +232,14 @@ static tp_status_t build(struct tpi_object *object, const struct tpi_spec *spec,
     return status;
 }
 
-static size_t size_of(enum tpi_kind kind)
-{
-    if (kind == TPI_KIND_BRIEF)
-        return offsetof(struct tpi_object, task.cancels);
-    return kind == TPI_KIND_TIMER  ? sizeof(struct tpi_timer)
-           : kind == TPI_KIND_WAIT ? sizeof(struct tpi_wait)
-                                   : sizeof(struct tpi_object);
-}
-
 /* A slot for the object, and the generation in which its handle will be good. */
 static struct tpi_slot *new_slot(const struct tpi_spec *spec, enum tpi_kind kind,
                                  uint32_t *generation_out)
 {
     struct tpi_magazine *at_hand = magazine(kind, tpi_thread_self());
     struct tpi_slot *slot = spec->kind == TPI_KIND_SIMPLE
-                                ? tpi_slab_new(kind, size_of(kind), at_hand)
-                                : tpi_slab_reserve(kind, size_of(kind), at_hand);
+                                ? tpi_slab_new(kind, tpi_trade(kind)->size, at_hand)
+                                : tpi_slab_reserve(kind, tpi_trade(kind)->size, at_hand);
     if (slot) /* peek: nobody else knows the slot */
         *generation_out = tpp_peek(&slot->generation) | 1;
     return slot;
@@ -230,13 +247,11 @@ static struct tpi_slot *new_slot(const struct tpi_spec *spec, enum tpi_kind kind
 
 void tpi_object_shut(struct tpi_object *object, uint32_t generation)
 {
-    if (tpi_task_kind(&object->task) == TPI_KIND_WAIT) {
-        tpi_vigil_shut(tpi_wait_vigil(object), generation);
-        return;
-    }
-    tpi_task_apply_handle(&object->task, generation, TPI_EVENT_SHUT, 0);
-    if (tpi_task_kind(&object->task) == TPI_KIND_TIMER)
-        tpi_timer_stop(object, generation); /* who sets it later finds it shut */
+    const struct tpi_trade *trade = tpi_object_trade(object);
+    if (trade->shut)
+        trade->shut(object, generation);
+    else
+        tpi_task_apply_handle(&object->task, generation, TPI_EVENT_SHUT, 0);
 }
 
 /* The object may have joined a pool just before that was shut down, and become visible just after
@@ -259,8 +274,11 @@ tp_status_t tpi_object_create(const struct tpi_spec *spec, void **handle_out)
     if (!slot)
         return TP_ERR_NO_MEMORY;
     struct tpi_object *object = tpi_container(slot, struct tpi_object, task.slot);
+    fill(object, spec, kind, launch.generation);
     tp_status_t status = build(object, spec, kind, &launch);
     if (status != TP_OK) {
+        if (tpi_trade(kind)->end)
+            tpi_trade(kind)->end(object);
         tpi_slab_free(kind, slot, magazine(kind, tpi_thread_self()));
         return status;
     }
@@ -284,6 +302,7 @@ void tpi_object_free(struct tpi_object *object)
     struct tpi_target target = tpi_task_target(&object->task);
     struct tpi_pool *pool = target.home;
     enum tpi_kind kind = tpi_task_kind(&object->task);
+    const struct tpi_trade *trade = tpi_trade(kind);
     struct tpi_extra *extra = tpi_object_extra(object);
     struct tpi_group *group = tpi_object_group(object);
     uint32_t forks = tpi_forks();
@@ -297,6 +316,10 @@ void tpi_object_free(struct tpi_object *object)
         return; /* the child, where the object is not looked at again */
     if (group)
         tpi_group_leave(group, object);
+    if (trade->leave)
+        trade->leave(object, pool);
+    if (trade->end)
+        trade->end(object);
     if (kind != TPI_KIND_BRIEF)
         tpi_inject_forget(tpi_pool_queue(&target), &object->task);
     tpi_slab_free(kind, &object->task.slot, magazine(kind, tpi_thread_self()));
@@ -340,20 +363,17 @@ tp_status_t tpi_object_submit(struct tpi_object *object, uint32_t generation, ui
 /* CLOSE: nothing comes of it by itself any more. */
 static struct tpi_applied end(struct tpi_object *object, uint32_t generation)
 {
-    if (tpi_task_kind(&object->task) == TPI_KIND_TIMER)
-        return tpi_timer_close(object, generation);
-    if (tpi_task_kind(&object->task) == TPI_KIND_WAIT)
-        return tpi_vigil_close(tpi_wait_vigil(object), generation);
+    const struct tpi_trade *trade = tpi_object_trade(object);
+    if (trade->close)
+        return trade->close(object, generation);
     return tpi_task_apply_handle(&object->task, generation, TPI_EVENT_CLOSE, 0);
 }
 
 struct tpi_applied tpi_object_release(struct tpi_object *object)
 {
-    if (tpi_task_kind(&object->task) == TPI_KIND_TIMER)
-        return tpi_timer_release(object);
-    if (tpi_task_kind(&object->task) == TPI_KIND_WAIT)
-        return tpi_vigil_release(tpi_wait_vigil(object));
-    return tpi_task_apply(&object->task, TPI_EVENT_RELEASE, 0);
+    const struct tpi_trade *trade = tpi_object_trade(object);
+    return trade->release ? trade->release(object)
+                          : tpi_task_apply(&object->task, TPI_EVENT_RELEASE, 0);
 }
 
 tp_status_t tpi_object_close(struct tpi_object *object, uint32_t generation)
@@ -381,10 +401,10 @@ bool tpi_object_cancel(struct tpi_object *object, uint32_t generation)
 {
     struct tpi_target target = tpi_task_target(&object->task);
     struct tpi_pool *pool = target.home;
+    const struct tpi_trade *trade = tpi_object_trade(object);
     struct tpi_applied applied =
-        tpi_task_kind(&object->task) == TPI_KIND_WAIT
-            ? tpi_vigil_cancel(tpi_wait_vigil(object), generation)
-            : tpi_inject_cancel(tpi_pool_queue(&target), &object->task, generation);
+        trade->cancel ? trade->cancel(object, generation)
+                      : tpi_inject_cancel(tpi_pool_queue(&target), &object->task, generation);
     request_cancel(object, generation);
     if (applied.effects & TPI_EFFECT_REFUSED)
         return false;
@@ -417,6 +437,8 @@ void tpi_blocking_enter(void)
     struct tpi_worker *worker = tpi_worker_self();
     if (!worker)
         return;
+    if (tpi_port_unflushed(&worker->pool->port))
+        (void)tpi_port_flush(&worker->pool->port);
     tpi_worker_blocks(worker);
     /* [PK1] Whoever publishes after this sees that a thread is missing; what was published before
      * is seen here. */

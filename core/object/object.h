@@ -68,6 +68,10 @@ struct tpi_spec {
     void (*function)(void); /* a tp_simple_fn, tp_work_fn ... by the kind */
     void *context;
     const struct tpi_profile *profile;
+    /* of an I/O object */
+    int number, own; /* the application's descriptor, and ours */
+    enum tpp_file_kind file_kind;
+    int *errno_out;
 };
 tp_status_t tpi_object_create(const struct tpi_spec *spec, void **handle_out);
 

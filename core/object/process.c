@@ -8,6 +8,7 @@
 
 #include "core/mem/token.h"
 #include "core/object/default_pool.h"
+#include "core/object/io.h"
 #include "core/object/misuse.h"
 #include "core/sched/budget.h"
 #include "core/sched/monitor.h"
@@ -37,6 +38,7 @@ static bool close_own(struct tpi_slot *slot, void *context)
     if (tpp_peek(&pool->flag))
         tpp_flag_close((int)tpp_peek(&pool->flag) - 1);
     tpp_init(&pool->flag, 0); /* a child of the child inherits the pool as well */
+    tpi_port_inherited(&pool->port);
     tpi_sources_inherited(&pool->reactor.sources);
     return true;
 }
@@ -49,11 +51,20 @@ static bool close_source(struct tpi_slot *slot, void *context)
     return true;
 }
 
+static bool close_io(struct tpi_slot *slot, void *context)
+{
+    (void)context;
+    tpi_io_inherited(slot);
+    return true;
+}
+
 static void begin_child(void)
 {
     tpi_slab_fork();
     tpi_slab_each_inherited(TPI_KIND_POOL, close_own, NULL);
     tpi_slab_each_inherited(TPI_KIND_SOURCE, close_source, NULL);
+    tpi_slab_each_inherited(TPI_KIND_IO, close_io, NULL);
+    tpi_io_reset();
     tpi_slots_reset();
     tpi_default_pool_reset();
     tpi_misuse_fork();
@@ -72,6 +83,7 @@ __attribute__((constructor)) static void watch_forks(void)
 void tpi_process_reset(void)
 {
     tpi_slab_reset();
+    tpi_io_reset();
     tpi_slots_reset();
     tpi_default_pool_reset();
     tpi_misuse_reset();

@@ -47,7 +47,8 @@ static struct tpi_object *object_of(struct tpi_slot *slot, const struct look *lo
 /* Visits the slots of all objects with a handle, of whatever pool. */
 static void each_object(bool (*visit)(struct tpi_slot *slot, void *look), struct look *look)
 {
-    static const enum tpi_kind kinds[] = {TPI_KIND_WORK, TPI_KIND_TIMER, TPI_KIND_WAIT};
+    static const enum tpi_kind kinds[] = {TPI_KIND_WORK, TPI_KIND_TIMER, TPI_KIND_WAIT,
+                                          TPI_KIND_IO};
     for (uint32_t i = 0; i < sizeof kinds / sizeof *kinds && !tpi_forked(look->forks); i++)
         tpi_slab_each(kinds[i], visit, look);
 }
@@ -73,7 +74,8 @@ static bool look_at_object(struct tpi_slot *slot, void *context)
     if (!object)
         return true;
     look->found++;
-    if (!tpi_state_idle(tpp_load_acquire(&object->task.word))) /* [ST1] */
+    uint64_t word = tpp_load_acquire(&object->task.word); /* [ST1] */
+    if (!tpi_state_idle(word) || word & TPI_STATE_HELD)
         look->busy = true;
     return true;
 }

@@ -1,6 +1,8 @@
 /* timer.c - what a timer has beyond other objects: being armed, and not being armed any more. */
 #include "core/object/timer.h"
 
+#include "core/object/instance.h"
+#include "core/object/trade.h"
 #include "core/sched/reactor.h"
 
 static struct tpi_timer *timer_of(struct tpi_object *object)
@@ -8,8 +10,10 @@ static struct tpi_timer *timer_of(struct tpi_object *object)
     return tpi_container(object, struct tpi_timer, object);
 }
 
-void tpi_timer_init(struct tpi_timer *timer)
+static void init(struct tpi_object *object, const struct tpi_spec *spec)
 {
+    struct tpi_timer *timer = timer_of(object);
+    (void)spec;
     timer->arming.node.next = NULL;
     timer->arming.node.tag = 0;
     timer->arming.period = 0;
@@ -33,8 +37,10 @@ tp_status_t tpi_timer_is_set(struct tpi_timer *timer, uint32_t generation, bool 
     return TP_OK;
 }
 
-void tpi_timer_stop(struct tpi_object *object, uint32_t generation)
+/* Who sets it later finds it shut. */
+static void shut(struct tpi_object *object, uint32_t generation)
 {
+    tpi_task_apply_handle(&object->task, generation, TPI_EVENT_SHUT, 0);
     struct tpi_reactor *reactor = tpi_reactor_enter(&object->task, generation);
     if (!reactor)
         return; /* closed: it was stopped then */
@@ -42,7 +48,7 @@ void tpi_timer_stop(struct tpi_object *object, uint32_t generation)
     tpi_reactor_leave(reactor);
 }
 
-void tpi_timer_bar(struct tpi_object *object)
+static void bar(struct tpi_object *object)
 {
     struct tpi_arming *arming = &timer_of(object)->arming;
     struct tpi_reactor *reactor = tpi_reactor_enter_held(&object->task);
@@ -53,7 +59,7 @@ void tpi_timer_bar(struct tpi_object *object)
     tpi_reactor_leave(reactor);
 }
 
-struct tpi_applied tpi_timer_close(struct tpi_object *object, uint32_t generation)
+static struct tpi_applied close(struct tpi_object *object, uint32_t generation)
 {
     struct tpi_task *task = &object->task;
     struct tpi_reactor *reactor = tpi_reactor_enter(task, generation);
@@ -65,7 +71,8 @@ struct tpi_applied tpi_timer_close(struct tpi_object *object, uint32_t generatio
     return applied;
 }
 
-struct tpi_applied tpi_timer_release(struct tpi_object *object)
+/* It has been barred: nobody can arm it. */
+static struct tpi_applied release(struct tpi_object *object)
 {
     struct tpi_task *task = &object->task;
     struct tpi_reactor *reactor = tpi_reactor_enter_held(task);
@@ -74,3 +81,20 @@ struct tpi_applied tpi_timer_release(struct tpi_object *object)
         tpi_reactor_leave(reactor);
     return applied;
 }
+
+static void call(struct tpi_object *object, struct tpi_instance *instance)
+{
+    ((tp_timer_fn)object->task.function)(instance->handle, object->task.context, object->handle);
+}
+
+const struct tpi_trade tpi_timer_trade = {
+    .name = "timer",
+    .size = sizeof(struct tpi_timer),
+    .reacts = true,
+    .init = init,
+    .call = call,
+    .shut = shut,
+    .close = close,
+    .release = release,
+    .bar = bar,
+};

@@ -15,17 +15,4 @@ tp_status_t tpi_timer_set(struct tpi_timer *timer, uint32_t generation, const tp
                           bool *was_armed_out);
 tp_status_t tpi_timer_is_set(struct tpi_timer *timer, uint32_t generation, bool *is_set_out);
 
-/* Before a timer is known to others. */
-void tpi_timer_init(struct tpi_timer *timer);
-
-/* Stops it. */
-void tpi_timer_stop(struct tpi_object *object, uint32_t generation);
-
-/* Stops a timer that the caller holds, and sees to it that it is not armed any more. */
-void tpi_timer_bar(struct tpi_object *object);
-
-/* CLOSE, and RELEASE of a timer that the caller holds and has barred: while nobody can arm it. */
-struct tpi_applied tpi_timer_close(struct tpi_object *object, uint32_t generation);
-struct tpi_applied tpi_timer_release(struct tpi_object *object);
-
 #endif

@@ -1,6 +1,8 @@
-/* wait.c - the waits of a cleanup group as a set: joining, leaving, and barring all at once. */
+/* wait.c - a wait as an object; the waits of a cleanup group as a set: joining, leaving, barring. */
 #include "core/object/wait.h"
 
+#include "core/object/instance.h"
+#include "core/object/trade.h"
 #include "core/wait/slots.h"
 
 #define BATCH 64u
@@ -52,3 +54,55 @@ void tpi_waits_bar(struct tpi_bitmap *waits)
     }
     tpi_bitmap_clear(waits);
 }
+
+/* ---- as an object ---------------------------------------------------------------------------- */
+
+static void init(struct tpi_object *object, const struct tpi_spec *spec)
+{
+    (void)spec;
+    tpi_vigil_init(tpi_wait_vigil(object), &object->task);
+}
+
+static void tell(struct tpi_object *object, struct tpi_instance *instance)
+{
+    tpi_vigil_tell(tpi_wait_vigil(object), &instance->told);
+}
+
+static void call(struct tpi_object *object, struct tpi_instance *instance)
+{
+    ((tp_wait_fn)object->task.function)(instance->handle, object->task.context, object->handle,
+                                        instance->told.result);
+}
+
+static void shut(struct tpi_object *object, uint32_t generation)
+{
+    tpi_vigil_shut(tpi_wait_vigil(object), generation);
+}
+
+static struct tpi_applied cancel(struct tpi_object *object, uint32_t generation)
+{
+    return tpi_vigil_cancel(tpi_wait_vigil(object), generation);
+}
+
+static struct tpi_applied close(struct tpi_object *object, uint32_t generation)
+{
+    return tpi_vigil_close(tpi_wait_vigil(object), generation);
+}
+
+static struct tpi_applied release(struct tpi_object *object)
+{
+    return tpi_vigil_release(tpi_wait_vigil(object));
+}
+
+const struct tpi_trade tpi_wait_trade = {
+    .name = "wait",
+    .size = sizeof(struct tpi_wait),
+    .reacts = true,
+    .init = init,
+    .tell = tell,
+    .call = call,
+    .shut = shut,
+    .cancel = cancel,
+    .close = close,
+    .release = release,
+};

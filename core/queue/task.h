@@ -6,7 +6,7 @@
  *   linked implies QUEUED, and a link is only made or broken under the locks of its queue.
  *   a ticket is valid while QUEUED is set and its epoch is the word's; else it is dropped unseen.
  *
- * An epoch has 15 bits and comes round. A ticket that is stale by a whole round and is taken for a
+ * An epoch has 13 bits and comes round. A ticket that is stale by a whole round and is taken for a
  * valid one takes a post early; it cannot do worse, because a linked task is not claimed by ticket,
  * a link found without QUEUED is just dropped, and what could have a stale ticket is looked for in
  * its queue, under the locks, before its slot is freed.
@@ -54,14 +54,14 @@ struct tpi_applied {
     uint32_t effects;
 };
 
-/* limit of callbacks at once : 12 | kind : 4 | flags : 5 | priority : 2 */
+/* limit of callbacks at once : 12 | kind : 5 | flags : 5 | priority : 2 */
 #define TPI_TRAIT_RUNS_LONG 4u
 #define TPI_TRAIT_COUNTED 8u  /* it stands in the count behind the queue limit of its pool */
 #define TPI_TRAIT_GROUPED 16u /* it is a member of a cleanup group */
 #define TPI_TRAIT_EXTRA 32u   /* it has what few objects have: object.h */
 #define TPI_TRAIT_KEPT 64u    /* only the pool's persistent worker may run it */
 #define TPI_TRAIT_KIND_SHIFT 7u
-#define TPI_TRAIT_LIMIT_SHIFT 11u
+#define TPI_TRAIT_LIMIT_SHIFT 12u
 
 static inline uint32_t tpi_traits_priority(uint32_t traits)
 {
@@ -71,7 +71,7 @@ static inline uint32_t tpi_traits_priority(uint32_t traits)
 /* Both constant for a life; the caller knows that the task is in one. */
 static inline enum tpi_kind tpi_task_kind(struct tpi_task *task)
 {
-    return (enum tpi_kind)(tpp_peek(&task->traits) >> TPI_TRAIT_KIND_SHIFT & 15u);
+    return (enum tpi_kind)(tpp_peek(&task->traits) >> TPI_TRAIT_KIND_SHIFT & 31u);
 }
 
 static inline bool tpi_task_has(struct tpi_task *task, uint32_t trait)
@@ -179,7 +179,8 @@ struct tpi_posts {
     struct tpi_ready ready[TPI_POSTS];
 };
 
-/* FINISH of a brief task: nobody but its runner can change its word, so a store will do. */
+/* FINISH of a task with a single post that nobody cancels: only its runner can change its word, so a
+ * store will do. */
 static inline void tpi_task_finish_alone(struct tpi_task *task)
 {
     struct tpi_step step =

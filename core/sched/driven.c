@@ -26,8 +26,9 @@ static void turn(struct visit *visit)
         struct tpi_task *task = tpi_worker_take(visit->seat);
         if (!task)
             return;
+        uint64_t before = tpp_peek(&visit->seat->executed);
         visit->pool->run(task, visit->seat);
-        visit->ran++;
+        visit->ran += tpp_peek(&visit->seat->executed) != before; /* else it was no callback */
         if (tpi_forked(visit->forks))
             return;
     }

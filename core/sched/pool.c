@@ -57,6 +57,7 @@ void tpi_pool_bury(struct tpi_pool *pool)
     }
     tpi_lock_drop(&pool->lock);
     tpi_monitor_forget(pool); /* after the birth has changed: see tpi_monitor_watch */
+    tpi_port_end(&pool->port);
     tpi_sources_close(&pool->reactor.sources);
     tpi_slab_free(TPI_KIND_POOL, &pool->slot, NULL);
 }
@@ -251,6 +252,7 @@ static void begin_life(struct tpi_pool *pool, const tp_pool_config_t *config)
     tpp_store_relaxed(&pool->watch.polled, 0);
     tpp_store_relaxed(&pool->watch.soon, 0);
     tpi_reactor_begin(&pool->reactor);
+    tpi_port_begin(&pool->port);
     tpp_store_relaxed(&pool->life, 0);
     tpp_store_relaxed(&pool->threads, 0);
     tpp_store_release(&pool->birth, tpp_peek(&pool->birth) + 1); /* [PL3] */

@@ -12,6 +12,7 @@
 #include "core/queue/inject.h"
 #include "core/sched/idle.h"
 #include "core/sched/policy.h"
+#include "core/sched/port.h"
 #include "core/sched/reactor.h"
 #include "tp/types.h"
 
@@ -132,6 +133,7 @@ struct tpi_pool {
     tpp_u32 shut_seq; /* grows when a shutdown may have got on; never reset: [SH1] */
 
     struct tpi_reactor reactor; /* its timers and descriptors */
+    struct tpi_port port;       /* its I/O */
 
     struct tpi_link share; /* under the budget's lock */
     struct tpi_watch watch;

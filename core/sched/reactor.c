@@ -2,6 +2,7 @@
 #include "core/sched/reactor.h"
 
 #include "core/sched/monitor.h"
+#include "core/sched/operations.h"
 #include "core/sched/park.h"
 #include "core/sched/waits.h"
 #include "core/sched/worker.h"
@@ -11,6 +12,7 @@
 #define ATTEND_BATCHES 16       /* posted by the gate before it looks at other pools */
 #define GLANCES_FEW 4           /* by workers, between two visits of the gate */
 #define LEFT_LYING 1000000      /* ns for which nobody has posted what is due */
+#define FLUSH_AGAIN 1000000     /* ns until the system is asked again to take requests */
 #define UNTOLD_JUMPS 1000000000 /* ns to sleep at most where nobody tells of a clock's jump */
 
 /* ---- the clocks and the next wake-up: under lock --------------------------------------------- */
@@ -352,15 +354,49 @@ void tpi_reactor_armed(struct tpi_pool *pool, uint64_t *timers_out, uint64_t *wa
 bool tpi_reactor_listens(struct tpi_reactor *reactor)
 {
     bool before = tpp_peek(&reactor->listening);
-    bool now = reactor->sources.count > 0;
+    bool now = reactor->sources.count > 0 || reactor->channels > 0;
     if (now != before)
         tpp_store_release(&reactor->listening, now); /* [DR1] */
     return now && !before;
 }
 
+void tpi_reactor_channel_comes(struct tpi_pool *pool, uint32_t birth)
+{
+    struct tpi_reactor *reactor = &pool->reactor;
+    tpi_lock_take(&reactor->lock);
+    reactor->channels++;
+    bool first = tpi_reactor_listens(reactor);
+    tpi_lock_drop(&reactor->lock);
+    if (first)
+        tpi_reactor_call(pool, birth);
+}
+
+void tpi_reactor_channel_goes(struct tpi_pool *pool)
+{
+    tpi_lock_take(&pool->reactor.lock);
+    pool->reactor.channels--;
+    (void)tpi_reactor_listens(&pool->reactor);
+    tpi_lock_drop(&pool->reactor.lock);
+}
+
+/* What a look has found, by that worker, or by the gate: NULL. */
+static void pass_on(struct tpi_pool *pool, const struct tpi_look *look, struct tpi_worker *worker)
+{
+    bool ring = false;
+    tpi_waits_harvest(pool, look);
+    for (uint32_t i = 0; i < look->count; i++) {
+        if (look->events[i].key == TPI_PORT_KEY)
+            ring = true;
+        else if (tpi_operations_key(look->events[i].key))
+            tpi_operations_ready(&look->events[i], look->slept, worker);
+    }
+    if (ring)
+        (void)tpi_port_harvest(pool);
+}
+
 /* Looks into the poller, and posts what is ready; true if there was a batch, and so may be more.
  * `sleepless`: the caller would look again at once for as long as anything is ready. */
-static bool look(struct tpi_pool *pool, bool sleepless)
+static bool look(struct tpi_pool *pool, struct tpi_worker *worker, bool sleepless)
 {
     struct tpi_look found; /* large: only what is filled is read */
     struct tpp_poller *poller = tpi_sources_poller(&pool->reactor.sources);
@@ -370,7 +406,7 @@ static bool look(struct tpi_pool *pool, bool sleepless)
     found.slept = sleepless;
     found.count = tpp_poller_wait(poller, found.events, TPP_POLL_BATCH, 0);
     if (found.count > 0)
-        tpi_waits_harvest(pool, &found);
+        pass_on(pool, &found, worker);
     return found.count == TPP_POLL_BATCH;
 }
 
@@ -388,7 +424,7 @@ bool tpi_reactor_deliver(struct tpi_worker *worker)
 {
     if (worker->look.count == 0)
         return false;
-    tpi_waits_harvest(worker->pool, &worker->look);
+    pass_on(worker->pool, &worker->look, worker);
     worker->look.count = 0;
     return true;
 }
@@ -406,7 +442,7 @@ static void look_around(struct tpi_worker *worker, int64_t now)
         supplied(worker, now))
         return;
     worker->looked_at = now;
-    (void)look(pool, false);
+    (void)look(pool, worker, false);
 }
 
 /* ---- between callbacks ----------------------------------------------------------------------- */
@@ -435,6 +471,8 @@ void tpi_reactor_glance(struct tpi_worker *worker)
         worker->glance--;
         return;
     }
+    if (tpi_port_away(&worker->pool->port))
+        (void)tpi_port_harvest(worker->pool);
     int64_t now = tpp_now(TPP_CLOCK_MONOTONIC);
     bool brief = now - worker->glanced_at < GLANCE_SPAN;
     worker->glanced_at = now;
@@ -477,7 +515,11 @@ int64_t tpi_reactor_sit(struct tpi_worker *worker, struct tpp_poller **poller_ou
     if (!worker->summoned && (worker->rested || !listening) &&
         tpp_load_relaxed(&reactor->cover) != NEVER)
         tpi_monitor_uncover(worker->pool);
-    return (int64_t)tpp_load_acquire(&reactor->wake); /* [DR1] */
+    int64_t wake = (int64_t)tpp_load_acquire(&reactor->wake); /* [DR1] */
+    if (!tpi_port_unflushed(&worker->pool->port))
+        return wake;
+    int64_t again = tpp_now(TPP_CLOCK_MONOTONIC) + FLUSH_AGAIN;
+    return wake < again ? wake : again;
 }
 
 void tpi_reactor_rise(struct tpi_worker *worker, bool go)
@@ -519,8 +561,10 @@ static void stand_in(struct tpi_pool *pool)
         if (tpp_load_relaxed(&reactor->driver))
             return;
         more = tpi_reactor_poll(pool, NULL);
+        if (tpi_port_unflushed(&pool->port))
+            (void)tpi_port_flush(&pool->port);
         if (alone && tpp_load_relaxed(&reactor->listening))
-            more = look(pool, true) || more;
+            more = look(pool, NULL, true) || more;
     }
 }
 

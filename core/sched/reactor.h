@@ -35,7 +35,7 @@ struct tpi_reactor {
     _Alignas(128) tpp_u64 wake; /* when somebody has to look at the clock; TPP_FOREVER: never */
     tpp_u64 cover;              /* when the gate will; TPP_FOREVER: it will not */
     tpp_u32 driver;             /* one more than the number of the worker; 0: nobody */
-    tpp_u32 listening;          /* there are sources in the poller */
+    tpp_u32 listening;          /* there are sources in the poller, or I/O objects */
     tpp_u32 ready;              /* the pool can have timers; [DR2] */
     tpp_u32 poster; /* one more than the number of the worker that posted and left some; 0: none;
                        a hint */
@@ -43,6 +43,7 @@ struct tpi_reactor {
     _Alignas(128) struct tpi_lock lock; /* kept when the pool's slot is freed: latecomers look */
     struct tpi_timers timers;           /* under lock; its wheels too stay with the slot */
     struct tpi_sources sources;         /* under lock; sched/waits.h */
+    uint32_t channels;                  /* under lock: I/O objects of the pool */
     uint64_t waits_armed;               /* under lock */
     uint64_t timeouts;                  /* under lock: how many of the timers are waits' */
     tpp_u32 glances; /* atomic: at the clock, by workers: a sign of life, some are not counted */
@@ -80,6 +81,11 @@ void tpi_reactor_call(struct tpi_pool *pool, uint32_t birth);
 
 /* A source has come or gone. True if it is the first one: then tpi_reactor_call. Lock held. */
 bool tpi_reactor_listens(struct tpi_reactor *reactor);
+
+/* An I/O object has come, and gone: while there is one, somebody looks into the poller. No lock
+ * held. */
+void tpi_reactor_channel_comes(struct tpi_pool *pool, uint32_t birth);
+void tpi_reactor_channel_goes(struct tpi_pool *pool);
 
 /* Posts what is due now, or a batch of it. True if more is. `worker` is the calling thread's, if it
  * is one; the pool is alive. */

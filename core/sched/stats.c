@@ -100,6 +100,7 @@ void tpi_pool_stats(struct tpi_pool *pool, tp_pool_stats_t *stats)
     stats->thread_create_failures = pool->create_failures;
     tpi_lock_drop(&pool->lock);
     tpi_reactor_armed(pool, &stats->timers_armed, &stats->waits_armed);
+    stats->io_backend = tpp_peek(&pool->port.backend);
     stats->idle_threads = tpi_idle_count(&pool->idle);
     stats->thread_target = tpp_peek(&pool->target);
     stats->threads_blocked = tpp_peek(&pool->blocked);

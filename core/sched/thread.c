@@ -23,6 +23,7 @@ static void thread_ends(void *local)
         tpi_pool_thread_lost(thread->worker);
     tpi_slab_flush(TPI_KIND_SIMPLE, &thread->simples);
     tpi_slab_flush(TPI_KIND_BRIEF, &thread->briefs);
+    tpi_slab_flush(TPI_KIND_OPERATION, &thread->operations);
     tpi_slab_free(TPI_KIND_THREAD, &thread->slot, NULL);
 }
 
@@ -48,6 +49,7 @@ struct tpi_thread *tpi_thread_new(struct tpi_worker *worker)
     thread->env.handle = NULL;
     memset(&thread->simples, 0, sizeof thread->simples);
     memset(&thread->briefs, 0, sizeof thread->briefs);
+    memset(&thread->operations, 0, sizeof thread->operations);
     return thread;
 }
 

@@ -35,7 +35,7 @@ struct tpi_thread {
     uint32_t index;            /* of the slot */
     uint64_t instances;        /* callbacks begun here so far */
     struct tpi_env_copy env;
-    struct tpi_magazine simples, briefs; /* objects at hand */
+    struct tpi_magazine simples, briefs, operations; /* slots at hand */
 };
 
 /* How often this process began as the child of a fork. */

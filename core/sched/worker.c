@@ -193,6 +193,16 @@ static struct tpi_task *take_low(struct tpi_worker *worker)
     return task ? task : take_shared(worker, TPI_PRIORITY_LOW);
 }
 
+/* I/O that was begun goes to the system at the end of a batch, and what it has brought is fetched
+ * before anybody sleeps. True if there was something. */
+static bool tend_port(struct tpi_worker *worker)
+{
+    struct tpi_port *port = &worker->pool->port;
+    if (tpi_port_unflushed(port))
+        (void)tpi_port_flush(port);
+    return tpi_port_away(port) && tpi_port_harvest(worker->pool);
+}
+
 struct tpi_task *tpi_worker_take(struct tpi_worker *worker)
 {
     struct tpi_pool *pool = worker->pool;
@@ -203,6 +213,8 @@ struct tpi_task *tpi_worker_take(struct tpi_worker *worker)
     for (;;) {
         tpp_probe(TPP_PROBE_SCAN, pool, worker->id);
         struct tpi_task *task = take_above_low(worker);
+        if (!task && tend_port(worker))
+            continue; /* ends: it has posted something, or ended what nobody waits for */
         if (task || !low_waits(worker))
             return task;
         if (nothing_above_low(pool))
@@ -260,6 +272,7 @@ void tpi_worker_hand_over(struct tpi_worker *worker)
 {
     tpi_worker_flush_gone(worker);
     (void)tpi_reactor_deliver(worker);
+    (void)tpi_port_flush(&worker->pool->port);
     tpi_reactor_rise(worker, true);
     if (tpi_ring_size(&worker->ring) > 0)
         spill(worker);

@@ -43,7 +43,7 @@ struct tpi_worker {
     uint32_t glance_every; /* ... of so many */
     int64_t glanced_at;
     int64_t looked_at; /* into the poller, while there was something else to do */
-    uint32_t gone; /* objects freed here that the pool does not know of yet */
+    uint32_t gone;     /* objects freed here that the pool does not know of yet */
 
     /* written by the owner, read by anybody: statistics, relaxed */
     tpp_u64 submitted[TPI_PRIORITY_COUNT];

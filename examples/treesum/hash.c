@@ -1,7 +1,12 @@
-/* hash.c - opens an entry, reads it once from front to back, and digests what it reads. */
+/* hash.c - opens entries, as many as may be open at a time, and digests what is read from them.
+ *
+ * Reads are completed by callbacks of a higher priority than the one that opens the next entry.
+ * So a thread opens another file only when nothing that has been read is there to be digested:
+ * what is in the page cache is read file by file, and of what is not, many reads are soon in
+ * flight. */
 #include "examples/treesum/hash.h"
 
-#include "examples/treesum/job.h"
+#include "examples/treesum/reading.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -9,72 +14,131 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { READ_BYTES = 128 << 10, READ_AHEAD_FROM = 1 << 20 };
+enum { READ_AHEAD_FROM = 1 << 20 };
 
-/* What a running callback needs. There are as many as callbacks ever ran at once. */
-struct scratch {
-    struct scratch *next;
+struct file {
+    struct reading reading; /* first: it has the address of the file */
+    struct hasher *hasher;
+    struct file *next_of_all, *next_spare;
+    struct slot *slot;
     EVP_MD_CTX *digest;
-    unsigned char buffer[READ_BYTES];
+    bool no_digest; /* libcrypto failed */
 };
 
-bool hasher_init(struct hasher *hasher)
+bool hasher_init(struct hasher *hasher, struct job *job, uint32_t files_most)
 {
-    hasher->spare = NULL;
+    hasher->job = job;
+    hasher->files_most = files_most < FILES_AT_ONCE_MOST ? files_most : FILES_AT_ONCE_MOST;
+    hasher->all = hasher->spare = NULL;
+    hasher->files = hasher->put_off = 0;
     atomic_init(&hasher->bytes, 0);
     pthread_mutex_init(&hasher->lock, NULL);
     hasher->algorithm = EVP_MD_fetch(NULL, "SHA256", NULL);
     return hasher->algorithm != NULL;
 }
 
-static void scratch_free(struct scratch *scratch)
-{
-    EVP_MD_CTX_free(scratch->digest);
-    free(scratch);
-}
-
 void hasher_fini(struct hasher *hasher)
 {
-    while (hasher->spare != NULL) {
-        struct scratch *scratch = hasher->spare;
-        hasher->spare = scratch->next;
-        scratch_free(scratch);
+    while (hasher->all != NULL) {
+        struct file *file = hasher->all;
+        hasher->all = file->next_of_all;
+        EVP_MD_CTX_free(file->digest);
+        free(file);
     }
     EVP_MD_free(hasher->algorithm);
     pthread_mutex_destroy(&hasher->lock);
 }
 
-static struct scratch *scratch_get(struct hasher *hasher)
+/* ---- Files that may be open ------------------------------------------------------------------ */
+
+static void on_piece(struct reading *reading, const unsigned char *bytes, size_t length);
+static void on_end(struct reading *reading, int error, tp_callback_instance_t *instance);
+
+/* NULL: no memory. */
+static struct file *file_create(struct hasher *hasher)
 {
-    pthread_mutex_lock(&hasher->lock);
-    struct scratch *scratch = hasher->spare;
-    if (scratch != NULL)
-        hasher->spare = scratch->next;
-    pthread_mutex_unlock(&hasher->lock);
-    if (scratch != NULL)
-        return scratch;
-    scratch = malloc(sizeof *scratch);
-    if (scratch == NULL)
+    struct file *file = malloc(sizeof *file);
+    if (file == NULL)
         return NULL;
-    scratch->digest = EVP_MD_CTX_new();
-    if (scratch->digest == NULL) {
-        free(scratch);
+    file->hasher = hasher;
+    file->reading.take = on_piece;
+    file->reading.ended = on_end;
+    file->digest = EVP_MD_CTX_new();
+    if (file->digest == NULL) {
+        free(file);
         return NULL;
     }
-    return scratch;
+    file->next_of_all = hasher->all;
+    hasher->all = file;
+    hasher->files++;
+    return file;
 }
 
-static void scratch_put(struct hasher *hasher, struct scratch *scratch)
+/* NULL: there are enough, or no memory for more. Then the callback's entry is put off, unless there
+ * is none whose end it could wait for. */
+static struct file *file_get(struct hasher *hasher, bool *put_off)
 {
     pthread_mutex_lock(&hasher->lock);
-    scratch->next = hasher->spare;
-    hasher->spare = scratch;
+    struct file *file = hasher->spare;
+    if (file != NULL)
+        hasher->spare = file->next_spare;
+    else if (hasher->files < hasher->files_most)
+        file = file_create(hasher);
+    *put_off = file == NULL && hasher->files > 0;
+    if (*put_off)
+        hasher->put_off++;
     pthread_mutex_unlock(&hasher->lock);
+    return file;
+}
+
+/* True: an entry was put off, and can be begun now. */
+static bool file_put(struct hasher *hasher, struct file *file)
+{
+    pthread_mutex_lock(&hasher->lock);
+    file->next_spare = hasher->spare;
+    hasher->spare = file;
+    bool wanted = hasher->put_off > 0;
+    if (wanted)
+        hasher->put_off--;
+    pthread_mutex_unlock(&hasher->lock);
+    return wanted;
+}
+
+/* ---- One file -------------------------------------------------------------------------------- */
+
+static void finish(struct file *file, int error, tp_callback_instance_t *instance)
+{
+    struct hasher *hasher = file->hasher;
+    struct slot *slot = file->slot;
+    slot->error = error;
+    if (file_put(hasher, file))
+        job_post(hasher->job, hasher->job->hash, 1, instance);
+    job_entry_done(hasher->job, slot, instance);
+}
+
+static void on_piece(struct reading *reading, const unsigned char *bytes, size_t length)
+{
+    struct file *file = (struct file *)reading;
+    if (!EVP_DigestUpdate(file->digest, bytes, length))
+        file->no_digest = true;
+    file->slot->bytes += length;
+    atomic_fetch_add_explicit(&file->hasher->bytes, length, memory_order_relaxed);
+}
+
+static void on_end(struct reading *reading, int error, tp_callback_instance_t *instance)
+{
+    struct file *file = (struct file *)reading;
+    if (error == ECANCELED)
+        return;
+    if (error == 0 &&
+        (file->no_digest || !EVP_DigestFinal_ex(file->digest, file->slot->digest, NULL)))
+        error = SLOT_NO_DIGEST;
+    finish(file, error, instance);
 }
 
 /* The type is looked at after opening, because the name may mean something else by now: then
  * nothing is read from it. O_NONBLOCK keeps a FIFO from blocking the open. */
-static int open_entry(const struct slot *slot, int64_t *size, int *error)
+static int open_entry(const struct slot *slot, uint64_t *size, int *error)
 {
     int flags = O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY | (slot->follow ? 0 : O_NOFOLLOW);
     int fd = openat(slot->place->fd, slot->name, flags);
@@ -84,7 +148,7 @@ static int open_entry(const struct slot *slot, int64_t *size, int *error)
     } else if (!S_ISREG(status.st_mode)) {
         *error = SLOT_NOT_REGULAR;
     } else {
-        *size = status.st_size;
+        *size = (uint64_t)status.st_size;
         if (status.st_size >= READ_AHEAD_FROM)
             posix_fadvise(fd, 0, 0, POSIX_FADV_SEQUENTIAL);
         return fd;
@@ -94,55 +158,35 @@ static int open_entry(const struct slot *slot, int64_t *size, int *error)
     return -1;
 }
 
-/* A read that brings all that fstat promised is the last, so that a small file takes one. Some
- * files promise nothing and have contents all the same (those of /proc), so 0 promises nothing. */
-static int digest_file(struct hasher *hasher, int fd, int64_t size, struct slot *slot,
-                       struct scratch *scratch, tp_callback_instance_t *instance)
+/* Returns 0 if it is being read, else what to say of it. */
+static int start(struct file *file)
 {
-    for (;;) {
-        ssize_t length = read(fd, scratch->buffer, READ_BYTES);
-        if (length < 0 && errno == EINTR)
-            continue;
-        if (length < 0)
-            return errno;
-        if (length > 0 && !EVP_DigestUpdate(scratch->digest, scratch->buffer, (size_t)length))
-            return SLOT_NO_DIGEST;
-        slot->bytes += (uint64_t)length;
-        atomic_fetch_add_explicit(&hasher->bytes, (uint64_t)length, memory_order_relaxed);
-        if (length == 0 || (length < READ_BYTES && slot->bytes == (uint64_t)size))
-            return 0;
-        if (job_cancelled(instance))
-            return ECANCELED;
-    }
-}
-
-static int run(struct hasher *hasher, struct slot *slot, struct scratch *scratch,
-               tp_callback_instance_t *instance)
-{
-    int64_t size = 0;
-    int error = 0;
-    if (!EVP_DigestInit_ex2(scratch->digest, hasher->algorithm, NULL))
-        return SLOT_NO_DIGEST;
-    int fd = open_entry(slot, &size, &error);
-    if (fd < 0)
+    struct hasher *hasher = file->hasher;
+    uint64_t size = 0;
+    int error = file->slot->error;
+    if (error != 0)
         return error;
-    error = digest_file(hasher, fd, size, slot, scratch, instance);
-    close(fd);
-    if (error == 0 && !EVP_DigestFinal_ex(scratch->digest, slot->digest, NULL))
-        error = SLOT_NO_DIGEST;
-    return error;
+    file->no_digest = false;
+    if (!EVP_DigestInit_ex2(file->digest, hasher->algorithm, NULL))
+        return SLOT_NO_DIGEST;
+    int fd = open_entry(file->slot, &size, &error);
+    return fd < 0 ? error : reading_start(&file->reading, fd, size, hasher->env);
 }
 
-bool hasher_run(struct hasher *hasher, struct slot *slot, tp_callback_instance_t *instance)
+void hasher_begin(struct hasher *hasher, tp_callback_instance_t *instance)
 {
-    if (slot->error != 0)
-        return true;
-    struct scratch *scratch = scratch_get(hasher);
-    if (scratch == NULL) {
+    bool put_off;
+    struct file *file = file_get(hasher, &put_off);
+    if (put_off)
+        return;
+    struct slot *slot = window_take(&hasher->job->window);
+    if (file == NULL) {
         slot->error = ENOMEM;
-        return true;
+        job_entry_done(hasher->job, slot, instance);
+        return;
     }
-    slot->error = run(hasher, slot, scratch, instance);
-    scratch_put(hasher, scratch);
-    return slot->error != ECANCELED;
+    file->slot = slot;
+    int error = start(file);
+    if (error != 0 && error != ECANCELED)
+        finish(file, error, instance);
 }

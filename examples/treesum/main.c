@@ -5,6 +5,10 @@
  *     walk ----published entries----> hash ----done entries----> print ----> standard output
  *       ^------------------------there is room again---------------'
  *
+ * The hash work only opens an entry and asks for its first pieces; the callbacks of its I/O object
+ * digest what has been read (hash.c, reading.c), so that many reads are in flight, of one file and
+ * of several, while all threads compute.
+ *
  * None of them ever waits for another: who has nothing to do returns, and who makes something to do
  * posts the work object concerned. So one thread is enough. The only thing that blocks is the
  * output. A timer beside them looks at the counters and tells how far they are (progress.c); a wait
@@ -16,8 +20,9 @@
  *
  * Memory, whatever the tree: the window with its names (2 to 5 MB), 8 MiB for the names of the
  * directories the walk is in and half as much again while one is read, at most 8 MiB for paths,
- * 128 KiB per thread; only the path itself and 100 bytes per level grow with the depth. A
- * directory whose names take more than 4 MiB is read once for every such part. */
+ * 256 KiB for each of 32 files that are read at a time; only the path itself and 100 bytes per
+ * level grow with the depth. A directory whose names take more than 4 MiB is read once for every
+ * such part. */
 #include "examples/treesum/hash.h"
 #include "examples/treesum/interrupt.h"
 #include "examples/treesum/job.h"
@@ -38,7 +43,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { EXIT_USAGE = 2, PUBLISH_GROUP = 32, PRINT_GROUP = 64, THREADS_MAX = 4000 };
+enum { EXIT_USAGE = 2, PUBLISH_GROUP = 32, THREADS_MAX = 4000 };
 
 struct treesum {
     struct job job;
@@ -48,7 +53,6 @@ struct treesum {
     struct progress progress;
     struct interrupt interrupt;
     bool printed_all;
-    bool print_each; /* somebody looks at it: do not let done lines wait for company */
     tp_pool_t *pool;
     tp_env_t *env;
     tp_cleanup_group_t *group;
@@ -89,15 +93,8 @@ static void on_walk(tp_callback_instance_t *instance, void *context, tp_work_t *
 static void on_hash(tp_callback_instance_t *instance, void *context, tp_work_t *work)
 {
     struct treesum *self = context;
-    struct job *job = &self->job;
-    struct slot *slot = window_take(&job->window);
-    bool caught_up;
     (void)work;
-    if (!hasher_run(&self->hasher, slot, instance))
-        return;
-    uint64_t done = window_finish(&job->window, slot, &caught_up);
-    if (caught_up || self->print_each || done % PRINT_GROUP == 0)
-        job_post(job, job->print, 1, instance);
+    hasher_begin(&self->hasher, instance);
 }
 
 static void on_print(tp_callback_instance_t *instance, void *context, tp_work_t *work)
@@ -138,33 +135,40 @@ static bool ok(const char *what, tp_status_t status)
     return status == TP_OK || complain(what, tp_status_message(status));
 }
 
+/* One for each file, and one more while it is opened: no more than an eighth of what there is. */
+static uint32_t files_most(rlim_t descriptors)
+{
+    rlim_t most = descriptors / 16;
+    return most > FILES_AT_ONCE_MOST ? FILES_AT_ONCE_MOST : most > 0 ? (uint32_t)most : 1;
+}
+
 /* A quarter of what the descriptor limit leaves may be the walker's own; the rest is for
  * directories that files of the window are yet to be opened in. */
-static size_t descriptors_max(uint32_t threads)
+static size_t places_most(rlim_t descriptors)
 {
-    struct rlimit limit = {.rlim_cur = 256};
-    getrlimit(RLIMIT_NOFILE, &limit);
-    rlim_t kept = 32 + (rlim_t)threads;
-    if (limit.rlim_cur < kept + 16)
-        return 8;
-    rlim_t half = (limit.rlim_cur - kept) / 2;
+    rlim_t kept = 32 + 2 * files_most(descriptors);
+    if (descriptors < kept + 16)
+        return 4;
+    rlim_t half = (descriptors - kept) / 2;
     return half > 256 ? 256 : (size_t)half;
 }
 
-static bool set_up(struct treesum *self, const struct options *options, char **roots, size_t count)
+static bool set_up(struct treesum *self, char **roots, size_t count)
 {
-    size_t descriptors = descriptors_max(options->threads);
+    struct rlimit limit = {.rlim_cur = 256};
+    getrlimit(RLIMIT_NOFILE, &limit);
+    size_t places = places_most(limit.rlim_cur);
     interrupt_block(&self->interrupt); /* first: later there may be other threads */
     signal(SIGPIPE, SIG_IGN);          /* a closed pipe is an error of write(), which is told */
-    if (!hasher_init(&self->hasher))
+    if (!hasher_init(&self->hasher, &self->job, files_most(limit.rlim_cur)))
         return complain("libcrypto", "no SHA-256");
     self->job.stop_fd = eventfd(0, EFD_CLOEXEC);
     if (self->job.stop_fd < 0)
         return complain("eventfd", strerror(errno));
     printer_init(&self->printer, self->job.stop_fd, &self->progress);
-    self->print_each = isatty(STDOUT_FILENO);
-    if (!window_init(&self->job.window, descriptors) ||
-        !walk_init(&self->walk, &self->job.window, roots, count, descriptors / 4))
+    self->job.print_each = isatty(STDOUT_FILENO);
+    if (!window_init(&self->job.window, places) ||
+        !walk_init(&self->walk, &self->job.window, roots, count, places / 4))
         return complain("start", strerror(ENOMEM));
     self->walk.sizes_wanted = progress_wanted();
     return true;
@@ -175,18 +179,24 @@ static bool set_up_pool(struct treesum *self, const struct options *options)
     tp_pool_config_t config = TP_POOL_CONFIG_INIT;
     config.thread_maximum = options->threads;
     config.name = "treesum";
-    /* Printing first, because it makes room; then walking, because it gives everybody work. */
-    return ok("event", tp_event_create(true, false, &self->job.over)) &&
-           ok("pool", tp_pool_create(&config, &self->pool)) &&
-           ok("environment", tp_env_create(&self->env)) &&
-           ok("cleanup group", tp_cleanup_group_create(&self->group)) &&
-           ok("environment", tp_env_set_pool(self->env, self->pool)) &&
-           ok("environment", tp_env_set_cleanup_group(self->env, self->group, NULL)) &&
-           ok("hash", tp_work_create(on_hash, self, self->env, &self->job.hash)) &&
-           ok("environment", tp_env_set_priority(self->env, TP_PRIORITY_HIGH)) &&
-           ok("environment", tp_env_set_concurrency_limit(self->env, 1)) &&
-           ok("print", tp_work_create(on_print, self, self->env, &self->job.print)) &&
-           ok("walk", tp_work_create(on_walk, self, self->env, &self->job.walk));
+    /* Printing first, because it makes room; then walking, because it gives everybody work; then
+     * digesting what has been read; and only then the next file. */
+    if (!ok("event", tp_event_create(true, false, &self->job.over)) ||
+        !ok("pool", tp_pool_create(&config, &self->pool)) ||
+        !ok("environment", tp_env_create(&self->env)) ||
+        !ok("cleanup group", tp_cleanup_group_create(&self->group)) ||
+        !ok("environment", tp_env_set_pool(self->env, self->pool)) ||
+        !ok("environment", tp_env_set_cleanup_group(self->env, self->group, NULL)) ||
+        !ok("environment", tp_env_set_priority(self->env, TP_PRIORITY_LOW)) ||
+        !ok("hash", tp_work_create(on_hash, self, self->env, &self->job.hash)) ||
+        !ok("environment", tp_env_set_priority(self->env, TP_PRIORITY_HIGH)) ||
+        !ok("environment", tp_env_set_concurrency_limit(self->env, 1)) ||
+        !ok("print", tp_work_create(on_print, self, self->env, &self->job.print)) ||
+        !ok("walk", tp_work_create(on_walk, self, self->env, &self->job.walk)) ||
+        !ok("environment", tp_env_set_priority(self->env, TP_PRIORITY_NORMAL)))
+        return false;
+    self->hasher.env = self->env;
+    return true;
 }
 
 /* Drops what is queued, tells what is running to stop, waits for it, and closes the work
@@ -204,9 +214,11 @@ static bool end_callbacks(struct treesum *self)
 static bool take_down(struct treesum *self)
 {
     bool fine = ok("signals", interrupt_end(&self->interrupt));
+    /* Reads that were in flight when the group was closed end before the pool does. */
+    if (self->pool != NULL)
+        fine = ok("pool", tp_pool_shutdown(self->pool, true, TP_INFINITE)) && fine;
     fine = ok("cleanup group", tp_cleanup_group_close(self->group)) && fine;
     fine = ok("environment", tp_env_destroy(self->env)) && fine;
-    fine = ok("pool", tp_pool_close(self->pool)) && fine;
     fine = ok("event", tp_event_close(self->job.over)) && fine;
     walk_fini(&self->walk);
     window_fini(&self->job.window);
@@ -354,7 +366,7 @@ int main(int argc, char **argv)
     for (int i = optind; i < argc; i++)
         if (strcmp(argv[i], "-") == 0)
             argv[i] = dash;
-    bool fine = set_up(&self, &options, argv + optind, (size_t)(argc - optind)) &&
+    bool fine = set_up(&self, argv + optind, (size_t)(argc - optind)) &&
                 set_up_pool(&self, &options) && run(&self);
     fine = end_callbacks(&self) && fine;
     if (self.signal != 0 && (!self.printed_all || self.printer.lines.failed))

@@ -1,25 +1,11 @@
 /* caller-0.1.c - a program written for tp 0.1: built with the headers of 0.1, run with today's tp.
  *
- * It uses every function of that release the way a program would, and never changes. */
+ * It uses every function of that release the way a program would, and never changes. What waits for
+ * something, timers, waits and I/O, is in its second part, caller-0.1-events.c. */
 #include <dlfcn.h>
-#include <poll.h>
 #include <pthread.h>
-#include <signal.h>
-#include <stdint.h>
-#include <stdlib.h>
-#include <sys/syscall.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
-#include "tests/support/tap.h"
-#include "tp/tp.h"
-
-#if TP_VERSION_NUMBER != 0x000100
-#error "to be compiled with the frozen headers of 0.1"
-#endif
-
-#define SECONDS(n) ((int64_t)(n) * 1000000000)
-#define ok(call) check_eq(call, TP_OK)
+#include "tests/abi/caller-0.1.h"
 
 /* ---- The library ----------------------------------------------------------------------------- */
 
@@ -324,14 +310,6 @@ static void meet(tp_callback_instance_t *instance, void *context)
     ok(tp_callback_close_library_on_return(instance, dlopen(NULL, RTLD_NOW)));
 }
 
-static tp_wait_result_t wait_for(tp_waitable_t source, int64_t timeout)
-{
-    tp_wait_result_t result = TP_WAIT_FAILED;
-
-    ok(tp_waitable_wait(source, timeout, &result));
-    return result;
-}
-
 TAP_TEST(caller_0_1__completion_actions_are_done)
 {
     struct meeting meeting = { NULL, NULL, NULL, PTHREAD_MUTEX_INITIALIZER, 0 };
@@ -365,174 +343,6 @@ TAP_TEST(caller_0_1__completion_actions_are_done)
     ok(tp_semaphore_close(meeting.counted));
     ok(tp_mutex_close(meeting.owned));
     check_eq(tp_event_set(meeting.done), TP_ERR_HANDLE);
-}
-
-/* ---- Timers ---------------------------------------------------------------------------------- */
-
-struct clockwork {
-    tp_semaphore_t *ticks;
-    tp_timer_t *timer;
-    unsigned runs;
-};
-
-static void tick(tp_callback_instance_t *instance, void *context, tp_timer_t *timer)
-{
-    struct clockwork *clockwork = context;
-
-    check(instance != NULL && timer == clockwork->timer);
-    __atomic_add_fetch(&clockwork->runs, 1, __ATOMIC_RELAXED);
-    (void)tp_semaphore_release(clockwork->ticks, 1, NULL); /* TP_ERR_LIMIT: enough of them */
-}
-
-static void set_timer(tp_timer_t *timer, int64_t due, int64_t period)
-{
-    tp_timer_spec_t spec;
-
-    tp_timer_spec_init(&spec);
-    check_eq(spec.struct_size, sizeof spec);
-    check_eq(spec.clock, TP_CLOCK_RELATIVE);
-    spec.due = due;
-    spec.period = period;
-    ok(tp_timer_set(timer, &spec, NULL));
-}
-
-TAP_TEST(caller_0_1__a_timer_ticks_until_it_is_stopped)
-{
-    struct clockwork clockwork = { NULL, NULL, 0 };
-    tp_timer_spec_t spec = TP_TIMER_SPEC_INIT;
-    bool answer = true;
-    unsigned runs;
-
-    ok(tp_semaphore_create(0, 3, &clockwork.ticks));
-    ok(tp_timer_create(tick, &clockwork, NULL, &clockwork.timer));
-    ok(tp_timer_is_set(clockwork.timer, &answer));
-    check(!answer);
-    set_timer(clockwork.timer, 1000000, 1000000);
-    for (int i = 0; i < 3; i++)
-        check_eq(wait_for(tp_waitable_semaphore(clockwork.ticks), SECONDS(30)), TP_WAIT_SIGNALED);
-    ok(tp_timer_set(clockwork.timer, NULL, &answer));
-    check(answer);
-    ok(tp_timer_wait(clockwork.timer, true, TP_INFINITE));
-    runs = clockwork.runs;
-    check(runs >= 3);
-    ok(tp_timer_is_set(clockwork.timer, &answer));
-    check(!answer);
-
-    spec.clock = TP_CLOCK_REALTIME; /* 1970: it is past */
-    spec.window = SECONDS(1);
-    spec.flags = TP_TIMER_SKIP_MISSED;
-    ok(tp_timer_set(clockwork.timer, &spec, &answer));
-    check(!answer);
-    ok(tp_timer_wait(clockwork.timer, false, SECONDS(30)));
-    check_eq(clockwork.runs, runs + 1);
-    ok(tp_timer_is_set(clockwork.timer, &answer));
-    check(answer);
-    spec.clock = TP_CLOCK_BOOTTIME;
-    spec.due = SECONDS(3600);
-    ok(tp_timer_set(clockwork.timer, &spec, &answer));
-    check(!answer);
-    spec.clock = TP_CLOCK_MONOTONIC;
-    spec.due = TP_INFINITE;
-    ok(tp_timer_set(clockwork.timer, &spec, &answer));
-    check(answer);
-    spec.reserved = 1;
-    check_eq(tp_timer_set(clockwork.timer, &spec, NULL), TP_ERR_ARGUMENT);
-    ok(tp_timer_close(clockwork.timer));
-    check_eq(tp_timer_close(clockwork.timer), TP_ERR_HANDLE);
-    check_eq(clockwork.runs, runs + 1);
-    ok(tp_semaphore_close(clockwork.ticks));
-}
-
-/* ---- Waits ----------------------------------------------------------------------------------- */
-
-struct watch {
-    tp_event_t *told;
-    tp_wait_t *wait;
-    tp_wait_result_t result;
-    uint32_t events;
-    unsigned runs;
-};
-
-static void watched(tp_callback_instance_t *instance, void *context, tp_wait_t *wait,
-                    tp_wait_result_t result)
-{
-    struct watch *watch = context;
-
-    check(wait == watch->wait);
-    ok(tp_callback_wait_events(instance, &watch->events));
-    ok(tp_callback_set_event_on_return(instance, watch->told));
-    watch->result = result;
-    watch->runs++;
-}
-
-static void watch_for(struct watch *watch, tp_waitable_t source, int64_t timeout)
-{
-    tp_wait_spec_t spec;
-    bool was_armed = true;
-
-    tp_wait_spec_init(&spec);
-    check_eq(spec.struct_size, sizeof spec);
-    spec.source = source;
-    spec.timeout = timeout;
-    ok(tp_wait_set(watch->wait, &spec, &was_armed));
-    check(!was_armed);
-}
-
-static void expect_watched(struct watch *watch, tp_wait_result_t result, uint32_t events)
-{
-    check_eq(wait_for(tp_waitable_event(watch->told), SECONDS(30)), TP_WAIT_SIGNALED);
-    ok(tp_wait_wait(watch->wait, false, TP_INFINITE));
-    check_eq(watch->result, result);
-    check_eq(watch->events, events);
-}
-
-static void watch_a_pipe(struct watch *watch)
-{
-    int ends[2];
-
-    check_eq(pipe(ends), 0);
-    watch_for(watch, tp_waitable_fd(ends[0], POLLIN), SECONDS(30));
-    check_eq(write(ends[1], "x", 1), 1);
-    expect_watched(watch, TP_WAIT_SIGNALED, POLLIN);
-    check_eq(close(ends[0]) | close(ends[1]), 0);
-}
-
-static void watch_a_process(struct watch *watch)
-{
-    pid_t child = fork();
-    int fd = child > 0 ? (int)syscall(SYS_pidfd_open, child, 0) : -1;
-
-    if (child == 0)
-        _exit(0);
-    watch_for(watch, tp_waitable_process(fd), TP_INFINITE);
-    check_eq(wait_for(tp_waitable_event(watch->told), SECONDS(30)), TP_WAIT_SIGNALED);
-    check_eq(watch->result, TP_WAIT_SIGNALED);
-    check_eq(waitpid(child, NULL, 0), child);
-    check_eq(close(fd), 0);
-}
-
-TAP_TEST(caller_0_1__a_wait_is_for_whatever_can_be_signaled)
-{
-    struct watch watch = { NULL, NULL, TP_WAIT_FAILED, 0, 0 };
-    tp_semaphore_t *semaphore = NULL;
-
-    ok(tp_event_create(false, false, &watch.told));
-    ok(tp_semaphore_create(0, 3, &semaphore));
-    ok(tp_wait_create(watched, &watch, NULL, &watch.wait));
-    watch_for(&watch, tp_waitable_semaphore(semaphore), TP_INFINITE);
-    ok(tp_semaphore_release(semaphore, 1, NULL));
-    expect_watched(&watch, TP_WAIT_SIGNALED, 0);
-    check_eq(wait_for(tp_waitable_semaphore(semaphore), 0), TP_WAIT_TIMEOUT);
-    watch_a_pipe(&watch);
-    watch_a_process(&watch);
-    watch_for(&watch, tp_waitable_signal(SIGUSR1), TP_INFINITE);
-    check_eq(kill(getpid(), SIGUSR1), 0);
-    expect_watched(&watch, TP_WAIT_SIGNALED, 0);
-    watch_for(&watch, tp_waitable_never(), 1000000);
-    expect_watched(&watch, TP_WAIT_TIMEOUT, 0);
-    ok(tp_wait_close(watch.wait));
-    check_eq(watch.runs, 5);
-    check_eq(tp_semaphore_close(semaphore) | tp_event_close(watch.told), TP_OK);
 }
 
 /* ---- A pool driven by the program ------------------------------------------------------------ */
@@ -584,16 +394,9 @@ TAP_TEST(caller_0_1__default_pool_is_one)
 
 int main(void)
 {
-    sigset_t waited_for;
-
-    sigemptyset(&waited_for);
-    sigaddset(&waited_for, SIGUSR1);
-    sigprocmask(SIG_BLOCK, &waited_for, NULL); /* before there is another thread */
     tap_run(caller_0_1__library);
     tap_run(caller_0_1__letters_are_counted);
     tap_run(caller_0_1__completion_actions_are_done);
-    tap_run(caller_0_1__a_timer_ticks_until_it_is_stopped);
-    tap_run(caller_0_1__a_wait_is_for_whatever_can_be_signaled);
     tap_run(caller_0_1__a_pool_is_driven_and_shut_down);
     tap_run(caller_0_1__default_pool_is_one);
     return tap_done();

@@ -71,11 +71,13 @@ int main(void)
     static const tp_pool_stats_t stats = TP_POOL_STATS_INIT;
     static const tp_timer_spec_t timer = TP_TIMER_SPEC_INIT;
     static const tp_wait_spec_t wait = TP_WAIT_SPEC_INIT;
+    static const tp_io_op_t operation = TP_IO_OP_INIT;
     dump(&allocator, sizeof allocator);
     dump(&config, sizeof config);
     dump(&stats, sizeof stats);
     dump(&timer, sizeof timer);
     dump(&wait, sizeof wait);
+    dump(&operation, sizeof operation);
     return 0;
 }
 END

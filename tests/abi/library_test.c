@@ -20,6 +20,7 @@ TAP_TEST(library__init_functions_are_the_init_macros)
     CHECK_TWIN(tp_pool_config_t, tp_pool_config_init, TP_POOL_CONFIG_INIT);
     CHECK_TWIN(tp_timer_spec_t, tp_timer_spec_init, TP_TIMER_SPEC_INIT);
     CHECK_TWIN(tp_wait_spec_t, tp_wait_spec_init, TP_WAIT_SPEC_INIT);
+    CHECK_TWIN(tp_io_op_t, tp_io_op_init, TP_IO_OP_INIT);
     CHECK_TWIN(tp_pool_stats_t, tp_pool_stats_init, TP_POOL_STATS_INIT);
 }
 

@@ -53,10 +53,11 @@ for list in "$here"/symbols-*.txt; do
     report $? "symbols__all_of_${release}_are_still_there"
 done
 
-# The program written for a release is only a proof if it uses all of that release.
+# The program written for a release is only a proof if its parts use all of that release.
 for list in "$here"/symbols-*.txt; do
     release=$(basename "$list" .txt | sed 's/symbols-//')
-    grep -o 'tp_[a-z0-9_]*' "$here/caller-$release.c" | sort -u >"$work/used"
+    cat "$here/caller-$release.c" "$here/caller-$release"-*.c 2>/dev/null |
+        grep -o 'tp_[a-z0-9_]*' | sort -u >"$work/used"
     sed 's/@.*//' "$list" | sort | comm -23 - "$work/used" >"$work/log"
     test ! -s "$work/log"
     report $? "symbols__caller_${release}_uses_all_of_its_release"

@@ -122,18 +122,6 @@ TAP_TEST(arguments__an_allocator_comes_first_and_complete)
 
 /* ---- arguments ------------------------------------------------------------------------------- */
 
-/* The call must have been reported once, as `function`, with `expected`. */
-static void expect(tp_status_t got, tp_status_t expected, const char *function)
-{
-    check_eq(got, expected);
-    check_eq(heard.calls, 1);
-    check_eq(heard.status, expected);
-    check(strcmp(heard.function, function) == 0);
-    if (strcmp(heard.function, function) != 0)
-        printf("# %s was reported as %s\n", function, heard.function);
-    heard.calls = 0;
-}
-
 TAP_TEST(arguments__null_out_parameters)
 {
     uint64_t bytes = 9;
@@ -150,6 +138,7 @@ TAP_TEST(arguments__null_out_parameters)
     expect(tp_timer_create(never_timer, NULL, NULL, NULL), TP_ERR_ARGUMENT, "tp_timer_create");
     expect(tp_timer_is_set(live.timer, NULL), TP_ERR_ARGUMENT, "tp_timer_is_set");
     expect(tp_wait_create(never_wait, NULL, NULL, NULL), TP_ERR_ARGUMENT, "tp_wait_create");
+    expect(tp_io_create(0, never_io, NULL, NULL, NULL), TP_ERR_ARGUMENT, "tp_io_create");
     expect(tp_cleanup_group_create(NULL), TP_ERR_ARGUMENT, "tp_cleanup_group_create");
     expect(tp_event_create(true, true, NULL), TP_ERR_ARGUMENT, "tp_event_create");
     expect(tp_semaphore_create(0, 1, NULL), TP_ERR_ARGUMENT, "tp_semaphore_create");
@@ -168,6 +157,7 @@ TAP_TEST(arguments__numbers_out_of_range)
     tp_work_t *work = live.work;
     tp_timer_t *timer = live.timer;
     tp_wait_t *wait = live.wait;
+    tp_io_t *io = live.io;
     tp_semaphore_t *semaphore = live.semaphore;
     tp_wait_result_t result = 9;
     uint32_t previous = 9;
@@ -186,6 +176,10 @@ TAP_TEST(arguments__numbers_out_of_range)
     check(wait == NULL);
     expect(tp_wait_wait(live.wait, true, -1), TP_ERR_ARGUMENT, "tp_wait_wait");
     expect(tp_wait_wait(live.wait, true, INT64_MIN), TP_ERR_ARGUMENT, "tp_wait_wait");
+    expect(tp_io_create(live.ends[1], NULL, NULL, NULL, &io), TP_ERR_ARGUMENT, "tp_io_create");
+    check(io == NULL);
+    expect(tp_io_wait(live.io, true, -1), TP_ERR_ARGUMENT, "tp_io_wait");
+    expect(tp_io_wait(live.io, true, INT64_MIN), TP_ERR_ARGUMENT, "tp_io_wait");
     expect(tp_waitable_wait(tp_waitable_never(), -1, &result), TP_ERR_ARGUMENT, "tp_waitable_wait");
     check_eq(result, 0);
     expect(tp_env_set_priority(live.env, 3), TP_ERR_ARGUMENT, "tp_env_set_priority");
@@ -333,6 +327,7 @@ TAP_TEST(arguments__a_creation_refused_by_its_group_leaves_nothing)
     tp_work_t *work = live.work;
     tp_timer_t *timer = live.timer;
     tp_wait_t *wait = live.wait;
+    tp_io_t *io = live.io;
     uint32_t before[TPI_KIND_COUNT] = {0}, after[TPI_KIND_COUNT] = {0};
     in_use(before);
     require(tp_pool_create(NULL, &pool) == TP_OK && tp_env_create(&env) == TP_OK);
@@ -347,6 +342,8 @@ TAP_TEST(arguments__a_creation_refused_by_its_group_leaves_nothing)
     check(timer == NULL);
     check_eq(tp_wait_create(never_wait, NULL, env, &wait), TP_ERR_CLOSED);
     check(wait == NULL);
+    check_eq(tp_io_create(live.ends[1], never_io, NULL, env, &io), TP_ERR_CLOSED);
+    check(io == NULL);
     check_eq(tp_try_submit(never, NULL, env), TP_ERR_CLOSED);
     tp_pool_stats_t stats = TP_POOL_STATS_INIT;
     check_eq(tp_pool_get_stats(pool, &stats), TP_OK);
@@ -357,6 +354,8 @@ TAP_TEST(arguments__a_creation_refused_by_its_group_leaves_nothing)
     in_use(after);
     for (int kind = TPI_KIND_POOL; kind < TPI_KIND_THREAD; kind++)
         check_eq(after[kind], before[kind]);
+    check_eq(tp_io_create(live.ends[1], never_io, NULL, NULL, &io), TP_OK); /* nothing is bound */
+    check_eq(tp_io_close(io), TP_OK);
 }
 
 int main(void)

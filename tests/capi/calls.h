@@ -262,6 +262,65 @@ static tp_status_t wait_close(void *h)
     return tp_wait_close(h);
 }
 
+/* The other end of the live pipe: no object is bound to that. */
+static tp_status_t io_from_env(void *h)
+{
+    tp_io_t *io = live.io;
+    tp_status_t status = tp_io_create(live.ends[1], never_io, NULL, h, &io);
+    check(io == NULL);
+    return status;
+}
+
+static tp_status_t io_start(void *h)
+{
+    return tp_io_start(h);
+}
+
+static tp_status_t io_cancel(void *h)
+{
+    return tp_io_cancel(h);
+}
+
+static tp_status_t io_complete(void *h)
+{
+    return tp_io_complete(h, &live, 0, 1);
+}
+
+static tp_status_t io_submit(void *h)
+{
+    tp_io_op_t op = reading();
+    return tp_io_submit(h, &op);
+}
+
+static tp_status_t io_submit_many(void *h)
+{
+    tp_io_op_t ops[2] = {reading(), reading()};
+    uint32_t submitted = 9;
+    tp_status_t status = tp_io_submit_many(h, ops, 2, &submitted);
+    check_eq(submitted, 0);
+    return status;
+}
+
+static tp_status_t io_submit_none(void *h)
+{
+    return tp_io_submit_many(h, NULL, 0, NULL);
+}
+
+static tp_status_t io_abort(void *h)
+{
+    return tp_io_abort(h, &live.byte);
+}
+
+static tp_status_t io_wait(void *h)
+{
+    return tp_io_wait(h, true, TP_INFINITE);
+}
+
+static tp_status_t io_close(void *h)
+{
+    return tp_io_close(h);
+}
+
 static tp_status_t group_members(void *h)
 {
     return tp_cleanup_group_close_members(h, true, NULL);
@@ -469,6 +528,16 @@ static const struct row rows[] = {
     {"tp_wait_set", TPI_KIND_NONE, false, wait_set_forged},
     {"tp_wait_wait", TPI_KIND_WAIT, false, wait_wait},
     {"tp_wait_close", TPI_KIND_WAIT, true, wait_close},
+    {"tp_io_create", TPI_KIND_ENV, true, io_from_env},
+    {"tp_io_start", TPI_KIND_IO, false, io_start},
+    {"tp_io_cancel", TPI_KIND_IO, false, io_cancel},
+    {"tp_io_complete", TPI_KIND_IO, false, io_complete},
+    {"tp_io_submit", TPI_KIND_IO, false, io_submit},
+    {"tp_io_submit_many", TPI_KIND_IO, false, io_submit_many},
+    {"tp_io_submit_many", TPI_KIND_IO, false, io_submit_none},
+    {"tp_io_abort", TPI_KIND_IO, false, io_abort},
+    {"tp_io_wait", TPI_KIND_IO, false, io_wait},
+    {"tp_io_close", TPI_KIND_IO, true, io_close},
     {"tp_cleanup_group_close_members", TPI_KIND_GROUP, false, group_members},
     {"tp_cleanup_group_close", TPI_KIND_GROUP, true, group_close},
     {"tp_callback_may_run_long", TPI_KIND_INSTANCE, false, instance_long},

@@ -1,5 +1,7 @@
 /* create_test.c - every creation, with each of its allocations failing. */
 #define _GNU_SOURCE
+#include <poll.h>
+
 #include "tests/capi/exhaust.h"
 
 /* ---- every create, every allocation in it ---------------------------------------------------- */
@@ -143,6 +145,37 @@ static tp_status_t make_wait_default(void)
     return tp_wait_create(run_wait, &runs, NULL, &stand.made.wait);
 }
 
+static int ends[2]; /* of a pipe */
+
+static tp_status_t make_io(void)
+{
+    return tp_io_create(ends[1], run_io, &runs, stand.env, &stand.made.io);
+}
+
+static void complete_and_close(void)
+{
+    tp_io_op_t op = TP_IO_OP_INIT; /* there is room in the pipe */
+    op.opcode = TP_IO_POLL;
+    op.flags = POLLOUT;
+    check_eq(tp_io_start(stand.made.io), TP_OK);
+    check_eq(tp_io_complete(stand.made.io, NULL, 0, 0), TP_OK);
+    check_eq(tp_io_submit(stand.made.io, &op), TP_OK);
+    check_eq(tp_io_wait(stand.made.io, false, TP_INFINITE), TP_OK);
+    check_eq(tpp_load_acquire(&runs), 2);
+    check_eq(tp_io_close(stand.made.io), TP_OK);
+}
+
+static void end_io(void)
+{
+    complete_and_close();
+    check(becomes(&releases, 1));
+}
+
+static tp_status_t make_io_default(void)
+{
+    return tp_io_create(ends[1], run_io, &runs, NULL, &stand.made.io);
+}
+
 static tp_status_t make_simple(void)
 {
     tp_status_t status = tp_try_submit(run_simple, &runs, stand.env);
@@ -223,6 +256,8 @@ static const struct creation {
     {"tp_timer_create, default pool", make_timer_default, expire_and_close, 6, BARE | KEEPS_POOL},
     {"tp_wait_create", make_wait, end_wait, 6, 0},
     {"tp_wait_create, default pool", make_wait_default, time_out_and_close, 6, BARE | KEEPS_POOL},
+    {"tp_io_create", make_io, end_io, 7, 0},
+    {"tp_io_create, default pool", make_io_default, complete_and_close, 8, BARE | KEEPS_POOL},
     {"tp_try_submit", make_simple, end_simple, 5, 0},
     {"tp_try_submit, default pool", make_simple_default, end_simple_default, 5, BARE | KEEPS_POOL},
     {"tp_event_create", make_event, end_event, 2, BARE},
@@ -243,7 +278,7 @@ static void check_nothing_changed(const uint32_t before[TPI_KIND_COUNT])
     static const enum tpi_kind kinds[] = {TPI_KIND_ENV,    TPI_KIND_WORK,      TPI_KIND_GROUP,
                                           TPI_KIND_EVENT,  TPI_KIND_SEMAPHORE, TPI_KIND_MUTEX,
                                           TPI_KIND_SIMPLE, TPI_KIND_BRIEF,     TPI_KIND_EXTRA,
-                                          TPI_KIND_TIMER,  TPI_KIND_WAIT};
+                                          TPI_KIND_TIMER,  TPI_KIND_WAIT,      TPI_KIND_IO};
     for (size_t i = 0; i < COUNT(kinds); i++)
         check_eq(tpi_slab_in_use(kinds[i]), before[kinds[i]]);
     check(stand.made.any == NULL);
@@ -334,9 +369,13 @@ TAP_TEST(create__survives_all_allocations_failing_from_the_nth_on)
 {
     sweep(true);
 }
+
 int main(void)
 {
     share();
+    /* A pool that has no memory for a ring does without: io_memory_test tries that. */
+    if (setenv("TP_IO_BACKEND", "epoll", 1) != 0 || pipe(ends) != 0)
+        return 1;
     tap_run(create__c045_survives_each_allocation_failing);
     tap_run(create__survives_all_allocations_failing_from_the_nth_on);
     return tap_done();

@@ -237,6 +237,17 @@ TAP_UNUSED_ static void run_wait(tp_callback_instance_t *instance, void *context
     tpp_add_acq_rel((tpp_u32 *)context, 1);
 }
 
+TAP_UNUSED_ static void run_io(tp_callback_instance_t *instance, void *context, void *operation,
+                               int32_t error, uint64_t bytes, tp_io_t *io)
+{
+    (void)instance;
+    (void)operation;
+    (void)error;
+    (void)bytes;
+    (void)io;
+    tpp_add_acq_rel((tpp_u32 *)context, 1);
+}
+
 TAP_UNUSED_ static void run_timer(tp_callback_instance_t *instance, void *context,
                                   tp_timer_t *timer)
 {
@@ -302,6 +313,7 @@ static struct {
         tp_work_t *work;
         tp_timer_t *timer;
         tp_wait_t *wait;
+        tp_io_t *io;
         tp_cleanup_group_t *group;
         tp_event_t *event;
         tp_semaphore_t *semaphore;

@@ -106,7 +106,7 @@ TAP_TEST(gate__misuse_and_nothing_else_is_reported)
                                        TP_ERR_STATE,    TP_ERR_UNSUPPORTED};
     static const tp_status_t quiet[] = {TP_OK,        TP_ERR_NO_MEMORY, TP_ERR_NO_THREAD,
                                         TP_ERR_BUSY,  TP_ERR_TIMEOUT,   TP_ERR_TOO_MANY_THREADS,
-                                        TP_ERR_LIMIT, TP_ERR_SYSTEM};
+                                        TP_ERR_LIMIT, TP_ERR_SYSTEM,    TP_ERR_EXISTS};
     int context;
     tp_set_misuse_hook(hear, &context);
     for (size_t i = 0; i < sizeof told / sizeof *told; i++) {

@@ -2,6 +2,8 @@
 #ifndef TESTS_CAPI_LIVE_H
 #define TESTS_CAPI_LIVE_H
 
+#include <errno.h>
+
 #include "core/mem/token.h"
 #include "tests/support/tap.h"
 #include "tp/tp.h"
@@ -33,6 +35,18 @@ TAP_UNUSED_ static void hear(void *context, const char *function, tp_status_t st
     copy(heard.message, message, sizeof heard.message);
 }
 
+/* The call must have been reported once, as `function`, with `expected`. */
+TAP_UNUSED_ static void expect(tp_status_t got, tp_status_t expected, const char *function)
+{
+    check_eq(got, expected);
+    check_eq(heard.calls, 1);
+    check_eq(heard.status, expected);
+    check(strcmp(heard.function, function) == 0);
+    if (strcmp(heard.function, function) != 0)
+        printf("# %s was reported as %s\n", function, heard.function);
+    heard.calls = 0;
+}
+
 /* ---- objects that live through it all -------------------------------------------------------- */
 
 static struct {
@@ -41,6 +55,9 @@ static struct {
     tp_work_t *work;
     tp_timer_t *timer; /* set, for a time that does not come */
     tp_wait_t *wait;   /* armed, on what is never signaled */
+    tp_io_t *io;       /* one read is in flight, of a pipe into which nobody writes */
+    int ends[2];       /* of that pipe */
+    char byte;         /* what is read */
     tp_cleanup_group_t *group;
     tp_event_t *event;
     tp_semaphore_t *semaphore;
@@ -75,6 +92,16 @@ static void count_signal(tp_callback_instance_t *instance, void *context, tp_wai
     tpp_add_acq_rel(&live.runs, 1);
 }
 
+static void count_completion(tp_callback_instance_t *instance, void *context, void *operation,
+                             int32_t error, uint64_t bytes, tp_io_t *io)
+{
+    (void)instance;
+    (void)context;
+    check(io != NULL && operation == &live.byte);
+    check_eq(error, bytes == 1 ? 0 : ECANCELED);
+    tpp_add_acq_rel(&live.runs, 1);
+}
+
 static void never(tp_callback_instance_t *instance, void *context)
 {
     check(instance == NULL && context == &live); /* the creation was refused: nothing may run */
@@ -98,6 +125,16 @@ TAP_UNUSED_ static void never_wait(tp_callback_instance_t *instance, void *conte
 {
     (void)wait;
     (void)result;
+    never(instance, context);
+}
+
+TAP_UNUSED_ static void never_io(tp_callback_instance_t *instance, void *context, void *operation,
+                                 int32_t error, uint64_t bytes, tp_io_t *io)
+{
+    (void)operation;
+    (void)error;
+    (void)bytes;
+    (void)io;
     never(instance, context);
 }
 
@@ -131,6 +168,24 @@ static tp_wait_spec_t until(tp_waitable_t source)
     return spec;
 }
 
+/* Reads one byte of the live pipe. */
+static tp_io_op_t reading(void)
+{
+    tp_io_op_t op = TP_IO_OP_INIT;
+    op.opcode = TP_IO_READ;
+    op.operation = op.buffer = &live.byte;
+    op.length = 1;
+    return op;
+}
+
+static void build_io(void)
+{
+    tp_io_op_t op = reading();
+    require(pipe(live.ends) == 0);
+    require(tp_io_create(live.ends[0], count_completion, NULL, live.env, &live.io) == TP_OK);
+    require(tp_io_submit(live.io, &op) == TP_OK);
+}
+
 TAP_UNUSED_ static void build_live(void)
 {
     tp_pool_config_t config = TP_POOL_CONFIG_INIT;
@@ -150,6 +205,7 @@ TAP_UNUSED_ static void build_live(void)
     tp_wait_spec_t never_spec = until(tp_waitable_never());
     require(tp_wait_create(count_signal, NULL, live.env, &live.wait) == TP_OK);
     require(tp_wait_set(live.wait, &never_spec, NULL) == TP_OK);
+    build_io();
 }
 
 static tp_wait_result_t take(tp_waitable_t source)
@@ -191,6 +247,30 @@ static void use_wait(void)
     check(!was_armed);
 }
 
+/* What is in flight completes once there is something to read; and the next read is in flight. */
+static void use_io(void)
+{
+    uint32_t runs = tpp_load_acquire(&live.runs);
+    tp_io_op_t op = reading();
+    check_eq(statistics().io_in_flight, 1);
+    check_eq(tp_io_submit(live.io, &op), TP_ERR_EXISTS);
+    live.byte = 0;
+    check_eq(write(live.ends[1], "x", 1), 1);
+    check_eq(tp_io_wait(live.io, false, TP_INFINITE), TP_OK);
+    check_eq(tpp_load_acquire(&live.runs), runs + 1);
+    check_eq(live.byte, 'x');
+    check_eq(tp_io_submit(live.io, &op), TP_OK);
+    check_eq(tp_io_wait(live.io, false, 0), TP_ERR_TIMEOUT);
+}
+
+static void close_io(void)
+{
+    check_eq(tp_io_abort(live.io, &live.byte), TP_OK);
+    check_eq(tp_io_wait(live.io, false, TP_INFINITE), TP_OK);
+    check_eq(tp_io_close(live.io), TP_OK);
+    check_eq(close(live.ends[0]) | close(live.ends[1]), 0);
+}
+
 /* All the live objects still are what they were. */
 TAP_UNUSED_ static void use_live(void)
 {
@@ -203,6 +283,7 @@ TAP_UNUSED_ static void use_live(void)
     check_eq(tpp_load_acquire(&live.runs), runs + 5);
     use_timer();
     use_wait();
+    use_io();
     check_eq(take(tp_waitable_event(live.event)), TP_WAIT_TIMEOUT);
     check_eq(tp_event_set(live.event), TP_OK);
     check_eq(take(tp_waitable_event(live.event)), TP_WAIT_SIGNALED);
@@ -213,8 +294,10 @@ TAP_UNUSED_ static void use_live(void)
     check_eq(tp_mutex_release(live.mutex), TP_OK);
     check_eq(tp_cleanup_group_close_members(live.group, true, NULL), TP_OK);
 }
+
 TAP_UNUSED_ static void close_live(void)
 {
+    close_io();
     check_eq(tp_work_close(live.work) | tp_timer_close(live.timer), TP_OK);
     check_eq(tp_wait_close(live.wait), TP_OK);
     check_eq(tp_env_destroy(live.env), TP_OK);

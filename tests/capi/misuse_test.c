@@ -18,6 +18,7 @@ static const char *const without_handle[] = {
     "tp_event_create",     "tp_semaphore_create",     "tp_mutex_create",    "tp_waitable_never",
     "tp_waitable_event",   "tp_waitable_semaphore",   "tp_waitable_mutex",  "tp_timer_spec_init",
     "tp_waitable_fd",      "tp_waitable_process",     "tp_waitable_signal", "tp_wait_spec_init",
+    "tp_io_op_init",
 };
 
 static bool is_listed(const char *name)
@@ -48,7 +49,7 @@ TAP_TEST(misuse__the_table_covers_every_exported_function)
                 printf("# %s is not in the table\n", name);
         }
     fclose(map);
-    check(found > 80);
+    check(found > 90);
 }
 
 /* ---- values ---------------------------------------------------------------------------------- */
@@ -63,12 +64,12 @@ static uint64_t roll(void)
     return dice;
 }
 
-static uintptr_t stale[64];
+static uintptr_t stale[80];
 static size_t stale_count;
 
 static const void *const *live_handles(size_t *count)
 {
-    static const void *handles[13];
+    static const void *handles[14];
     size_t n = 0;
     handles[n++] = live.pool;
     handles[n++] = live.default_pool;
@@ -76,6 +77,7 @@ static const void *const *live_handles(size_t *count)
     handles[n++] = live.work;
     handles[n++] = live.timer;
     handles[n++] = live.wait;
+    handles[n++] = live.io;
     handles[n++] = stage;
     handles[n++] = live.group;
     handles[n++] = live.event;
@@ -165,6 +167,7 @@ static void make_stale(void)
     tp_work_t *work;
     tp_timer_t *timer;
     tp_wait_t *wait;
+    tp_io_t *io;
     tp_cleanup_group_t *group;
     tp_event_t *event;
     tp_semaphore_t *semaphore;
@@ -174,19 +177,21 @@ static void make_stale(void)
         require(tp_work_create(never_work, NULL, live.env, &work) == TP_OK);
         require(tp_timer_create(never_timer, NULL, live.env, &timer) == TP_OK);
         require(tp_wait_create(never_wait, NULL, live.env, &wait) == TP_OK);
+        require(tp_io_create(live.ends[1], never_io, NULL, live.env, &io) == TP_OK);
         require(tp_cleanup_group_create(&group) == TP_OK);
         require(tp_event_create(true, true, &event) == TP_OK);
         require(tp_semaphore_create(1, 1, &semaphore) == TP_OK);
         require(tp_mutex_create(i % 2, &mutex) == TP_OK);
         uintptr_t const made[] = {(uintptr_t)pool,  (uintptr_t)env,   (uintptr_t)work,
                                   (uintptr_t)group, (uintptr_t)event, (uintptr_t)semaphore,
-                                  (uintptr_t)mutex, (uintptr_t)timer, (uintptr_t)wait};
+                                  (uintptr_t)mutex, (uintptr_t)timer, (uintptr_t)wait,
+                                  (uintptr_t)io};
         for (size_t m = 0; m < COUNT(made); m++)
             stale[stale_count++] = made[m];
         check_eq(tp_pool_close(pool) | tp_env_destroy(env) | tp_work_close(work), TP_OK);
         check_eq(tp_cleanup_group_close(group) | tp_event_close(event), TP_OK);
         check_eq(tp_semaphore_close(semaphore) | tp_mutex_close(mutex), TP_OK);
-        check_eq(tp_timer_close(timer) | tp_wait_close(wait), TP_OK);
+        check_eq(tp_timer_close(timer) | tp_wait_close(wait) | tp_io_close(io), TP_OK);
     }
 }
 
@@ -236,6 +241,7 @@ TAP_TEST(misuse__closing_null_is_fine_and_not_reported)
     check_eq(tp_work_close(NULL), TP_OK);
     check_eq(tp_timer_close(NULL), TP_OK);
     check_eq(tp_wait_close(NULL), TP_OK);
+    check_eq(tp_io_close(NULL), TP_OK);
     check_eq(tp_cleanup_group_close(NULL), TP_OK);
     check_eq(tp_event_close(NULL), TP_OK);
     check_eq(tp_semaphore_close(NULL), TP_OK);
@@ -245,17 +251,17 @@ TAP_TEST(misuse__closing_null_is_fine_and_not_reported)
 }
 
 /* Callback objects are the same inside, so only the kind in the handle tells them apart. */
-TAP_TEST(misuse__work_timers_and_waits_are_not_taken_for_each_other)
+TAP_TEST(misuse__work_timers_waits_and_io_are_not_taken_for_each_other)
 {
-    void *const objects[] = {live.work, live.timer, live.wait};
-    const enum tpi_kind kinds[] = {TPI_KIND_WORK, TPI_KIND_TIMER, TPI_KIND_WAIT};
+    void *const objects[] = {live.work, live.timer, live.wait, live.io};
+    const enum tpi_kind kinds[] = {TPI_KIND_WORK, TPI_KIND_TIMER, TPI_KIND_WAIT, TPI_KIND_IO};
     unsigned tried = 0;
     tp_set_misuse_hook(hear, NULL);
     for (size_t r = 0; r < COUNT(rows) * COUNT(objects); r++) {
         const struct row *row = &rows[r / COUNT(objects)];
         size_t other = r % COUNT(objects);
-        bool of_these =
-            row->kind == TPI_KIND_WORK || row->kind == TPI_KIND_TIMER || row->kind == TPI_KIND_WAIT;
+        bool of_these = row->kind == TPI_KIND_WORK || row->kind == TPI_KIND_TIMER ||
+                        row->kind == TPI_KIND_WAIT || row->kind == TPI_KIND_IO;
         if (!of_these || row->kind == kinds[other])
             continue;
         tried++;
@@ -265,7 +271,7 @@ TAP_TEST(misuse__work_timers_and_waits_are_not_taken_for_each_other)
         check(strcmp(heard.function, row->function) == 0);
         check(strstr(heard.message, "of another kind") != NULL);
     }
-    check_eq(tried, 2 * (4 + 5 + 4));
+    check_eq(tried, 3 * (4 + 5 + 4 + 9));
     tp_set_misuse_hook(NULL, NULL);
     use_live();
 }
@@ -318,7 +324,7 @@ int main(int argc, char **argv)
     tap_run(misuse__the_table_covers_every_exported_function);
     tap_run(misuse__wrong_handles_are_refused_everywhere_and_change_nothing);
     tap_run(misuse__closing_null_is_fine_and_not_reported);
-    tap_run(misuse__work_timers_and_waits_are_not_taken_for_each_other);
+    tap_run(misuse__work_timers_waits_and_io_are_not_taken_for_each_other);
     tap_run(misuse__an_instance_that_is_over_gives_state);
     tap_run(misuse__everything_still_works_at_the_end);
     return tap_done();

@@ -3,16 +3,6 @@
 #include "core/object/object.h"
 #include "tests/capi/live.h"
 
-/* The call must have been reported once, as `function`, with `expected`. */
-static void expect(tp_status_t got, tp_status_t expected, const char *function)
-{
-    check_eq(got, expected);
-    check_eq(heard.calls, 1);
-    check_eq(heard.status, expected);
-    check(strcmp(heard.function, function) == 0);
-    heard.calls = 0;
-}
-
 static void listen(void)
 {
     heard.calls = 0;

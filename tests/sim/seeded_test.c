@@ -105,9 +105,9 @@ static void run_child(struct child *child, const char *name, const char *bug, co
 /* What a child does: one run of a token, or with "search" as many as are needed. */
 static int be_child(const char *name, const char *bug, const char *token)
 {
-    const struct toy *lists[] = {toys_pool, toys_small, toys_memory, toys_files};
-    const size_t counts[] = {toys_pool_count, toys_small_count, toys_memory_count,
-                             toys_files_count};
+    const struct toy *lists[] = {toys_pool, toys_small, toys_memory, toys_files, toys_transfers};
+    const size_t counts[] = {toys_pool_count, toys_small_count, toys_memory_count, toys_files_count,
+                             toys_transfers_count};
     for (size_t l = 0; l < sizeof lists / sizeof *lists; l++)
         for (size_t i = 0; i < counts[l]; i++)
             if (strcmp(lists[l][i].name, name) == 0)
@@ -254,5 +254,6 @@ int main(int argc, char **argv)
     test_all(toys_small, toys_small_count);
     test_all(toys_memory, toys_memory_count);
     test_all(toys_files, toys_files_count);
+    test_all(toys_transfers, toys_transfers_count);
     return tap_done();
 }

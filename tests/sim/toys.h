@@ -24,7 +24,8 @@ struct toy {
 
 extern int toy_bug;
 
-extern const struct toy toys_pool[], toys_small[], toys_memory[], toys_files[];
-extern const size_t toys_pool_count, toys_small_count, toys_memory_count, toys_files_count;
+extern const struct toy toys_pool[], toys_small[], toys_memory[], toys_files[], toys_transfers[];
+extern const size_t toys_pool_count, toys_small_count, toys_memory_count, toys_files_count,
+    toys_transfers_count;
 
 #endif

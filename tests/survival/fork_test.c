@@ -2,6 +2,7 @@
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <poll.h>
+#include <sys/socket.h>
 
 #include "tests/capi/calls.h"
 #undef COUNT
@@ -12,7 +13,8 @@ enum { POOLS = 4 };
 /* ---- a process with a lot to do -------------------------------------------------------------- */
 
 /* One busy pool: a thread that submits and waits, one that creates and closes, callbacks that work,
- * by themselves or when a timer says so, and callbacks that are blocked in the kernel. */
+ * by themselves or when a timer says so, and callbacks that are blocked in the kernel. One I/O
+ * operation is in flight, others complete all the time. */
 struct busy {
     tp_pool_t *pool; /* NULL: the default pool */
     tp_env_t *env;
@@ -20,6 +22,9 @@ struct busy {
     tp_work_t *work, *blocked;
     tp_timer_t *timer;
     tp_wait_t *wait;
+    tp_io_t *io;
+    int socket, peer;
+    char byte; /* that never comes */
     pthread_t threads[2];
     bool driven;
 };
@@ -75,6 +80,15 @@ static void spin_again(tp_callback_instance_t *instance, void *context, tp_wait_
         check_eq(tp_wait_set(wait, &spec, NULL), TP_OK);
 }
 
+static void spin_told(tp_callback_instance_t *instance, void *context, void *operation,
+                      int32_t error, uint64_t bytes, tp_io_t *io)
+{
+    (void)bytes;
+    (void)io;
+    check_eq(error, operation ? ECANCELED : 0);
+    spin(instance, context, NULL);
+}
+
 static void drink(tp_callback_instance_t *instance, void *context, tp_work_t *work)
 {
     char byte;
@@ -84,11 +98,22 @@ static void drink(tp_callback_instance_t *instance, void *context, tp_work_t *wo
     check_eq(read(hose[0], &byte, 1), 1);
 }
 
+/* The socket can be written to: that is so at once. It may be in flight from the last time. */
+static void ask_the_socket(struct busy *mine)
+{
+    tp_io_op_t op = TP_IO_OP_INIT;
+    op.opcode = TP_IO_POLL;
+    op.flags = POLLOUT;
+    tp_status_t status = tp_io_submit(mine->io, &op);
+    check(status == TP_OK || status == TP_ERR_EXISTS);
+}
+
 static void *submit_and_wait(void *argument)
 {
     struct busy *mine = argument;
     while (!tpp_load_acquire(&busy_end)) {
         check_eq(tp_work_submit_many(mine->work, 5), TP_OK);
+        ask_the_socket(mine);
         if (mine->driven)
             (void)tp_pool_run(mine->pool, 0, 0, NULL);
         else
@@ -113,6 +138,30 @@ static void *create_and_close(void *argument)
     return NULL;
 }
 
+static void begin_io(struct busy *mine, const tp_env_t *env)
+{
+    tp_io_op_t op = TP_IO_OP_INIT;
+    int ends[2];
+    check_eq(socketpair(AF_UNIX, SOCK_STREAM, 0, ends), 0);
+    mine->socket = ends[0];
+    mine->peer = ends[1];
+    check_eq(tp_io_create(mine->socket, spin_told, NULL, env, &mine->io), TP_OK);
+    op.opcode = TP_IO_RECV;
+    op.operation = op.buffer = &mine->byte;
+    op.length = 1;
+    check_eq(tp_io_submit(mine->io, &op), TP_OK);
+}
+
+/* What waits for the peer is ended; or forgotten, where nobody runs callbacks any more. */
+static void finish_io(struct busy *mine)
+{
+    if (!mine->driven)
+        check_eq(tp_io_abort(mine->io, &mine->byte), TP_OK);
+    check_eq(tp_io_wait(mine->io, mine->driven, TP_INFINITE), TP_OK);
+    check_eq(tp_io_close(mine->io), TP_OK);
+    check_eq(close(mine->socket) | close(mine->peer), 0);
+}
+
 static void begin_pool(struct busy *mine, tp_env_t **plain)
 {
     if (mine != busy) {
@@ -133,6 +182,7 @@ static void begin_pool(struct busy *mine, tp_env_t **plain)
     tp_wait_spec_t spec_in_vain = in_vain();
     check_eq(tp_wait_create(spin_again, NULL, *plain, &mine->wait), TP_OK);
     check_eq(tp_wait_set(mine->wait, &spec_in_vain, NULL), TP_OK);
+    begin_io(mine, *plain);
 }
 
 static void busy_begin(void)
@@ -173,6 +223,7 @@ static void busy_finish(void)
         check_eq(tp_timer_set(mine->timer, NULL, NULL) | tp_timer_close(mine->timer), TP_OK);
         check_eq(tp_wait_wait(mine->wait, true, TP_INFINITE), TP_OK); /* who arms it again ends */
         check_eq(tp_wait_set(mine->wait, NULL, NULL) | tp_wait_close(mine->wait), TP_OK);
+        finish_io(mine);
         check_eq(tp_cleanup_group_close_members(mine->group, false, NULL), TP_OK);
         check_eq(tp_cleanup_group_close(mine->group) | tp_env_destroy(mine->env), TP_OK);
         if (i != 0)
@@ -197,7 +248,7 @@ static void *old_handle(enum tpi_kind kind)
         [TPI_KIND_EVENT] = old.event,       [TPI_KIND_GROUP] = busy[1].group,
         [TPI_KIND_MUTEX] = old.mutex,       [TPI_KIND_SEMAPHORE] = old.semaphore,
         [TPI_KIND_INSTANCE] = old.instance, [TPI_KIND_TIMER] = busy[1].timer,
-        [TPI_KIND_WAIT] = busy[1].wait,
+        [TPI_KIND_WAIT] = busy[1].wait,     [TPI_KIND_IO] = busy[1].io,
     };
     return handles[kind];
 }
@@ -255,6 +306,8 @@ static void child_that_asks(void)
     check_eq(tp_work_wait(busy[1].work, false, TP_INFINITE), TP_ERR_FORKED);
     check_eq(tp_timer_set(busy[1].timer, NULL, NULL), TP_ERR_FORKED);
     check_eq(tp_timer_wait(busy[1].timer, false, TP_INFINITE), TP_ERR_FORKED);
+    check_eq(tp_io_start(busy[1].io), TP_ERR_FORKED);
+    check_eq(tp_io_wait(busy[1].io, false, TP_INFINITE), TP_ERR_FORKED);
     check_eq(tp_cleanup_group_close_members(busy[1].group, false, NULL), TP_ERR_FORKED);
     check_eq(tp_pool_shutdown(busy[1].pool, false, TP_INFINITE), TP_ERR_FORKED);
 }
@@ -281,6 +334,7 @@ static void child_in_short(void)
     check_eq(tp_work_submit(busy[1].work), TP_ERR_FORKED);
     check_eq(tp_work_close(busy[2].work), TP_ERR_FORKED);
     check_eq(tp_timer_close(busy[2].timer), TP_ERR_FORKED);
+    check_eq(tp_io_close(busy[2].io), TP_ERR_FORKED);
     expect_new_life_in_short();
 }
 

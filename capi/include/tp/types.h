@@ -76,6 +76,8 @@ typedef struct tp_work tp_work_t;
 typedef struct tp_timer tp_timer_t;
 /** A callback when something is signaled, or a time has run out before (PTP_WAIT). */
 typedef struct tp_wait tp_wait_t;
+/** A callback for each operation on a descriptor that is completed (PTP_IO). */
+typedef struct tp_io tp_io_t;
 /** Objects that are waited for and closed together (PTP_CLEANUP_GROUP). */
 typedef struct tp_cleanup_group tp_cleanup_group_t;
 /** One run of one callback, valid in it and on its thread only (PTP_CALLBACK_INSTANCE). */
@@ -115,6 +117,23 @@ enum { TP_TIMER_SKIP_MISSED = 1 };
 /** I/O back ends, in tp_pool_config_t and tp_pool_stats_t. */
 enum { TP_IO_BACKEND_AUTO = 0, TP_IO_BACKEND_EPOLL = 1, TP_IO_BACKEND_URING = 2 };
 
+/** What tp_io_submit() can do: the opcodes of tp_io_op_t. */
+enum {
+    TP_IO_READ = 1,
+    TP_IO_WRITE = 2,
+    TP_IO_READV = 3,
+    TP_IO_WRITEV = 4,
+    TP_IO_RECV = 5,
+    TP_IO_SEND = 6,
+    TP_IO_RECVMSG = 7,
+    TP_IO_SENDMSG = 8,
+    TP_IO_ACCEPT = 9,
+    TP_IO_CONNECT = 10,
+    TP_IO_FSYNC = 11,
+    TP_IO_FDATASYNC = 12,
+    TP_IO_POLL = 13
+};
+
 /** How a wait ended: one of TP_WAIT_*. */
 typedef uint32_t tp_wait_result_t;
 
@@ -141,6 +160,11 @@ typedef void (*tp_timer_fn)(tp_callback_instance_t *instance, void *context, tp_
 /** Body of a wait; `result` is one of TP_WAIT_*. */
 typedef void (*tp_wait_fn)(tp_callback_instance_t *instance, void *context, tp_wait_t *wait,
                            tp_wait_result_t result);
+
+/** Body of an I/O object, for one completed operation: its key; 0 or a positive errno; and what
+ *  was transferred (the new descriptor for TP_IO_ACCEPT, the mask for TP_IO_POLL). */
+typedef void (*tp_io_fn)(tp_callback_instance_t *instance, void *context, void *operation,
+                         int32_t error, uint64_t bytes, tp_io_t *io);
 
 /** Called once for each member that tp_cleanup_group_close_members() cancels. */
 typedef void (*tp_cancel_fn)(void *object_context, void *cleanup_context);
@@ -244,7 +268,7 @@ typedef struct tp_pool_stats {
     uint64_t thread_create_failures; /**< attempts to start a thread that failed */
     uint64_t timers_armed;           /**< timers that are set and have an expiry to come */
     uint64_t waits_armed;            /**< waits that are armed */
-    uint64_t io_in_flight;           /**< 0 in 0.1 */
+    uint64_t io_in_flight;           /**< I/O operations announced or in flight */
     uint64_t oldest_pending_ns;      /**< age of the oldest post queued; 0 in 0.1 */
     uint64_t queue_wait_ns_total;    /**< sum of times between post and start; 0 in 0.1 */
     uint64_t run_ns_total;           /**< time threads were awake, up to each one's last sleep */

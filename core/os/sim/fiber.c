@@ -65,6 +65,8 @@ void __tsan_destroy_fiber(void *fiber);
 void __tsan_switch_to_fiber(void *fiber, unsigned flags);
 void __tsan_acquire(void *address);
 void __tsan_release(void *address);
+void __tsan_read_range(void *address, unsigned long size);
+void __tsan_write_range(void *address, unsigned long size);
 void AnnotateIgnoreReadsBegin(const char *file, int line);
 void AnnotateIgnoreReadsEnd(const char *file, int line);
 void AnnotateIgnoreWritesBegin(const char *file, int line);
@@ -96,6 +98,13 @@ void tpps_tsan_acquire_(void *token)
 void tpps_tsan_release_(void *token)
 {
     __tsan_release(token);
+}
+void tpps_tsan_access_(void *memory, size_t size, bool write)
+{
+    if (write)
+        __tsan_write_range(memory, size);
+    else
+        __tsan_read_range(memory, size);
 }
 void tpps_tsan_ignore_(bool ignore)
 {
@@ -133,6 +142,12 @@ void tpps_tsan_acquire_(void *token)
 void tpps_tsan_release_(void *token)
 {
     (void)token;
+}
+void tpps_tsan_access_(void *memory, size_t size, bool write)
+{
+    (void)memory;
+    (void)size;
+    (void)write;
 }
 void tpps_tsan_ignore_(bool ignore)
 {

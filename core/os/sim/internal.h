@@ -30,6 +30,7 @@ enum tpps_state {
     TPPS_POLL,  /* tpp_poller_wait, tpp_file_wait, tpp_signal_wait, tpps_poll */
     TPPS_ALARM, /* tpp_alarm_wait */
     TPPS_BUSY,  /* tpps_busy: nothing to schedule, but its thread computes */
+    TPPS_REST,  /* no thread: what carries out requests of rings, and has none to complete now */
     TPPS_DONE,
 };
 
@@ -55,6 +56,7 @@ struct tpps_fiber {
     void *argument;
     uint64_t id;
     bool service; /* from tpp_thread_start, not from the scenario */
+    bool system;  /* no thread of the process at all */
     uint32_t cpu;
     void *local;
     struct tpps_guarded *guarded; /* innermost */
@@ -162,6 +164,7 @@ void tpps_make_runnable_(uint32_t slot, bool timed_out);
 void tpps_move_deadline_(uint32_t slot, int64_t deadline); /* of a fiber that is parked */
 void tpps_alone_(void); /* no other fiber exists any more; the current one is the scenario's */
 void tpps_fire_due_(void);
+void tpps_touch_(const void *memory, size_t size); /* it must be there */
 void tpps_clock_add_(int64_t ns);
 bool tpps_hook_begin_(void); /* what the scenario's oracle does is no schedule point */
 void tpps_hook_end_(bool began);
@@ -172,6 +175,7 @@ void tpps_begin_(void (*entry)(void *), void *arg);
 /* run.c */
 bool tpps_fault_(void); /* counts a fallible call; true if it must fail */
 tpps_thread tpps_start_(void (*body)(void *), void *arg, bool service, const char *name);
+uint32_t tpps_start_system_(void (*body)(void *)); /* its slot */
 
 /* fiber.c: stacks and switching */
 void tpps_fiber_make_(struct tpps_fiber *fiber);
@@ -184,6 +188,7 @@ bool tpps_on_stack_(const struct tpps_fiber *fiber, const void *address);
 uint32_t tpps_backtrace_(const struct tpps_fiber *fiber, void **pcs, uint32_t capacity);
 void tpps_tsan_acquire_(void *token);
 void tpps_tsan_release_(void *token);
+void tpps_tsan_access_(void *memory, size_t size, bool write); /* by the current fiber */
 void tpps_tsan_ignore_(bool ignore); /* an oracle's own data is no part of what is tested */
 extern char *tpps_stacks_;
 extern size_t tpps_stacks_size_;
@@ -214,6 +219,7 @@ void tpps_watch_told_(void); /* it has */
 
 /* file.c: open files, and the numbers that name them */
 #define TPPS_NO_FILE 0xffffu
+#define TPPS_FILES 512
 void tpps_file_begin_(void);
 void tpps_file_fork_(void); /* the parent has them open too */
 /* How many numbers the library has left open: flags, others. */
@@ -225,8 +231,28 @@ int tpps_file_refusal_(uint32_t file, bool modify); /* why a poller does not wan
 int tpps_file_signal_(int signal, bool pending);    /* makes one; the library's number of it */
 int tpps_file_is_signal_(int own);                  /* which one; fails the run if it is none */
 void tpps_file_signals_(int signal, bool pending);  /* for all of them */
+uint32_t tpps_file_kind_(uint32_t file);            /* enum tpps_file, or one of the library's */
+uint32_t tpps_file_outside_(int number, const char *what); /* fails the run if it is none */
+void tpps_file_hold_(uint32_t file);
+void tpps_file_let_go_(uint32_t file);
+void tpps_file_traffic_(uint32_t file, uint32_t events); /* its state, as far as transfers decide */
+int tpps_file_accept_(void);       /* a new socket; the application's number of it */
+void tpps_file_close_(int number); /* of one accepted */
+int tpps_file_ring_(void);         /* makes one; the library's number of it */
+void tpps_file_ring_ready_(int number, bool ready);
+void tpps_file_ring_close_(int number);
 void *tpps_poll_key_(uint32_t number, bool signal); /* what a fiber that polls waits for */
 void tpps_poll_wake_(const void *key);
+
+/* transfer.c, peer.c: see transfer.h */
+void tpps_transfer_begin_(void);
+void tpps_transfer_new_(uint32_t file);
+
+/* ring.c */
+void tpps_ring_begin_(void);
+void tpps_ring_fork_(void);
+uint32_t tpps_ring_end_(void); /* how many were left open */
+void tpps_ring_changed_(void); /* a file has another state */
 
 /* signal.c */
 void tpps_signal_begin_(void);

@@ -86,6 +86,7 @@ void tpps_fork(void)
     tpps_alone_();
     tpps_poller_fork_();
     tpps_file_fork_();
+    tpps_ring_fork_();
     tpps_signal_begin_();
     tpps_mix_(0x300);
     fiber->id = s->next_id++;

@@ -76,9 +76,9 @@ void tpps_report_pc_(const char *indent, void *pc)
 
 static const char *state_name(enum tpps_state state)
 {
-    static const char *const names[] = {"free",         "runnable", "in tpp_wait",
-                                        "asleep",       "joining",  "polling",
-                                        "at the alarm", "busy",     "ended"};
+    static const char *const names[] = {
+        "free",         "runnable", "in tpp_wait",        "asleep", "joining", "polling",
+        "at the alarm", "busy",     "with nothing to do", "ended"};
     return names[state];
 }
 

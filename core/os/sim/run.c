@@ -38,7 +38,7 @@ static void reset_fiber(struct tpps_fiber *fiber)
     fiber->forbid = 0;
     fiber->guarded = NULL;
     fiber->busy_ns = 0;
-    fiber->vanished = false;
+    fiber->vanished = fiber->system = false;
     fiber->points = fiber->choices = 0;
     fiber->script_at = fiber->script_other_at = 0;
     fiber->fake_stack = NULL;
@@ -69,6 +69,21 @@ tpps_thread tpps_start_(void (*body)(void *), void *arg, bool service, const cha
     s->result.fibers_made++;
     tpps_make_runnable_(tpps_slot_(fiber), false);
     return fiber->id;
+}
+
+/* Scenarios do not see it among the threads. */
+uint32_t tpps_start_system_(void (*body)(void *))
+{
+    struct tpps_sim *s = &tpps_sim_;
+    tpps_thread thread = tpps_start_(body, NULL, true, "system");
+    uint32_t slot = 0;
+    if (thread == 0)
+        tpps_fail("more than %d fibers alive", TPPS_FIBERS);
+    while (tpps_fibers_[slot].id != thread)
+        slot++;
+    tpps_fibers_[slot].system = true;
+    s->result.fibers_made--;
+    return slot;
 }
 
 tpps_thread tpps_spawn(void (*body)(void *), void *arg)
@@ -139,12 +154,16 @@ uint32_t tpps_fibers_parked(void)
     return parked;
 }
 
+static bool is_service(const struct tpps_fiber *fiber)
+{
+    return fiber->service && !fiber->system && fiber->state != TPPS_DONE;
+}
+
 uint32_t tpps_service_fibers(void)
 {
     uint32_t services = 0;
     for (uint32_t i = 0; i < tpps_sim_.high; i++)
-        services += tpps_fibers_[i].service && tpps_fibers_[i].state != TPPS_DONE &&
-                    tpps_fibers_[i].state != TPPS_ALARM;
+        services += is_service(&tpps_fibers_[i]) && tpps_fibers_[i].state != TPPS_ALARM;
     return services;
 }
 
@@ -152,8 +171,7 @@ uint32_t tpps_service_fibers_but(const char *name)
 {
     uint32_t services = 0;
     for (uint32_t i = 0; i < tpps_sim_.high; i++)
-        services += tpps_fibers_[i].service && tpps_fibers_[i].state != TPPS_DONE &&
-                    strcmp(tpps_fibers_[i].name, name) != 0;
+        services += is_service(&tpps_fibers_[i]) && strcmp(tpps_fibers_[i].name, name) != 0;
     return services;
 }
 
@@ -252,6 +270,8 @@ static void begin(const struct tpps_options *options)
     tpps_mem_begin_();
     tpps_poller_begin_();
     tpps_file_begin_();
+    tpps_transfer_begin_();
+    tpps_ring_begin_();
     tpps_signal_begin_();
     tpps_os_begin_();
     tpps_weak_begin_();
@@ -263,10 +283,10 @@ static void begin(const struct tpps_options *options)
 static void take_stock(void)
 {
     struct tpps_sim *s = &tpps_sim_;
-    uint32_t pollers = tpps_poller_end_(), flags, own;
+    uint32_t pollers = tpps_poller_end_(), rings = tpps_ring_end_(), flags, own;
     for (uint32_t i = 0; i < s->high; i++)
-        s->result.fibers_left +=
-            tpps_fibers_[i].state != TPPS_DONE && tpps_fibers_[i].state != TPPS_ALARM;
+        s->result.fibers_left += tpps_fibers_[i].state != TPPS_DONE &&
+                                 tpps_fibers_[i].state != TPPS_ALARM && !tpps_fibers_[i].system;
     tpps_file_end_(&flags, &own);
     if (s->options.no_fibers_left && s->result.fibers_left != 0 && !s->result.failed &&
         !s->exited) {
@@ -275,9 +295,11 @@ static void take_stock(void)
     }
     if (s->result.failed || s->options.leaks_allowed || s->forked || s->exited)
         return;
-    if (tpps_alloc_count() != 0 || pollers != 0 || flags != 0 || own != 0) {
-        tpps_note_failure_("leak: %zu blocks, %u pollers alive at the end, %u flags, %u files kept",
-                           tpps_alloc_count(), pollers, flags, own);
+    if (tpps_alloc_count() != 0 || pollers != 0 || flags != 0 || own != 0 || rings != 0) {
+        tpps_note_failure_(
+            "leak: %zu blocks, %u pollers alive at the end, %u flags, %u files kept, "
+            "%u rings",
+            tpps_alloc_count(), pollers, flags, own, rings);
         tpps_mem_report_();
     }
 }

@@ -80,8 +80,8 @@ struct tpps_options {
     uint32_t spurious;    /* one in so many waits returns for nothing; 0: never */
     int64_t settle_ns;    /* how long service fibers may go on after the scenario; 0: 60 s */
     int64_t relax_ns;     /* time one tpp_cpu_relax takes; 0: 40 ns */
-    bool leaks_allowed;   /* what is alive at the end (memory, pollers, flags, kept files) is no
-                             failure */
+    bool leaks_allowed;   /* what is alive at the end (memory, pollers, flags, kept files, rings) is
+                             no failure */
     bool no_fibers_left;  /* service fibers still parked at the end are a failure, but for the one
                              in tpp_alarm_wait */
     bool quiet;           /* no report on standard error; tpps_report() has it in any case */
@@ -172,8 +172,9 @@ void tpps_hide_threads(bool hidden);                /* tpp_thread_state knows no
  * file, a poller's interest lives as long as the file, and the file goes with its last number. The
  * application has the numbers from 0 to 1023, the library others, which it may get again once it
  * has given them back; one that it uses in between fails the run. A call about a number that names
- * nothing, or is not the application's to close, fails the run too. */
-enum tpps_file { TPPS_STREAM, TPPS_REGULAR, TPPS_PROCESS }; /* no poller takes a regular one */
+ * nothing, or is not the application's to close, fails the run too. No poller takes a regular file,
+ * also if it is opened as a direct one, which nothing is cached of. */
+enum tpps_file { TPPS_STREAM, TPPS_REGULAR, TPPS_PROCESS, TPPS_SOCKET, TPPS_DIRECT };
 
 /* Opens a file that is not ready, under this number, which names none; -1: the lowest such from 3
  * on. Returns the number. A number that was closed may be used again, for another file. */
@@ -196,6 +197,53 @@ uint32_t tpps_descriptor_interests(int number); /* of all pollers in its file */
 uint32_t tpps_files_open(void);                 /* everybody's */
 uint32_t tpps_files_kept(void);  /* numbers the library holds: files, signals, no flags */
 uint64_t tpps_events_told(void); /* by pollers, so far: it grows fast where somebody spins */
+
+/* What is transferred. A stream (or socket) has as many bytes to read as the scenario has fed to it
+ * and takes as many as it has made room for, a new one none; its state follows, beside what
+ * tpps_descriptor_set_ready says, which moves nothing. The nth byte that comes out of a stream, or
+ * lies in a regular file, is tpps_byte(n). Operations may be short, find nothing although there is
+ * something, or, on a device, take up to three times its latency, all as the seed has it. */
+void tpps_stream_feed(int number, uint64_t bytes);
+void tpps_stream_room(int number, uint64_t bytes);          /* so much more */
+void tpps_stream_end(int number);                           /* nothing comes after what is fed */
+void tpps_stream_hang_up(int number);                       /* nor can anything be written: EPIPE */
+void tpps_stream_nonblocking(int number, bool nonblocking); /* O_NONBLOCK: rings tell of EAGAIN */
+void tpps_socket_offer(int number, uint32_t connections);   /* it listens, if it be for 0 */
+void tpps_socket_answer(int number, int error); /* its connect, begun or not, comes to this */
+/* A regular file (at first: 0 bytes, 1 ms, not cached). What is cached needs no device, but for a
+ * sync. */
+void tpps_disk_set(int number, uint64_t size, bool cached, int64_t latency_ns);
+void tpps_next_error(int number, int error); /* of the next read, write, accept or sync: once */
+uint8_t tpps_byte(uint64_t position);
+void tpps_calm_io(bool calm); /* nothing is as the seed has it, here and in rings; flushed first,
+                                 done first; tpp_ring_take in the order of completion */
+/* No schedule points. Number -1: of all. A poll is no transfer. */
+uint64_t tpps_bytes_read(int number);
+uint64_t tpps_bytes_written(int number);
+uint32_t tpps_transfers_made(int number); /* also those that failed, but not in vain or aborted */
+uint32_t tpps_files_closed(void);         /* by the library, of what it had accepted */
+
+/* Rings. A request is done as soon as the system gets round to it after its file is ready or its
+ * device has answered. Unless it is calm the system may leave some of a flush, be late with an
+ * abort, and end a few requests itself with EINTR, ECANCELED (also when the thread that flushed is
+ * over) or EAGAIN. What fails the run: a key that is 0, all ones or in flight; an abort of what was
+ * not flushed; two threads that put, abort or flush at once, or take at once; a request that is
+ * changed before the flush; memory that is gone when its request is done; a ring closed with a
+ * request not told of, or left open at the end. After tpps_fork a ring may only be closed. Whoever
+ * takes sees what was done before a flush that has returned; nothing else is ordered. */
+void tpps_wish_ring(uint32_t backend);  /* what tpp_ring_wish says, in this run */
+void tpps_forbid_rings(bool forbidden); /* tpp_ring_open: ENOSYS */
+void tpps_ring_refuse(bool refused);    /* flushes hand nothing over */
+void tpps_ring_hold(bool held);         /* nothing is done any more, but by tpps_ring_complete */
+/* The nth, from 0, of the requests in flight for the file, or for all (-1), in the order in which
+ * they were flushed, is done with this outcome, whatever the state of the file, which stays. */
+void tpps_ring_complete(int number, uint32_t nth, int32_t error, uint64_t bytes);
+/* No schedule points. */
+uint32_t tpps_requests_queued(void);          /* put and not flushed */
+uint32_t tpps_requests_in_flight(int number); /* flushed and not done; -1: all */
+uint32_t tpps_requests_landed(void);          /* done and not taken */
+uint32_t tpps_ring_flushes(void);             /* that handed something over */
+uint32_t tpps_rings_open(void);
 
 /* Signals, blocked in all threads: one below 34 is pending once at most, the others queue. */
 void tpps_signal_raise(int signal);       /* for the process, from outside */

@@ -37,6 +37,11 @@
  * Waits (tp/wait.h): a callback when something is signaled, or a time has run out before
  *   tp_wait_create  tp_wait_set  tp_wait_wait  tp_wait_close
  *   tp_wait_spec_init                                twin of TP_WAIT_SPEC_INIT
+ * I/O (tp/io.h): a callback for each operation on a descriptor that is completed
+ *   tp_io_create  tp_io_wait  tp_io_close
+ *   tp_io_submit  tp_io_submit_many  tp_io_abort     read, write, receive, send, accept ...
+ *   tp_io_start  tp_io_cancel  tp_io_complete        completions that come from elsewhere
+ *   tp_io_op_init                                    twin of TP_IO_OP_INIT
  * Synchronisation (tp/sync.h)
  *   tp_event_create  tp_event_set  tp_event_reset  tp_event_close
  *   tp_semaphore_create  tp_semaphore_release  tp_semaphore_close
@@ -48,15 +53,16 @@
  * What holds for every function: it returns a status, 0 or a negative constant, and never prints or
  * ends the process. A wrong, stale or NULL handle is TP_ERR_HANDLE and changes nothing. An
  * out-parameter is set to NULL or 0 first. Times are int64_t nanoseconds. What "TP_ERR_VERSION"
- * means stands in tp/types.h. Only a create, tp_try_submit, and tp_wait_set on a descriptor can
- * fail for lack of resources. In a child made by fork every handle of the parent is TP_ERR_FORKED;
- * new objects, and the default pool, can be made there. */
+ * means stands in tp/types.h. Only a create, tp_try_submit, tp_wait_set on a descriptor,
+ * tp_io_start and tp_io_submit can fail for lack of resources. In a child made by fork every handle
+ * of the parent is TP_ERR_FORKED; new objects, and the default pool, can be made there. */
 #ifndef TP_TP_H
 #define TP_TP_H
 
 #include "tp/env.h"
 #include "tp/group.h"
 #include "tp/instance.h"
+#include "tp/io.h"
 #include "tp/library.h"
 #include "tp/pool.h"
 #include "tp/sync.h"

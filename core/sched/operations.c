@@ -1,0 +1,493 @@
+/* operations.c - the ways of an I/O operation from submit to its outcome: see operations.h. */
+#include "core/sched/operations.h"
+
+#include <errno.h>
+
+#include "core/sched/pool.h"
+#include "core/sched/waits.h"
+#include "core/sched/worker.h"
+
+#define SHUN_MOST 63u
+
+static struct tpi_pool *pool_of(struct tpi_channel *channel)
+{
+    return tpi_task_target(channel->task).home;
+}
+
+static const struct tpp_outcome canceled = {.error = ECANCELED, .bytes = 0};
+
+/* ---- at once --------------------------------------------------------------------------------- */
+
+static bool reads(const struct tpi_operation *operation)
+{
+    switch (operation->request.opcode) {
+    case TPP_READ:
+    case TPP_READV:
+    case TPP_RECV:
+    case TPP_RECVMSG:
+        return true;
+    default:
+        return false;
+    }
+}
+
+static bool writes(const struct tpi_operation *operation)
+{
+    switch (operation->request.opcode) {
+    case TPP_WRITE:
+    case TPP_WRITEV:
+    case TPP_SEND:
+    case TPP_SENDMSG:
+        return true;
+    default:
+        return false;
+    }
+}
+
+static bool syncs(const struct tpi_operation *operation)
+{
+    return operation->request.opcode == TPP_FSYNC || operation->request.opcode == TPP_FDATASYNC;
+}
+
+/* Data of a file is at hand as a rule, where the last was. relaxed, all: hints. */
+static bool may_be_cached(struct tpi_channel *channel)
+{
+    uint32_t shun = tpp_load_relaxed(&channel->shun);
+    if (shun == 0)
+        return true;
+    tpp_store_relaxed(&channel->shun, shun - 1);
+    return false;
+}
+
+/* Is it likely enough that it need not wait? What is no use trying elsewhere fails here. */
+static bool worth_trying(struct tpi_operation *operation)
+{
+    struct tpi_channel *channel = operation->channel;
+    switch ((enum tpp_file_kind)operation->request.kind) {
+    case TPP_DIRECT:
+        return !reads(operation) && !writes(operation) && !syncs(operation);
+    case TPP_DISK:
+        if (reads(operation))
+            return may_be_cached(channel);
+        return !writes(operation) && !syncs(operation);
+    case TPP_SOCKET:
+    case TPP_STREAM:
+        break;
+    }
+    if (reads(operation))
+        return tpp_load_relaxed(&channel->eager); /* relaxed: a hint */
+    return operation->request.opcode != TPP_ACCEPT && operation->request.opcode != TPP_POLL;
+}
+
+/* relaxed, all: hints. */
+static void learn(struct tpi_operation *operation, struct tpp_outcome outcome)
+{
+    struct tpi_channel *channel = operation->channel;
+    if (!reads(operation))
+        return;
+    if (outcome.error == EAGAIN) {
+        uint32_t wary = tpp_load_relaxed(&channel->wary);
+        wary = wary < SHUN_MOST / 2 ? 2 * wary + 1 : SHUN_MOST;
+        tpp_store_relaxed(&channel->wary, wary);
+        tpp_store_relaxed(&channel->shun, wary);
+    } else if (tpp_load_relaxed(&channel->wary) > 0) {
+        tpp_store_relaxed(&channel->wary, 0);
+    }
+    uint32_t eager = outcome.error != EAGAIN &&
+                     (outcome.error != 0 || outcome.bytes == operation->request.length);
+    if (eager != tpp_load_relaxed(&channel->eager))
+        tpp_store_relaxed(&channel->eager, eager);
+}
+
+/* ---- under the channel's lock: where it goes ------------------------------------------------- */
+
+/* The channel's address, which is one for ever, and the end of its generation: an event that comes
+ * late is not as late as a round of those. */
+#define KEY_ADDRESS ((UINT64_C(1) << 48) - 1)
+
+static uint64_t poll_key(struct tpi_channel *channel, uint32_t generation)
+{
+    return TPI_OPERATIONS_KEY | (uint64_t)(generation & 0x7fff) << 48 | (uintptr_t)channel;
+}
+
+/* peek: an operation in flight keeps the object. */
+static uint64_t own_key(struct tpi_channel *channel)
+{
+    return poll_key(channel, tpp_peek(&channel->task->slot.generation));
+}
+
+static uint32_t waited_for(struct tpi_channel *channel)
+{
+    uint32_t states = 0;
+    for (struct tpi_link *link = channel->waiting.next; link != &channel->waiting;
+         link = link->next)
+        states |= tpi_container(link, struct tpi_operation, link)->states;
+    return states;
+}
+
+/* Has the poller tell of these states besides the others. 0 or a positive errno. */
+static int listen_for(struct tpi_channel *channel, uint32_t states)
+{
+    struct tpp_poller *poller = tpi_sources_poller(&pool_of(channel)->reactor.sources);
+    uint32_t all = channel->listens_for | states;
+    int failed = 0;
+    if (!channel->polled)
+        failed = tpp_poller_add(poller, channel->own, all, own_key(channel));
+    else if (all != channel->listens_for || all == 0)
+        failed = tpp_poller_modify(poller, channel->own, all, own_key(channel));
+    if (failed)
+        return failed;
+    channel->polled = true;
+    channel->listens_for = all;
+    return 0;
+}
+
+/* Nobody has heard what the poller tells again and again. What it does not tell of here goes on:
+ * an error or a hang-up, once. */
+static void listen_less(struct tpi_channel *channel)
+{
+    struct tpp_poller *poller = tpi_sources_poller(&pool_of(channel)->reactor.sources);
+    uint32_t states = waited_for(channel);
+    (void)tpp_poller_modify(poller, channel->own, states ? states : TPP_POLL_ONCE,
+                            own_key(channel));
+    channel->listens_for = states;
+}
+
+/* 0 or a positive errno. */
+static int wait_in_list(struct tpi_channel *channel, struct tpi_operation *operation)
+{
+    int failed = listen_for(channel, operation->states);
+    if (failed)
+        return failed;
+    operation->place = TPI_PLACE_WAITING;
+    tpi_list_push_back(&channel->waiting, &operation->link);
+    return 0;
+}
+
+struct tpi_ready tpi_operation_task(struct tpi_operation *operation)
+{
+    struct tpi_task *task = &operation->task;
+    struct tpi_target target = tpi_task_target(operation->channel->task);
+    uint32_t traits = (uint32_t)TPI_KIND_OPERATION << TPI_TRAIT_KIND_SHIFT | target.priority;
+    tpi_task_init(task, traits, target.home, target.home_generation, true);
+    /* peek: nobody else knows the task. */
+    return (struct tpi_ready){tpi_task_target(task), task, tpi_state_epoch(tpp_peek(&task->word))};
+}
+
+/* The worker that submits the operation. */
+static struct tpi_worker *own_worker(struct tpi_pool *pool)
+{
+    struct tpi_worker *worker = tpi_worker_self();
+    return worker && worker->pool == pool ? worker : NULL;
+}
+
+/* Makes it wait, this thread being at it; false if it is over: *outcome_out says how. Requests of
+ * others than workers are left to these. */
+static bool hand_over(struct tpi_channel *channel, struct tpi_operation *operation,
+                      struct tpi_worker *worker, struct tpi_posts *posts,
+                      struct tpp_outcome *outcome_out)
+{
+    struct tpi_pool *pool = pool_of(channel);
+    *outcome_out = canceled;
+    if (operation->aborted)
+        return false;
+    if (!tpi_operation_blocks(operation)) {
+        *outcome_out = (struct tpp_outcome){.error = wait_in_list(channel, operation), .bytes = 0};
+        return outcome_out->error == 0;
+    }
+    if (worker && tpi_operation_rings(operation)) {
+        operation->place = TPI_PLACE_RING;
+        tpi_port_put(&pool->port, operation);
+        return true;
+    }
+    operation->place = TPI_PLACE_QUEUE;
+    struct tpi_ready ready = tpi_operation_task(operation);
+    tpi_posts_add(posts, &ready);
+    return true;
+}
+
+/* ---- submitting ------------------------------------------------------------------------------ */
+
+/* Not done at once. A worker hands its requests over at the end of a batch, if there is one. */
+static int begin_to_wait(struct tpi_operation *operation, bool last, struct tpi_posts *posts)
+{
+    struct tpi_channel *channel = operation->channel;
+    struct tpi_pool *pool = pool_of(channel);
+    struct tpi_worker *worker = own_worker(pool);
+    struct tpp_outcome outcome;
+    tpi_lock_take(&channel->lock);
+    bool handed = hand_over(channel, operation, worker, posts, &outcome);
+    tpi_lock_drop(&channel->lock);
+    if (!handed && outcome.error != ECANCELED)
+        return outcome.error;
+    if (!handed)
+        tpi_operation_complete(operation, outcome, posts);
+    else if (worker && last && tpi_ring_size(&worker->ring) == 0 && tpi_port_unflushed(&pool->port))
+        (void)tpi_port_flush(&pool->port);
+    return 0;
+}
+
+/* 0 or a positive errno: then the operation has not begun. */
+static int begin(struct tpi_operation *operation, bool last, struct tpi_posts *posts)
+{
+    if (worth_trying(operation)) {
+        struct tpp_outcome outcome = tpp_operate(&operation->request, false);
+        learn(operation, outcome);
+        if (outcome.error != EAGAIN) {
+            tpi_operation_complete(operation, outcome, posts);
+            return 0;
+        }
+    }
+    return begin_to_wait(operation, last, posts);
+}
+
+tp_status_t tpi_operation_submit(struct tpi_channel *channel, uint32_t generation, void *key,
+                                 const struct tpp_request *request, bool last, int *errno_out)
+{
+    struct tpi_posts posts;
+    struct tpi_operation *operation = tpi_operation_new();
+    if (!operation)
+        return TP_ERR_NO_MEMORY;
+    posts.count = 0;
+    operation->key = key;
+    operation->request = *request;
+    tp_status_t status = tpi_channel_admit(channel, generation, operation);
+    if (status != TP_OK) {
+        tpi_operation_free(operation);
+        return status;
+    }
+    int failed = begin(operation, last, &posts);
+    if (failed)
+        tpi_channel_withdraw(operation, &posts);
+    tpi_posts_publish(&posts);
+    *errno_out = failed;
+    if (failed)
+        return failed == ENOMEM ? TP_ERR_NO_MEMORY : TP_ERR_SYSTEM;
+    return TP_OK;
+}
+
+/* ---- ready, and told ------------------------------------------------------------------------- */
+
+/* Its descriptor is ready: this thread is at it. */
+static void try_again(struct tpi_operation *operation, struct tpi_posts *posts)
+{
+    struct tpi_channel *channel = operation->channel;
+    struct tpp_outcome outcome = tpp_operate(&operation->request, false);
+    learn(operation, outcome);
+    if (outcome.error == EAGAIN) { /* somebody else was faster */
+        tpi_lock_take(&channel->lock);
+        bool handed = hand_over(channel, operation, NULL, posts, &outcome);
+        tpi_lock_drop(&channel->lock);
+        if (handed)
+            return;
+    }
+    tpi_operation_complete(operation, outcome, posts);
+}
+
+/* The operations that wait for one of these states go into `found`. Lock held. */
+static void take_ready(struct tpi_channel *channel, uint32_t events, struct tpi_link *found)
+{
+    struct tpi_link *next;
+    for (struct tpi_link *link = channel->waiting.next; link != &channel->waiting; link = next) {
+        struct tpi_operation *operation = tpi_container(link, struct tpi_operation, link);
+        next = link->next;
+        if (!(events & (operation->states | TPI_ALWAYS)))
+            continue;
+        tpi_list_remove(link);
+        operation->place = TPI_PLACE_THREAD;
+        tpi_list_push_back(found, link);
+    }
+}
+
+/* Each is in flight, so the channel is there as long as one is left. */
+static void try_all(struct tpi_link *found, bool leave_to_workers, struct tpi_posts *posts)
+{
+    while (!tpi_list_empty(found)) {
+        struct tpi_operation *operation = tpi_container(found->next, struct tpi_operation, link);
+        struct tpi_channel *channel = operation->channel;
+        tpi_list_remove(&operation->link);
+        if (!leave_to_workers) {
+            try_again(operation, posts);
+            continue;
+        }
+        tpi_lock_take(&channel->lock);
+        operation->place = TPI_PLACE_QUEUE;
+        tpi_lock_drop(&channel->lock);
+        struct tpi_ready ready = tpi_operation_task(operation);
+        tpi_posts_add(posts, &ready);
+    }
+}
+
+void tpi_operations_ready(const struct tpp_poller_event *event, bool slept,
+                          struct tpi_worker *worker)
+{
+    struct tpi_channel *channel = (struct tpi_channel *)(uintptr_t)(event->key & KEY_ADDRESS);
+    struct tpi_link found;
+    struct tpi_posts posts;
+    tpi_list_init(&found);
+    posts.count = 0;
+    tpi_lock_take(&channel->lock);
+    if (channel->polled &&
+        poll_key(channel, tpi_slot_generation(&channel->task->slot)) == event->key) {
+        take_ready(channel, event->events, &found);
+        if (slept && tpi_list_empty(&found))
+            listen_less(channel);
+    }
+    tpi_lock_drop(&channel->lock);
+    try_all(&found, !worker, &posts);
+    tpi_posts_publish(&posts);
+}
+
+void tpi_operation_told(struct tpi_operation *operation, struct tpp_outcome outcome,
+                        struct tpi_posts *posts)
+{
+    struct tpi_channel *channel = operation->channel;
+    struct tpi_ready ready;
+    tpi_lock_take(&channel->lock);
+    bool refused = outcome.error == EAGAIN, undone = outcome.error == EINTR || refused;
+    bool again = !operation->aborted && (undone || outcome.error == ECANCELED);
+    operation->place = !again ? TPI_PLACE_THREAD : refused ? TPI_PLACE_QUEUE : TPI_PLACE_RING;
+    operation->by_thread = refused;
+    if (again && refused)
+        ready = tpi_operation_task(operation);
+    else if (again) /* the system's own doing: the thread that handed it over has gone */
+        tpi_port_put(&pool_of(channel)->port, operation);
+    tpi_lock_drop(&channel->lock);
+    if (again && refused)
+        tpi_posts_add(posts, &ready);
+    if (!again)
+        tpi_operation_complete(operation, undone ? canceled : outcome, posts);
+}
+
+/* This worker is at it: it waits for a device. */
+static void carry_out(struct tpi_operation *operation, struct tpi_posts *posts)
+{
+    struct tpi_channel *channel = operation->channel;
+    struct tpi_port *port = &pool_of(channel)->port;
+    if (!tpi_operation_rings(operation)) {
+        tpi_operation_complete(operation, tpp_operate(&operation->request, true), posts);
+        return;
+    }
+    tpi_lock_take(&channel->lock);
+    bool aborted = operation->aborted;
+    if (!aborted) {
+        operation->place = TPI_PLACE_RING;
+        tpi_port_put(port, operation);
+    }
+    tpi_lock_drop(&channel->lock);
+    if (aborted)
+        tpi_operation_complete(operation, canceled, posts);
+}
+
+bool tpi_operation_run(struct tpi_operation *operation)
+{
+    struct tpi_channel *channel = operation->channel;
+    struct tpi_posts posts;
+    posts.count = 0;
+    tpi_task_finish_alone(&operation->task);
+    tpp_probe(TPP_PROBE_FINISH, &operation->task, 0);
+    tpi_lock_take(&channel->lock);
+    bool over = operation->place == TPI_PLACE_NOWHERE;
+    bool aborted = operation->aborted;
+    if (!over)
+        operation->place = TPI_PLACE_THREAD;
+    tpi_lock_drop(&channel->lock);
+    if (over)
+        return false;
+    if (aborted)
+        tpi_operation_complete(operation, canceled, &posts);
+    else if (tpi_operation_blocks(operation))
+        carry_out(operation, &posts);
+    else
+        try_again(operation, &posts);
+    tpi_posts_publish(&posts);
+    return true;
+}
+
+bool tpi_operation_rings(const struct tpi_operation *operation)
+{
+    return !operation->by_thread && tpi_port_has_ring(&pool_of(operation->channel)->port);
+}
+
+/* ---- aborting -------------------------------------------------------------------------------- */
+
+/* Lock held. One that only waits in the list goes into `ended`. */
+static void abort_one(struct tpi_operation *operation, struct tpi_link *ended)
+{
+    if (operation->aborted)
+        return;
+    operation->aborted = true;
+    if (operation->place == TPI_PLACE_RING)
+        tpi_port_abort(&pool_of(operation->channel)->port, operation);
+    if (operation->place != TPI_PLACE_WAITING)
+        return; /* whoever is at it, or comes to it, finds it aborted */
+    tpi_list_remove(&operation->link);
+    operation->place = TPI_PLACE_THREAD;
+    tpi_list_push_back(ended, &operation->link);
+}
+
+static void complete_all(struct tpi_link *ended)
+{
+    struct tpi_posts posts;
+    posts.count = 0;
+    while (!tpi_list_empty(ended)) {
+        struct tpi_operation *operation = tpi_container(ended->next, struct tpi_operation, link);
+        tpi_list_remove(&operation->link);
+        tpi_operation_complete(operation, canceled, &posts);
+    }
+    tpi_posts_publish(&posts);
+}
+
+tp_status_t tpi_operation_abort(struct tpi_channel *channel, uint32_t generation, const void *key)
+{
+    struct tpi_link ended;
+    tpi_list_init(&ended);
+    if (!tpi_channel_enter(channel, generation))
+        return TP_ERR_HANDLE;
+    struct tpi_operation *operation = tpi_channel_find(channel, key);
+    if (operation)
+        abort_one(operation, &ended);
+    tpi_lock_drop(&channel->lock);
+    complete_all(&ended);
+    return operation ? TP_OK : TP_ERR_ARGUMENT;
+}
+
+void tpi_operations_shut(struct tpi_channel *channel, uint32_t generation)
+{
+    struct tpi_link ended;
+    tpi_list_init(&ended);
+    tpi_lock_take(&channel->lock);
+    bool there = channel->held > 0 && tpi_slot_generation(&channel->task->slot) == generation;
+    for (uint32_t i = 0; there && i <= channel->chain_mask; i++)
+        for (struct tpi_operation *one = channel->chains[i]; one; one = one->next)
+            if (!tpi_operation_blocks(one))
+                abort_one(one, &ended);
+    for (struct tpi_link *link = channel->lost.next; there && link != &channel->lost;
+         link = link->next) {
+        struct tpi_operation *one = tpi_container(link, struct tpi_operation, lost);
+        if (!tpi_operation_blocks(one))
+            abort_one(one, &ended);
+    }
+    tpi_lock_drop(&channel->lock);
+    complete_all(&ended);
+}
+
+/* ---- ending ---------------------------------------------------------------------------------- */
+
+void tpi_operations_end(struct tpi_channel *channel)
+{
+    tpi_lock_take(&channel->lock);
+    if (channel->polled)
+        (void)tpp_poller_remove(tpi_sources_poller(&pool_of(channel)->reactor.sources),
+                                channel->own);
+    channel->polled = false;
+    tpi_lock_drop(&channel->lock);
+}
+
+uint64_t tpi_operations_count(struct tpi_channel *channel)
+{
+    tpi_lock_take(&channel->lock);
+    uint64_t count = (uint64_t)channel->expected + channel->lost_count;
+    tpi_lock_drop(&channel->lock);
+    return count;
+}

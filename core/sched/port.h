@@ -1,0 +1,72 @@
+/* port.h - a pool's way to the system's I/O: the back end it has chosen, and its ring.
+ *
+ * Workers put requests into the ring; they go to the system with the next flush, by whoever puts the
+ * last of a batch, or between two callbacks. Who harvests takes outcomes and passes them on, one
+ * thread at a time. [PT1] What could not be flushed is looked for again by whoever looks for work,
+ * and a driver does not sleep on it for long.
+ *
+ *   [PT2]  The ring is made with the first I/O object of a pool, and then announced. */
+#ifndef TPI_SCHED_PORT_H
+#define TPI_SCHED_PORT_H
+
+#include "core/base/list.h"
+#include "core/os/lock.h"
+#include "core/os/os.h"
+#include "tp/types.h"
+
+struct tpi_operation;
+struct tpi_pool;
+struct tpi_worker;
+
+struct tpi_port {
+    /* atomic */
+    tpp_ptr ring;      /* struct tpp_ring; NULL: none. Made once for a life of the pool. [PT2] */
+    tpp_u32 backend;   /* TP_IO_BACKEND_* in use; 0: not chosen yet. [PT2] */
+    tpp_u32 unflushed; /* requests put since the last flush that was complete; written under put */
+    tpp_u32 away;      /* requests put whose outcomes were not taken yet */
+
+    struct tpi_lock put;     /* around put, abort, flush */
+    struct tpi_lock take;    /* around take */
+    struct tpi_link backlog; /* operations for which the ring had no room; under put */
+};
+
+/* The event of the pool's poller that is about the ring. */
+#define TPI_PORT_KEY (UINT64_C(1) << 63) /* as of an I/O object at no address */
+
+/* Begins a life of the pool, and ends it. */
+void tpi_port_begin(struct tpi_port *port);
+void tpi_port_end(struct tpi_port *port);
+
+/* Sees to it that the back end is chosen and the poller there. TP_ERR_NO_MEMORY, TP_ERR_UNSUPPORTED,
+ * or TP_ERR_SYSTEM with a positive errno. */
+tp_status_t tpi_port_prepare(struct tpi_pool *pool, int *errno_out);
+
+static inline bool tpi_port_has_ring(struct tpi_port *port)
+{
+    return tpp_load_acquire(&port->ring); /* [PT2] */
+}
+
+/* Gives an operation to the ring, to be flushed soon; and asks for its end. */
+void tpi_port_put(struct tpi_port *port, struct tpi_operation *operation);
+void tpi_port_abort(struct tpi_port *port, struct tpi_operation *operation);
+
+/* Hands what was put to the system. False if the system takes no more for the time being. */
+bool tpi_port_flush(struct tpi_port *port);
+
+/* Passes on what the ring tells, unless somebody else is at it. True if there was something. */
+bool tpi_port_harvest(struct tpi_pool *pool);
+
+/* In the child of a fork, which has inherited it. */
+void tpi_port_inherited(struct tpi_port *port);
+
+static inline bool tpi_port_unflushed(struct tpi_port *port)
+{
+    return tpp_load_relaxed(&port->unflushed); /* relaxed: a look; [PT1] */
+}
+
+static inline bool tpi_port_away(struct tpi_port *port)
+{
+    return tpp_load_relaxed(&port->away); /* relaxed: a look; the ring's descriptor tells as well */
+}
+
+#endif

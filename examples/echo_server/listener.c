@@ -1,0 +1,123 @@
+/* listener.c - accepts, and waits a little where the system has no descriptor or memory left. */
+#include "examples/echo_server/listener.h"
+
+#include "examples/echo_server/complain.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+enum { BACKLOG = 4096, PAUSE_NS = 100000000 };
+
+static void park(struct listener *listener, uint32_t number)
+{
+    tp_timer_spec_t spec = TP_TIMER_SPEC_INIT;
+    spec.due = PAUSE_NS;
+    spec.window = PAUSE_NS / 4;
+    atomic_fetch_or(&listener->parked, 1u << number);
+    tp_timer_set(listener->resume, &spec, NULL);
+}
+
+/* The stop is looked at afterwards: of an accept that was submitted and a listener_stop() at the
+ * same time, one sees the other. */
+static void accept_one(struct listener *listener, uint32_t number)
+{
+    tp_io_op_t op = TP_IO_OP_INIT;
+    op.opcode = TP_IO_ACCEPT;
+    op.operation = &listener->keys[number];
+    tp_status_t status = tp_io_submit(listener->io, &op);
+    if (atomic_load(&listener->stopped))
+        tp_io_abort(listener->io, op.operation);
+    else if (status != TP_OK)
+        park(listener, number);
+}
+
+/* What is wrong with one connection (ECONNABORTED) does not concern the next. Whatever else it is,
+ * it is likely to be the same at once. */
+static void on_accept(tp_callback_instance_t *instance, void *context, void *operation,
+                      int32_t error, uint64_t bytes, tp_io_t *io)
+{
+    struct listener *listener = context;
+    uint32_t number = (uint32_t)((char *)operation - listener->keys);
+    (void)instance;
+    (void)io;
+    if (error == 0)
+        listener->accepted(listener->context, (int)bytes);
+    if (atomic_load(&listener->stopped))
+        return;
+    if (error == 0 || error == ECONNABORTED) {
+        accept_one(listener, number);
+        return;
+    }
+    if (atomic_load(&listener->parked) == 0)
+        atomic_fetch_add(listener->pauses, 1);
+    park(listener, number);
+}
+
+static void on_resume(tp_callback_instance_t *instance, void *context, tp_timer_t *timer)
+{
+    struct listener *listener = context;
+    uint32_t parked = atomic_exchange(&listener->parked, 0);
+    (void)instance;
+    (void)timer;
+    for (uint32_t i = 0; i < listener->accepts; i++)
+        if ((parked & 1u << i) != 0 && !atomic_load(&listener->stopped))
+            accept_one(listener, i);
+}
+
+/* TCP_NODELAY passes on to what is accepted: an echo is not kept back for company. Returns -1 if it
+ * cannot be had. */
+static int open_socket(struct listener *listener, uint16_t port)
+{
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons(port)};
+    socklen_t size = sizeof address;
+    int yes = 1;
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (fd >= 0 && setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes) == 0 &&
+        setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes) == 0 &&
+        bind(fd, (struct sockaddr *)&address, size) == 0 && listen(fd, BACKLOG) == 0 &&
+        getsockname(fd, (struct sockaddr *)&address, &size) == 0) {
+        listener->port = ntohs(address.sin_port);
+        return fd;
+    }
+    complain_errno("port %u", port);
+    if (fd >= 0)
+        close(fd);
+    return -1;
+}
+
+bool listener_start(struct listener *listener, uint16_t port, const tp_env_t *env)
+{
+    int fd = open_socket(listener, port);
+    if (fd < 0)
+        return false;
+    tp_status_t status = tp_timer_create(on_resume, listener, env, &listener->resume);
+    if (status == TP_OK)
+        status = tp_io_create(fd, on_accept, listener, env, &listener->io);
+    close(fd); /* the I/O object has its own */
+    if (status != TP_OK) {
+        complain_status(status, "listen");
+        return false;
+    }
+    for (uint32_t i = 0; i < listener->accepts; i++)
+        accept_one(listener, i);
+    return true;
+}
+
+void listener_stop(struct listener *listener)
+{
+    atomic_store(&listener->stopped, true);
+    if (listener->io == NULL)
+        return;
+    for (uint32_t i = 0; i < listener->accepts; i++)
+        tp_io_abort(listener->io, &listener->keys[i]);
+    if (tp_timer_wait(listener->resume, false, TP_INFINITE) == TP_OK &&
+        tp_io_wait(listener->io, false, TP_INFINITE) == TP_OK)
+        tp_io_close(listener->io);
+    tp_timer_close(listener->resume);
+    listener->io = NULL;
+}

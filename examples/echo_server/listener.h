@@ -1,0 +1,36 @@
+/* listener.h - a listening socket with several accepts in flight, which pauses when it must. */
+#ifndef EXAMPLES_ECHO_SERVER_LISTENER_H
+#define EXAMPLES_ECHO_SERVER_LISTENER_H
+
+#include "tp/tp.h"
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+enum { ACCEPTS_MOST = 32 };
+
+struct listener {
+    /* set at the start, then read-only */
+    void (*accepted)(void *context, int fd); /* takes over fd; called on several threads at once */
+    void *context;
+    atomic_ullong *pauses; /* counts them */
+    uint32_t accepts;      /* in flight at a time */
+    uint16_t port;
+    tp_io_t *io;
+    tp_timer_t *resume;
+
+    atomic_uint parked; /* the accepts that wait for the timer, as bits */
+    atomic_bool stopped;
+    char keys[ACCEPTS_MOST]; /* their addresses are the keys of the accepts */
+};
+
+/* Binds to 127.0.0.1 and `port` (0: any; listener.port tells which) and accepts from there, with
+ * objects made by `env`. Complains and returns false if it cannot; listener_stop() may then be
+ * called, or not. */
+bool listener_start(struct listener *listener, uint16_t port, const tp_env_t *env);
+
+/* When it returns, nothing is accepted any more, and the socket is closed. Not from a callback. */
+void listener_stop(struct listener *listener);
+
+#endif
