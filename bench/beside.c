@@ -39,6 +39,14 @@ void beside_begin(void (*run)(void))
             processes[count++] = start_on(i, run);
 }
 
+/* It gives way to everybody at once, also to who only yields. */
+void beside_keep_awake(void)
+{
+    must(sched_setscheduler(0, SCHED_IDLE, &(struct sched_param){0}) == 0);
+    for (;;)
+        sched_yield();
+}
+
 void beside_end(void)
 {
     while (count > 0) {

@@ -6,6 +6,9 @@
  * until the end or the death of this one; it never returns. */
 void beside_begin(void (*run)(void));
 
+/* What keeps processors from falling asleep, and no work from being done. */
+void beside_keep_awake(void);
+
 /* Nothing if there are none. */
 void beside_end(void);
 

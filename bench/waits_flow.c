@@ -62,16 +62,6 @@ static void begin(const struct waits_side *side, bool native, unsigned count, wa
     waits_runner_begin(side);
 }
 
-/* ---- processors that do not sleep ------------------------------------------------------------ */
-
-/* It gives way to everybody at once, also to who only yields. */
-static void keep_awake(void)
-{
-    must(sched_setscheduler(0, SCHED_IDLE, &(struct sched_param){0}) == 0);
-    for (;;)
-        sched_yield();
-}
-
 /* ---- from the signal to the callback --------------------------------------------------------- */
 
 static _Alignas(LINE) _Atomic int64_t seen_ns; /* 0: not yet */
@@ -103,7 +93,7 @@ static void measure_latency(const struct waits_side *side, bool native, bool hot
     double *call_us = waits_room(samples, sizeof *call_us);
     struct usage start = {0};
     if (hot)
-        beside_begin(keep_awake);
+        beside_begin(beside_keep_awake);
     begin(side, native, SOURCES, see);
     for (unsigned i = 0; i < warm + samples; i++) {
         if (i == warm)

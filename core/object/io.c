@@ -174,6 +174,10 @@ void tpi_io_run(struct tpi_operation *operation, struct tpi_worker *worker)
 static void shut(struct tpi_object *object, uint32_t generation)
 {
     tpi_channel_shut(channel_of(object), generation);
+}
+
+static void abort_all(struct tpi_object *object, uint32_t generation)
+{
     tpi_operations_shut(channel_of(object), generation);
 }
 
@@ -204,6 +208,16 @@ static void bar(struct tpi_object *object)
     tpi_channel_bar(channel_of(object));
 }
 
+static void await(struct tpi_object *object, uint32_t generation, bool begins)
+{
+    tpi_channel_await(channel_of(object), generation, begins);
+}
+
+static bool help(struct tpi_object *object, struct tpi_worker *worker)
+{
+    return tpi_operation_help(channel_of(object), worker);
+}
+
 static struct tpi_applied let_go(struct tpi_object *object)
 {
     return tpi_channel_let_go(channel_of(object));
@@ -224,6 +238,9 @@ const struct tpi_trade tpi_io_trade = {
     .close = close,
     .release = release,
     .bar = bar,
+    .abort_all = abort_all,
+    .await = await,
+    .help = help,
     .let_go = let_go,
 };
 

@@ -11,7 +11,8 @@
 #include "core/object/unload.h"
 #include "core/sched/park.h"
 
-/* ---- kinds -------------------------------------------------------------------------------------- */
+/* ---- kinds
+ * -------------------------------------------------------------------------------------- */
 
 static const struct tpi_trade work_trade = {.name = "work object",
                                             .size = sizeof(struct tpi_object)};
@@ -463,8 +464,10 @@ bool tpi_object_help(struct tpi_object *object, uint32_t generation)
         return false;
     struct tpi_applied applied =
         tpi_inject_help(tpi_pool_queue(&target), &object->task, generation);
-    if (applied.effects & TPI_EFFECT_REFUSED)
-        return false;
+    if (applied.effects & TPI_EFFECT_REFUSED) {
+        const struct tpi_trade *trade = tpi_object_trade(object);
+        return trade->help && trade->help(object, worker);
+    }
     tpp_probe(TPP_PROBE_CLAIM, &object->task, tpi_state_running(applied.after));
     tpi_count(&worker->claimed[target.priority], 1);
     worker->cancels = applied.cancels;
@@ -475,6 +478,16 @@ bool tpi_object_help(struct tpi_object *object, uint32_t generation)
 static bool closed(struct tpi_object *object)
 {
     return tpp_load_acquire(&object->task.word) & TPI_STATE_CLOSED; /* [ST1] */
+}
+
+/* The caller, if it is a worker of the object's pool, begins or ceases to wait: what comes
+ * meanwhile it may have to run itself. */
+static void await(struct tpi_object *object, uint32_t generation, bool begins)
+{
+    struct tpi_worker *worker = tpi_worker_self();
+    const struct tpi_trade *trade = tpi_object_trade(object);
+    if (worker && trade->await && worker->pool == tpi_task_target(&object->task).home)
+        trade->await(object, generation, begins);
 }
 
 /* Sleeps until the object has been quiet. */
@@ -516,5 +529,9 @@ tp_status_t tpi_object_wait(struct tpi_object *object, uint32_t generation, bool
         tpi_object_free(object);
     if (tpi_forked(forks))
         return TP_ERR_FORKED;
-    return wait_quiet(object, generation, tpi_deadline(timeout_ns));
+    await(object, generation, true);
+    tp_status_t status = wait_quiet(object, generation, tpi_deadline(timeout_ns));
+    if (!tpi_forked(forks))
+        await(object, generation, false);
+    return status;
 }

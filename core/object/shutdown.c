@@ -15,7 +15,7 @@
 #include <stdio.h>
 
 #include "core/object/instance.h"
-#include "core/object/object.h"
+#include "core/object/trade.h"
 #include "core/sched/driven.h"
 #include "core/sched/park.h"
 
@@ -61,8 +61,11 @@ static bool shut_object(struct tpi_slot *slot, void *context)
     if (!object)
         return true;
     tpi_object_shut(object, generation);
+    const struct tpi_trade *trade = tpi_object_trade(object);
     if (look->cancel && tpi_object_cancel(object, generation))
         tpi_object_free(object);
+    else if (trade->abort_all)
+        trade->abort_all(object, generation);
     return !tpi_forked(look->forks);
 }
 

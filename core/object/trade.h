@@ -31,6 +31,14 @@ struct tpi_trade {
     struct tpi_applied (*release)(struct tpi_object *object);
     void (*bar)(struct tpi_object *object);
 
+    /* The pool is being shut down, and what it drops has been: what may never end, ends. */
+    void (*abort_all)(struct tpi_object *object, uint32_t generation);
+
+    /* A worker waits for the object, and has ceased to; and runs what has to be done before a
+     * callback can come. Its pool is the object's. */
+    void (*await)(struct tpi_object *object, uint32_t generation, bool begins);
+    bool (*help)(struct tpi_object *object, struct tpi_worker *worker);
+
     /* Undoes the hold that came with PART. */
     struct tpi_applied (*let_go)(struct tpi_object *object);
 };

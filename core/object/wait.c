@@ -1,4 +1,5 @@
-/* wait.c - a wait as an object; the waits of a cleanup group as a set: joining, leaving, barring. */
+/* wait.c - a wait as an object; the waits of a cleanup group as a set: joining, leaving,
+ * barring. */
 #include "core/object/wait.h"
 
 #include "core/object/instance.h"

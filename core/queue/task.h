@@ -179,8 +179,8 @@ struct tpi_posts {
     struct tpi_ready ready[TPI_POSTS];
 };
 
-/* FINISH of a task with a single post that nobody cancels: only its runner can change its word, so a
- * store will do. */
+/* FINISH of a task with a single post that nobody cancels: only its runner can change its word,
+ * so a store will do. */
 static inline void tpi_task_finish_alone(struct tpi_task *task)
 {
     struct tpi_step step =

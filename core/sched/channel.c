@@ -178,7 +178,7 @@ void tpi_channel_init(struct tpi_channel *channel, struct tpi_task *task, int ow
     channel->kind = kind;
     channel->barred = channel->polled = false;
     channel->announced_count = channel->lost_count = channel->expected = channel->held = 0;
-    channel->listens_for = 0;
+    channel->listens_for = channel->helpers = 0;
     channel->chains = channel->few;
     channel->chain_mask = TPI_CHAINS_FEW - 1;
     memset(channel->few, 0, sizeof channel->few);
@@ -326,7 +326,16 @@ static uint32_t post(struct tpi_channel *channel, struct tpi_operation *operatio
     tpi_pool_count_submitted(target.home, tpi_worker_self(), target.priority, 1);
     struct tpi_applied applied = tpi_task_apply(channel->task, TPI_EVENT_COMPLETE, flags);
     *ready_out = (struct tpi_ready){target, channel->task, tpi_state_epoch(applied.after)};
-    return applied.effects;
+    return applied.effects | (channel->helpers > 0 ? TPI_EFFECT_WAKE : 0);
+}
+
+/* Under the lock: who begins to wait after a completion was posted finds it. */
+void tpi_channel_await(struct tpi_channel *channel, uint32_t generation, bool begins)
+{
+    tpi_lock_take(&channel->lock);
+    if (channel->task && tpi_slot_generation(&channel->task->slot) == generation)
+        channel->helpers += begins ? 1u : -1u;
+    tpi_lock_drop(&channel->lock);
 }
 
 /* After the lock: the object may be gone, its slot is not. */
@@ -369,8 +378,8 @@ static void tell_shutdown(struct tpi_pool *pool)
         tpi_pool_shut_moved(pool);
 }
 
-/* A forgotten operation is over. If it was the last thing that kept its object, a worker frees that:
- * code of the application runs then. Lock held, and dropped. */
+/* A forgotten operation is over. If it was the last thing that kept its object, a worker frees
+ * that: code of the application runs then. Lock held, and dropped. */
 static void end_forgotten(struct tpi_channel *channel, struct tpi_operation *operation,
                           struct tpi_posts *posts)
 {

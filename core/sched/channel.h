@@ -61,6 +61,7 @@ struct tpi_channel {
     bool barred; /* its group closes: nothing begins */
     bool polled; /* the poller knows the descriptor */
     uint32_t announced_count, lost_count, expected, held;
+    uint32_t helpers;     /* workers that wait for the object, and may have to run what comes */
     uint32_t listens_for; /* states that the poller tells of */
     uint32_t chain_mask;  /* chains - 1 */
     struct tpi_link announced;
@@ -119,6 +120,10 @@ void tpi_posts_add(struct tpi_posts *posts, const struct tpi_ready *ready);
 
 /* The operation in flight with that key, or NULL. Lock held. */
 struct tpi_operation *tpi_channel_find(struct tpi_channel *channel, const void *key);
+
+/* A worker of the pool that may be its only one is about to wait for the object, and has ceased to:
+ * meanwhile each completion wakes it. */
+void tpi_channel_await(struct tpi_channel *channel, uint32_t generation, bool begins);
 
 /* ---- the object's life ----------------------------------------------------------------------- */
 

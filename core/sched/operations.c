@@ -409,6 +409,38 @@ bool tpi_operation_rings(const struct tpi_operation *operation)
     return !operation->by_thread && tpi_port_has_ring(&pool_of(operation->channel)->port);
 }
 
+/* One that stands in a queue, or NULL. Lock held. */
+static struct tpi_operation *queued(struct tpi_channel *channel)
+{
+    for (uint32_t i = 0; i <= channel->chain_mask; i++)
+        for (struct tpi_operation *one = channel->chains[i]; one; one = one->next)
+            if (one->place == TPI_PLACE_QUEUE)
+                return one;
+    return NULL;
+}
+
+bool tpi_operation_help(struct tpi_channel *channel, struct tpi_worker *worker)
+{
+    uint32_t generation = 0;
+    tpi_lock_take(&channel->lock);
+    struct tpi_operation *operation = queued(channel);
+    if (operation) /* peek: it is in use as long as it is in a chain */
+        generation = tpp_peek(&operation->task.slot.generation);
+    tpi_lock_drop(&channel->lock);
+    if (!operation)
+        return false;
+    struct tpi_task *task = &operation->task;
+    struct tpi_target target = tpi_task_target(task);
+    if (target.home != worker->pool ||
+        tpi_inject_help(tpi_pool_queue(&target), task, generation).effects & TPI_EFFECT_REFUSED)
+        return false;
+    tpi_inject_forget(tpi_pool_queue(&target), task); /* before it may be freed */
+    tpp_probe(TPP_PROBE_CLAIM, task, 1);
+    tpi_count(&worker->claimed[target.priority], 1);
+    worker->pool->run(task, worker);
+    return true;
+}
+
 /* ---- aborting -------------------------------------------------------------------------------- */
 
 /* Lock held. One that only waits in the list goes into `ended`. */

@@ -2,12 +2,13 @@
  * descriptor is ready, or carried out by a worker.
  *
  * What need not wait is done by whoever submits it. What waits for a peer is tried again when the
- * pool's poller tells that its descriptor is ready. What waits for a device goes to the pool's ring,
- * or, without one, to a worker, as a task of its own.
+ * pool's poller tells that its descriptor is ready. What waits for a device goes to the pool's
+ * ring, or, without one, to a worker, as a task of its own.
  *
  * Peers are not waited for in the ring: the kernel ends such a request in the name of the thread
- * that handed it over, and interrupts that for it, wherever it sleeps by then; with one buffer for
- * each request it is no faster, either. Only workers hand requests over: others leave it to them. */
+ * that handed it over, and interrupts that for it, wherever it sleeps by then; with one buffer
+ * for each request it is no faster, either. Only workers hand requests over: others leave it to
+ * them. */
 #ifndef TPI_SCHED_OPERATIONS_H
 #define TPI_SCHED_OPERATIONS_H
 
@@ -26,8 +27,9 @@ tp_status_t tpi_operation_abort(struct tpi_channel *channel, uint32_t generation
 /* The object's pool is shut down: what waits for a peer is to end. It may be closed, or gone. */
 void tpi_operations_shut(struct tpi_channel *channel, uint32_t generation);
 
-/* Is the event of the pool's poller about an I/O object? Then that descriptor is ready; `slept` as in
- * struct tpi_look. `worker` is the calling thread's; NULL: the gate, which leaves it to workers. */
+/* Is the event of the pool's poller about an I/O object? Then that descriptor is ready; `slept`
+ * as in struct tpi_look. `worker` is the calling thread's; NULL: the gate, which leaves it to
+ * workers. */
 #define TPI_OPERATIONS_KEY (UINT64_C(1) << 63)
 static inline bool tpi_operations_key(uint64_t key)
 {
@@ -55,6 +57,10 @@ static inline bool tpi_operation_blocks(const struct tpi_operation *operation)
 {
     return operation->request.kind == TPP_DISK || operation->request.kind == TPP_DIRECT;
 }
+
+/* Worker only: an operation of the channel that stands in the queue of its pool is carried out here
+ * and now, as tpi_inject_help. False if there is none. */
+bool tpi_operation_help(struct tpi_channel *channel, struct tpi_worker *worker);
 
 /* The channel's end: no poller knows it any more. */
 void tpi_operations_end(struct tpi_channel *channel);

@@ -80,7 +80,7 @@ struct tpi_watch {
     /* atomic */
     tpp_u32 polled;         /* its poller may wake the gate; [GT2] */
     tpp_u32 polled_glances; /* of the reactor, when that began */
-    tpp_u32 soon;   /* the cover is one for descriptors as well */
+    tpp_u32 soon;           /* the cover is one for descriptors as well */
 };
 
 struct tpi_pool {

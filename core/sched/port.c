@@ -192,7 +192,7 @@ bool tpi_port_harvest(struct tpi_pool *pool)
     posts.count = 0;
     if (!ring || !tpi_lock_try(&port->take))
         return false;
-    do { /* ends: what is posted keeps workers busy, and none is begun here but what was sent back */
+    do { /* ends: nothing is begun here but what was sent back */
         count = take(port, ring, &posts);
         total += count;
     } while (count == TAKE_BATCH);

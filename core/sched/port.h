@@ -1,9 +1,9 @@
 /* port.h - a pool's way to the system's I/O: the back end it has chosen, and its ring.
  *
- * Workers put requests into the ring; they go to the system with the next flush, by whoever puts the
- * last of a batch, or between two callbacks. Who harvests takes outcomes and passes them on, one
- * thread at a time. [PT1] What could not be flushed is looked for again by whoever looks for work,
- * and a driver does not sleep on it for long.
+ * Workers put requests into the ring; they go to the system with the next flush, by whoever puts
+ * the last of a batch, or between two callbacks. Who harvests takes outcomes and passes them on,
+ * one thread at a time. [PT1] What could not be flushed is looked for again by whoever looks for
+ * work, and a driver does not sleep on it for long.
  *
  *   [PT2]  The ring is made with the first I/O object of a pool, and then announced. */
 #ifndef TPI_SCHED_PORT_H
@@ -37,8 +37,8 @@ struct tpi_port {
 void tpi_port_begin(struct tpi_port *port);
 void tpi_port_end(struct tpi_port *port);
 
-/* Sees to it that the back end is chosen and the poller there. TP_ERR_NO_MEMORY, TP_ERR_UNSUPPORTED,
- * or TP_ERR_SYSTEM with a positive errno. */
+/* Sees to it that the back end is chosen and the poller there. TP_ERR_NO_MEMORY,
+ * TP_ERR_UNSUPPORTED, or TP_ERR_SYSTEM with a positive errno. */
 tp_status_t tpi_port_prepare(struct tpi_pool *pool, int *errno_out);
 
 static inline bool tpi_port_has_ring(struct tpi_port *port)

@@ -9,6 +9,7 @@
 #include <inttypes.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -98,6 +99,14 @@ struct load {
     uint64_t messages, sent, received;
     uint64_t wrong, lost, dropped, refused;
 };
+
+static volatile sig_atomic_t told_to_stop;
+
+static void on_signal(int signal_number)
+{
+    (void)signal_number;
+    told_to_stop = 1;
+}
 
 static double now(void)
 {
@@ -363,7 +372,8 @@ static void look_at_clock(struct load *load)
         load->begun = true;
         load->begun_at = time;
     }
-    bool stops = load->begun && !load->stopping && time - load->begun_at >= options->seconds;
+    bool late = told_to_stop || time - load->begun_at >= options->seconds;
+    bool stops = load->begun && !load->stopping && late;
     if (stops)
         load->stopping = true;
     if (begins || stops || options->mode->slow)
@@ -412,7 +422,8 @@ static bool report(const struct load *load, bool in_time)
 
 static const char usage[] =
     "Usage: echo_load --port N [options] MODE\n"
-    "Connects to an echo server on this machine and checks what comes back.\n"
+    "Connects to an echo server on this machine and checks what comes back. SIGTERM: the time of\n"
+    "sending is over.\n"
     "\n"
     "  ping      one message at a time, to and fro, until the time is over\n"
     "  pipeline  16 KiB messages, 64 KiB of them on the way, until the time is over\n"
@@ -525,6 +536,7 @@ int main(int argc, char **argv)
     static struct load load;
     uint32_t random = 1;
     parse(argc, argv, &load.options);
+    signal(SIGTERM, on_signal);
     for (size_t i = 0; i < sizeof load.text; i++) {
         random = random * 1664525 + 1013904223;
         load.text[i] = i < TEXT_PERIOD ? (unsigned char)(random >> 24) : load.text[i - TEXT_PERIOD];

@@ -3,8 +3,8 @@
  * Everything is a callback: accepts (listener.c), what connections receive and send (echo.c), their
  * idle timeouts (peer.c), the signals that end it (stop.c), and whoever asks for the metrics
  * (metrics.c). All their objects are members of one cleanup group. The first thread sleeps until a
- * signal comes; then nothing is accepted any more, the connections have a while to be sent what they
- * are owed, and the group closes what is left. */
+ * signal comes; then nothing is accepted any more, the connections have a while to be sent what
+ * they are owed, and the group closes what is left. */
 #include "examples/echo_server/complain.h"
 #include "examples/echo_server/echo.h"
 #include "examples/echo_server/exposition.h"

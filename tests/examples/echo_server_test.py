@@ -142,7 +142,11 @@ def returns_to(server, descriptors):
     eventually(lambda: server.open() == 0, "no connection open")
     eventually(lambda: server.descriptors() <= descriptors, "as many descriptors as before: " +
                "%d, not %d" % (server.descriptors(), descriptors))
+    # What is left: 17 accepts, and what is done for the one who asks.
     eventually(lambda: server.metric("tp_pool_timers_armed") <= 1, "no timer armed")
+    eventually(lambda: server.metric("tp_pool_io_in_flight") <= 18, "no operation in flight")
+    eventually(lambda: server.metric("tp_pool_submitted_total") -
+               server.metric("tp_pool_executed_total") <= 1, "no callback is missing")
 
 
 # ---- The cases -----------------------------------------------------------------------------------
@@ -150,15 +154,16 @@ def returns_to(server, descriptors):
 
 def the_crowd_comes_and_goes(backend, most):
     """As many as allowed at once, all kinds of peers beside them, and many one after the other."""
-    with Server("--backend", backend, "--drain-timeout", 30) as server:
-        crowd = min(most, int(server.told["max_connections"]) - 200)
+    crowd = min(most, resource.getrlimit(resource.RLIMIT_NOFILE)[0] - 300)
+    with Server("--backend", backend, "--drain-timeout", 30, "--max-connections",
+                crowd + 200) as server:
         print("# %s: back end %s, %s descriptors, %d connections at once" %
               (backend, server.told["backend"], server.told["descriptors"], crowd))
         load(server, "ping", connections=8, messages=10)
         eventually(lambda: server.open() == 0, "no connection open")
         before = server.descriptors()
 
-        holding = start_load(server, "hold", connections=crowd, seconds=1.5)
+        holding = start_load(server, "hold", connections=crowd)
         others = [start_load(server, "slow", connections=30, bytes=200000, read=20000),
                   start_load(server, "half", connections=30, bytes=200000),
                   start_load(server, "reset", connections=30),
@@ -166,6 +171,7 @@ def the_crowd_comes_and_goes(backend, most):
         eventually(lambda: server.open() >= crowd, "all are connected")
         for each in others:
             finish_load(each)
+        holding.terminate()
         check(finish_load(holding)["messages"] == crowd, "not all were answered")
         returns_to(server, before)
 
@@ -248,6 +254,7 @@ def lack_of_descriptors_is_waited_out(backend):
         for peer in peers:
             peer.settimeout(PATIENCE)
             peer.sendall(b"hello")
+        eventually(lambda: server.descriptors() > 60, "all descriptors in use")
         served = dropped = 0
         for peer in peers:
             answer = b""

@@ -457,12 +457,12 @@ static long synchronise(const struct tpp_request *request, bool may_wait)
     return result;
 }
 
-/* A file on a disk that is not in a state will never be: no epoll would take it either. */
-static long poll_now(const struct tpp_request *request, bool may_wait)
+/* A file on a disk that is not in a state will never be: so says an epoll of it, too. */
+static long poll_now(const struct tpp_request *request)
 {
     long result = look(request->descriptor, request->flags);
 
-    if (result < 0 && errno == EAGAIN && may_wait && on_disk(request))
+    if (result < 0 && errno == EAGAIN && on_disk(request))
         return fail(EPERM);
     return result;
 }
@@ -510,7 +510,7 @@ static long carry_out(const struct tpp_request *request, bool may_wait)
     case TPP_FDATASYNC:
         return synchronise(request, may_wait);
     case TPP_POLL:
-        return poll_now(request, may_wait);
+        return poll_now(request);
     case TPP_OPCODE_COUNT:
     default:
         return fail(EINVAL);

@@ -48,9 +48,20 @@ static _Noreturn void closed(void)
 
 /* ---- opening, closing ----------------------------------------------------------------------- */
 
-static int set_up(struct io_uring *uring, unsigned flags)
+/* A kernel refuses flags that it does not know; where it then stops at a request that makes no
+ * sense, a flush begins anew behind it. Before 5.12 the shared memory counts as locked, of which a
+ * process may have little. */
+static const struct way {
+    unsigned flags, completions;
+} ways[] = {
+    {IORING_SETUP_CQSIZE | IORING_SETUP_CLAMP | IORING_SETUP_SUBMIT_ALL, COMPLETIONS},
+    {IORING_SETUP_CQSIZE | IORING_SETUP_CLAMP, COMPLETIONS},
+    {IORING_SETUP_CQSIZE | IORING_SETUP_CLAMP, REQUESTS * 2},
+};
+
+static int set_up_so(struct io_uring *uring, const struct way *way)
 {
-    struct io_uring_params params = {.flags = flags, .cq_entries = COMPLETIONS};
+    struct io_uring_params params = {.flags = way->flags, .cq_entries = way->completions};
     int result = io_uring_queue_init_params(REQUESTS, uring, &params);
 
     if (result < 0)
@@ -62,14 +73,14 @@ static int set_up(struct io_uring *uring, unsigned flags)
     return ENOSYS;
 }
 
-/* A kernel refuses flags that it does not know. Where this one stops at a request that makes no
- * sense, a flush begins anew behind it. */
-static int set_up_somehow(struct io_uring *uring)
+static int set_up(struct io_uring *uring)
 {
-    unsigned flags = IORING_SETUP_CQSIZE | IORING_SETUP_CLAMP;
-    int result = set_up(uring, flags | IORING_SETUP_SUBMIT_ALL);
+    int result = EINVAL;
+    size_t i;
 
-    return result == EINVAL ? set_up(uring, flags) : result;
+    for (i = 0; i < sizeof ways / sizeof ways[0] && (result == EINVAL || result == ENOMEM); i++)
+        result = set_up_so(uring, &ways[i]);
+    return result;
 }
 
 /* Whether a write to a pipe that nobody reads can be told to raise no signal: asked of a pipe, as
@@ -103,7 +114,7 @@ int tpp_ring_open(struct tpp_ring **ring_out)
     ring->files = ring->streams = false;
     ring->stream_flags = flags_for_streams();
     tpp_init(&ring->flushes, 0);
-    result = set_up_somehow(&ring->uring);
+    result = set_up(&ring->uring);
     if (result == 0)
         *ring_out = ring;
     else

@@ -7,7 +7,7 @@
 
 struct model {
     uint32_t pending, running, epoch;
-    bool queued, waited, closed, detached, shut;
+    bool queued, waited, closed, detached, shut, expected, held;
     uint32_t effects;
 };
 
@@ -22,6 +22,8 @@ static struct model decode(uint64_t word)
         .closed = word >> 46 & 1,
         .detached = word >> 47 & 1,
         .shut = word >> 48 & 1,
+        .expected = word >> 49 & 1,
+        .held = word >> 50 & 1,
     };
 }
 
@@ -30,13 +32,14 @@ static uint64_t encode(const struct model *model)
     return (uint64_t)model->pending | (uint64_t)(model->running & 0xfff) << 32 |
            (uint64_t)model->queued << 44 | (uint64_t)model->waited << 45 |
            (uint64_t)model->closed << 46 | (uint64_t)model->detached << 47 |
-           (uint64_t)model->shut << 48 |
+           (uint64_t)model->shut << 48 | (uint64_t)model->expected << 49 |
+           (uint64_t)model->held << 50 |
            (uint64_t)(model->epoch & TPI_STATE_EPOCH_MASK) << TPI_STATE_EPOCH_SHIFT;
 }
 
 static bool is_quiet(const struct model *model)
 {
-    return model->pending == 0 && model->running == 0;
+    return model->pending == 0 && model->running == 0 && !model->expected;
 }
 
 static bool is_idle(const struct model *model)
@@ -54,7 +57,7 @@ static void settle(struct model *model, uint32_t room)
         model->waited = false;
         model->effects |= TPI_EFFECT_WAKE;
     }
-    if (is_idle(model) && model->closed) {
+    if (is_idle(model) && model->closed && !model->held) {
         model->epoch++;
         model->effects |= TPI_EFFECT_FREE;
     }
@@ -136,10 +139,14 @@ static void rejoin(struct model *model, uint32_t remaining, uint32_t room)
 
 static void release(struct model *model)
 {
+    if (is_idle(model) && model->held)
+        model->effects = TPI_EFFECT_PART;
     if (model->closed) {
-        model->effects = TPI_EFFECT_REFUSED;
+        model->effects |= TPI_EFFECT_REFUSED;
         if (!is_idle(model))
             model->waited = true;
+    } else if (is_idle(model) && model->held) {
+        model->closed = true;
     } else if (is_idle(model)) {
         model->closed = true;
         model->epoch++;
@@ -182,6 +189,41 @@ static void retry(struct model *model, uint32_t room)
         settle(model, room);
 }
 
+static void drop_flags(struct model *model, uint32_t flags)
+{
+    model->expected = model->expected && !(flags & TPI_FLAG_EXPECTED);
+    model->held = model->held && !(flags & TPI_FLAG_HELD);
+}
+
+static void expect(struct model *model, uint32_t flags)
+{
+    if (model->closed) {
+        model->effects = TPI_EFFECT_REFUSED;
+    } else if (model->shut) {
+        model->effects = TPI_EFFECT_REFUSED | TPI_EFFECT_SHUT;
+    } else {
+        model->expected = model->expected || flags & TPI_FLAG_EXPECTED;
+        model->held = model->held || flags & TPI_FLAG_HELD;
+    }
+}
+
+static void complete(struct model *model, uint32_t flags, uint32_t room)
+{
+    struct model open = *model;
+    open.closed = open.shut = false;
+    drop_flags(&open, flags);
+    submit(&open, 1, room);
+    open.closed = model->closed;
+    open.shut = model->shut;
+    *model = open;
+}
+
+static void relieve(struct model *model, uint32_t flags, uint32_t room)
+{
+    drop_flags(model, flags);
+    settle(model, room);
+}
+
 static void step(struct model *model, enum tpi_event event, uint32_t count, uint32_t room)
 {
     model->effects = 0;
@@ -220,12 +262,21 @@ static void step(struct model *model, enum tpi_event event, uint32_t count, uint
     case TPI_EVENT_SHUT:
         model->shut = true;
         break;
+    case TPI_EVENT_EXPECT:
+        expect(model, count);
+        break;
+    case TPI_EVENT_COMPLETE:
+        complete(model, count, room);
+        break;
+    case TPI_EVENT_RELIEVE:
+        relieve(model, count, room);
+        break;
     }
 }
 
 /* ---- every cell ------------------------------------------------------------------------------ */
 
-#define EVENTS (TPI_EVENT_SHUT + 1)
+#define EVENTS (TPI_EVENT_RELIEVE + 1)
 
 static const uint32_t pendings[] = {0, 1, 2, 3, UINT32_MAX - 1, UINT32_MAX};
 static const uint32_t rooms[] = {0, 1, 2, 3, TPI_STATE_ROOM_MAX};
@@ -270,6 +321,12 @@ static void compare_counts(uint64_t word, enum tpi_event event, uint32_t room)
     uint32_t posts[] = {0, 1, 2, UINT32_MAX - 1, UINT32_MAX};
     uint32_t tickets[] = {epoch, (epoch + 1) & TPI_STATE_EPOCH_MASK,
                           (epoch - 1) & TPI_STATE_EPOCH_MASK, 0, TPI_STATE_EPOCH_MASK};
+    uint32_t flags[] = {0, TPI_FLAG_EXPECTED, TPI_FLAG_HELD, TPI_FLAG_EXPECTED | TPI_FLAG_HELD};
+    if (event >= TPI_EVENT_EXPECT) {
+        for (size_t i = 0; i < COUNT(flags); i++)
+            compare(word, event, flags[i], room);
+        return;
+    }
     for (size_t i = 0; i < COUNT(posts); i++)
         compare(word, event, event == TPI_EVENT_CLAIM ? tickets[i] : posts[i], room);
 }
@@ -283,11 +340,14 @@ static void compare_word(const struct model *model, uint32_t room)
 
 static void compare_flags(struct model *model, uint32_t room)
 {
-    for (unsigned flags = 0; flags < 16; flags++) {
+    for (unsigned flags = 0; flags < 128; flags++) {
         model->queued = flags & 1;
         model->waited = flags & 2;
         model->closed = flags & 4;
         model->detached = flags & 8;
+        model->shut = flags & 16;
+        model->expected = flags & 32;
+        model->held = flags & 64;
         compare_word(model, room);
     }
 }
@@ -308,13 +368,13 @@ TAP_TEST(state__every_cell_of_the_table)
     check_eq(wrong, 0);
     for (int event = 0; event < EVENTS; event++)
         check(cells[event] > 40000);
-    check_eq(effects_met, 2 * TPI_EFFECT_QUIET - 1); /* each effect at least once */
+    check_eq(effects_met, 2 * TPI_EFFECT_PART - 1); /* each effect at least once */
 }
 
 TAP_TEST(state__refused_changes_nothing_but_what_the_table_says)
 {
     unsigned odd = 0;
-    for (uint32_t flags = 0; flags < 16; flags++)
+    for (uint32_t flags = 0; flags < 128; flags++)
         for (uint32_t pending = 0; pending < 3; pending++)
             for (uint32_t running = 0; running < 3; running++)
                 for (int event = 0; event < EVENTS; event++) {
@@ -338,8 +398,10 @@ struct walk {
     uint64_t word;
     uint32_t limit, detached; /* 0: no limit */
     uint64_t submitted, begun, dropped;
-    bool ticket; /* its queue slot is in a queue, or on its way there */
+    uint32_t expected, held; /* credits out; operations in flight, and holds */
+    bool ticket;             /* its queue slot is in a queue, or on its way there */
     uint32_t ticket_epoch;
+    bool parted;                    /* by a group, which does not come back to it */
     bool sleeps_quiet, sleeps_idle; /* somebody waits, and has not been woken since */
     bool freed;
     const char *broken;
@@ -383,8 +445,11 @@ static void check_word(struct walk *walk)
     must(walk, !(word & TPI_STATE_DETACHED) == (walk->detached == 0), "DETACHED tells the truth");
     must(walk, !(walk->sleeps_quiet && tpi_state_quiet(word)), "no wake for quiet was lost");
     must(walk, !(walk->sleeps_idle && tpi_state_idle(word)), "no wake for idle was lost");
-    must(walk, !(word & TPI_STATE_CLOSED) || !tpi_state_idle(word) || walk->freed,
-         "closed and idle implies freed");
+    must(walk, !(word & TPI_STATE_EXPECTED) == (walk->expected == 0), "EXPECTED tells the truth");
+    must(walk, !(word & TPI_STATE_HELD) == (walk->held == 0), "HELD tells the truth");
+    must(walk, !(word & TPI_STATE_CLOSED) || !tpi_state_idle(word) || walk->held > 0 || walk->freed,
+         "closed, idle and not held implies freed");
+    must(walk, !walk->freed || walk->held + walk->expected == 0, "what is freed nobody holds");
 }
 
 static uint32_t apply(struct walk *walk, enum tpi_event event, uint32_t count)
@@ -472,18 +537,64 @@ static void walk_wait(struct walk *walk)
     walk->sleeps_quiet = walk->sleeps_quiet || !quiet;
 }
 
+/* A hold that came with PART is let go of as an operation ends that nobody waits for. */
 static void walk_release(struct walk *walk)
 {
     bool was_idle = tpi_state_idle(walk->word);
     uint32_t effects = apply(walk, TPI_EVENT_RELEASE, 0);
-    must(walk, !(effects & TPI_EFFECT_FREE) == !was_idle, "RELEASE frees exactly what is idle");
+    must(walk, !(effects & (TPI_EFFECT_FREE | TPI_EFFECT_PART)) == !was_idle,
+         "RELEASE frees or parts with exactly what is idle");
+    must(walk, !was_idle || !(effects & TPI_EFFECT_PART) == (walk->held == 0),
+         "RELEASE parts with what is held, and frees what is not");
+    walk->parted = effects & TPI_EFFECT_PART;
+    walk->held += walk->parted;
     walk->sleeps_idle = walk->sleeps_idle || !was_idle;
+}
+
+static void walk_expect(struct walk *walk)
+{
+    uint32_t flags = roll(2) ? TPI_FLAG_EXPECTED : TPI_FLAG_EXPECTED | TPI_FLAG_HELD;
+    if (apply(walk, TPI_EVENT_EXPECT, flags) & TPI_EFFECT_REFUSED) {
+        must(walk, walk->word & (TPI_STATE_CLOSED | TPI_STATE_SHUT),
+             "only an object that is closed or shut refuses a credit");
+        return;
+    }
+    walk->expected++;
+    walk->held += flags & TPI_FLAG_HELD ? 1 : 0;
+}
+
+/* One fewer of each; the flags that the word has no more. */
+static uint32_t subtract(struct walk *walk, uint32_t expected, uint32_t held)
+{
+    walk->expected -= expected;
+    walk->held -= held;
+    return (expected > 0 && walk->expected == 0 ? TPI_FLAG_EXPECTED : 0) |
+           (held > 0 && walk->held == 0 ? TPI_FLAG_HELD : 0);
+}
+
+/* A credit is told of, given back, or an operation that was forgotten ends. */
+static void walk_end_credit(struct walk *walk)
+{
+    uint32_t choice = roll(4);
+    bool held = walk->held > 0 && roll(2);
+    if (choice <= 1 && walk->expected > 0) {
+        apply(walk, TPI_EVENT_COMPLETE, subtract(walk, 1, held));
+        walk->submitted++;
+    } else if (choice == 2 && walk->expected > 0) {
+        apply(walk, TPI_EVENT_RELIEVE, subtract(walk, 1, 0));
+    } else if (choice == 3 && walk->held > 0) {
+        apply(walk, TPI_EVENT_RELIEVE, subtract(walk, 0, 1));
+    }
 }
 
 /* `drain`: nothing new is begun, so that the life comes to its end. */
 static void walk_step(struct walk *walk, bool drain)
 {
-    uint32_t choice = drain ? 5 + roll(6) : roll(14);
+    uint32_t choice = drain ? 5 + roll(6) : roll(16);
+    if (roll(drain ? 3 : 12) == 0) {
+        walk_end_credit(walk);
+        return;
+    }
     if (choice <= 4)
         walk_submit(walk);
     else if (choice <= 6)
@@ -499,8 +610,12 @@ static void walk_step(struct walk *walk, bool drain)
         walk_detached(walk, false);
     else if (choice == 12)
         walk_wait(walk);
+    else if (choice == 13)
+        walk_expect(walk);
     else if (roll(2) == 0)
         walk_cancel(walk);
+    else if (roll(16) == 0)
+        apply(walk, TPI_EVENT_SHUT, 0);
 }
 
 /* The end is brought about by a close, or by a group's release tried until it succeeds. */
@@ -510,7 +625,7 @@ static void end_life(struct walk *walk)
     for (int i = 0; i < 100000 && !walk->freed && !walk->broken; i++) {
         if (by_close && !(walk->word & TPI_STATE_CLOSED))
             apply(walk, TPI_EVENT_CLOSE, 0);
-        else if (!by_close && roll(4) == 0)
+        else if (!by_close && !walk->parted && roll(4) == 0)
             walk_release(walk);
         else
             walk_step(walk, true);

@@ -63,7 +63,7 @@ TAP_UNUSED_ static struct tpp_request request_to(enum tpp_opcode opcode, int des
     return request;
 }
 
-/* ---- files ------------------------------------------------------------------------------------ */
+/* ---- files -------------------------------------------------------------------------------- */
 
 /* A file without a name that holds `length` bytes, each the low part of its place; -1: none. */
 TAP_UNUSED_ static int file_of(size_t length)
@@ -92,7 +92,7 @@ TAP_UNUSED_ static bool bytes_from(const char *bytes, size_t length, size_t plac
     return true;
 }
 
-/* ---- connected ends ---------------------------------------------------------------------------- */
+/* ---- connected ends ------------------------------------------------------------------------ */
 
 /* Fills a pipe or a socket to the brim; it blocks afterwards. Returns how much it holds. */
 TAP_UNUSED_ static size_t fill(int descriptor)
@@ -128,7 +128,7 @@ TAP_UNUSED_ static int listener(struct sockaddr_in *address)
     return descriptor;
 }
 
-/* ---- signals ----------------------------------------------------------------------------------- */
+/* ---- signals ------------------------------------------------------------------------------- */
 
 TAP_UNUSED_ static bool is_pending(int signal_number)
 {

@@ -1,0 +1,58 @@
+#!/bin/sh
+# programs_test.sh - the programs in README.md and docs/ compile as pasted, and do what they say.
+#
+# usage: programs_test.sh SOURCE_ROOT LIBTP.SO CC [CC arguments]
+set -u
+root=$1
+library=$(realpath "$2")
+shift 2
+work=$(mktemp -d) || exit 1
+trap 'rm -rf "$work"' EXIT
+count=0
+failed=0
+
+report() { # status name: one line of TAP, with what went wrong
+    count=$((count + 1))
+    if [ "$1" -eq 0 ]; then
+        echo "ok $count - $2"
+    else
+        echo "not ok $count - $2"
+        sed 's/^/# /' "$work/log"
+        failed=$((failed + 1))
+    fi
+}
+
+# The first block of C of a page that has a main, as a program of that name.
+build() { # page name, the rest is the compiler
+    page=$1 name=$2
+    shift 2
+    awk -v name="$work/$name" '
+        /^```c$/ { inside = 1; text = ""; next }
+        /^```$/ && inside && text ~ /int main\(/ { printf "%s", text >(name ".c"); exit }
+        /^```$/ { inside = 0 }
+        inside { text = text $0 "\n" }' "$page"
+    "$@" -std=gnu11 -Wall -Wextra -Werror -I"$root/capi/include" "$work/$name.c" \
+        -o "$work/$name" "$library" -Wl,-rpath,"$(dirname "$library")" >"$work/log" 2>&1
+}
+
+build "$root/README.md" hello "$@" && "$work/hello" >"$work/log" 2>&1 &&
+    test "$(grep -cx 'hello from the pool' "$work/log")" -eq 3
+report $? programs__readme_greets_three_times
+
+copies() { # file, on both back ends
+    for backend in auto epoll; do
+        TP_IO_BACKEND=$backend "$work/copy" "$1" "$work/to" >"$work/log" 2>&1 &&
+            cmp "$1" "$work/to" >>"$work/log" 2>&1 || return 1
+    done
+}
+
+# More than the blocks that are on their way at once, and not a whole number of them; and none.
+head -c 1234567 /dev/urandom >"$work/from"
+: >"$work/empty"
+build "$root/docs/IO.md" copy "$@" && copies "$work/from" && copies "$work/empty"
+report $? programs__io_copies_a_file
+! "$work/copy" / "$work/to" >"$work/log" 2>&1 && grep -q 'Is a directory' "$work/log"
+report $? programs__io_tells_why_it_cannot_copy
+
+echo "1..$count"
+test "$failed" -eq 0
