@@ -12,7 +12,7 @@ enum ending {
     ENDED_RESET,     /* the peer broke it off */
     ENDED_ERROR,     /* the network failed */
     ENDED_LIMIT,     /* there were as many as are served at a time */
-    ENDED_RESOURCES, /* no memory, or no descriptor */
+    ENDED_RESOURCES, /* there was no memory for an operation */
     ENDED_DRAINED,   /* the server was told to end, and owed it nothing */
     ENDED_CUT,       /* the server was told to end, and could not wait any longer */
     ENDING_COUNT

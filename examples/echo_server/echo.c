@@ -17,7 +17,7 @@ struct connection {
     struct peer peer;
     struct echo *echo;
     struct connection *next, **link; /* under echo->lock */
-    enum ending ending;              /* what to count when it is gone */
+    enum ending ending;              /* what to count when it is gone; ENDING_COUNT: nothing */
     size_t filled, sent;
     char buffer[BUFFER_BYTES];
 };
@@ -72,7 +72,8 @@ void echo_drain(struct echo *echo)
 static void release(struct peer *peer)
 {
     struct connection *self = (struct connection *)peer;
-    count(&self->echo->counters->ended[self->ending], 1);
+    if (self->ending != ENDING_COUNT)
+        count(&self->echo->counters->ended[self->ending], 1);
     strike_off(self);
     free(self);
 }
@@ -149,35 +150,28 @@ static void on_done(tp_callback_instance_t *instance, void *context, void *opera
         on_sent(self, bytes);
 }
 
-static struct connection *create(struct echo *echo)
-{
-    struct connection *self = malloc(sizeof *self);
-    if (self == NULL) {
-        count(&echo->counters->ended[ENDED_RESOURCES], 1);
-        return NULL;
-    }
-    self->echo = echo;
-    self->ending = ENDED_RESOURCES;
-    if (!enlist(self)) {
-        count(&echo->counters->ended[ENDED_LIMIT], 1);
-        free(self);
-        return NULL;
-    }
-    return self;
-}
-
-void echo_accepted(void *context, int fd)
+bool echo_accepted(void *context, int fd)
 {
     struct echo *echo = context;
-    count(&echo->counters->accepted, 1);
-    struct connection *self = create(echo);
-    if (self == NULL) {
+    struct connection *self = malloc(sizeof *self);
+    if (self == NULL)
+        return false;
+    self->echo = echo;
+    self->ending = ENDING_COUNT;
+    if (!enlist(self)) {
+        count(&echo->counters->accepted, 1);
+        count(&echo->counters->ended[ENDED_LIMIT], 1);
+        free(self);
         close(fd);
-        return;
+        return true;
     }
-    if (peer_open(&self->peer, fd, on_done, echo->env, echo->idle_timeout_ns, release) == TP_OK) {
+    tp_status_t status =
+        peer_open(&self->peer, fd, on_done, echo->env, echo->idle_timeout_ns, release);
+    if (status == TP_OK) {
+        count(&echo->counters->accepted, 1);
         self->ending = ENDED_CUT; /* unless a callback knows better */
         receive(self);
     }
     peer_release(&self->peer);
+    return status == TP_OK;
 }

@@ -8,6 +8,7 @@
 
 #include <pthread.h>
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 struct connection;
@@ -25,8 +26,8 @@ struct echo {
     atomic_bool draining;
 };
 
-/* Takes over the descriptor; `echo` is a struct echo. On any thread, several at once. */
-void echo_accepted(void *echo, int fd);
+/* As listener.accepted; `echo` is a struct echo. */
+bool echo_accepted(void *echo, int fd);
 
 /* No connection is accepted any more. Those that are owed nothing end now; the others, once they
  * were sent all that has come from them. */

@@ -2,6 +2,7 @@
 #include "examples/echo_server/listener.h"
 
 #include "examples/echo_server/complain.h"
+#include "examples/echo_server/counters.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -17,7 +18,8 @@ static void park(struct listener *listener, uint32_t number)
     tp_timer_spec_t spec = TP_TIMER_SPEC_INIT;
     spec.due = PAUSE_NS;
     spec.window = PAUSE_NS / 4;
-    atomic_fetch_or(&listener->parked, 1u << number);
+    if (atomic_fetch_or(&listener->parked, 1u << number) == 0)
+        count(listener->pauses, 1);
     tp_timer_set(listener->resume, &spec, NULL);
 }
 
@@ -35,8 +37,18 @@ static void accept_one(struct listener *listener, uint32_t number)
         park(listener, number);
 }
 
-/* What is wrong with one connection (ECONNABORTED) does not concern the next. Whatever else it is,
- * it is likely to be the same at once. */
+static void offer(struct listener *listener, uint32_t number, int fd)
+{
+    bool taken = listener->accepted(listener->context, fd);
+    listener->held[number] = taken ? -1 : fd;
+    if (taken)
+        accept_one(listener, number);
+    else
+        park(listener, number);
+}
+
+/* What is wrong with one connection (ECONNABORTED) does not concern the next. Whatever else it is
+ * is likely to be so again at once. */
 static void on_accept(tp_callback_instance_t *instance, void *context, void *operation,
                       int32_t error, uint64_t bytes, tp_io_t *io)
 {
@@ -45,16 +57,11 @@ static void on_accept(tp_callback_instance_t *instance, void *context, void *ope
     (void)instance;
     (void)io;
     if (error == 0)
-        listener->accepted(listener->context, (int)bytes);
-    if (atomic_load(&listener->stopped))
-        return;
-    if (error == 0 || error == ECONNABORTED) {
+        offer(listener, number, (int)bytes);
+    else if (error == ECONNABORTED)
         accept_one(listener, number);
-        return;
-    }
-    if (atomic_load(&listener->parked) == 0)
-        atomic_fetch_add(listener->pauses, 1);
-    park(listener, number);
+    else if (!atomic_load(&listener->stopped))
+        park(listener, number);
 }
 
 static void on_resume(tp_callback_instance_t *instance, void *context, tp_timer_t *timer)
@@ -63,9 +70,14 @@ static void on_resume(tp_callback_instance_t *instance, void *context, tp_timer_
     uint32_t parked = atomic_exchange(&listener->parked, 0);
     (void)instance;
     (void)timer;
-    for (uint32_t i = 0; i < listener->accepts; i++)
-        if ((parked & 1u << i) != 0 && !atomic_load(&listener->stopped))
+    for (uint32_t i = 0; i < listener->accepts; i++) {
+        if ((parked & 1u << i) == 0 || atomic_load(&listener->stopped))
+            continue;
+        if (listener->held[i] >= 0)
+            offer(listener, i, listener->held[i]);
+        else
             accept_one(listener, i);
+    }
 }
 
 /* TCP_NODELAY passes on to what is accepted: an echo is not kept back for company. Returns -1 if it
@@ -104,6 +116,8 @@ bool listener_start(struct listener *listener, uint16_t port, const tp_env_t *en
         return false;
     }
     for (uint32_t i = 0; i < listener->accepts; i++)
+        listener->held[i] = -1;
+    for (uint32_t i = 0; i < listener->accepts; i++)
         accept_one(listener, i);
     return true;
 }
@@ -119,5 +133,8 @@ void listener_stop(struct listener *listener)
         tp_io_wait(listener->io, false, TP_INFINITE) == TP_OK)
         tp_io_close(listener->io);
     tp_timer_close(listener->resume);
+    for (uint32_t i = 0; i < listener->accepts; i++)
+        if (listener->held[i] >= 0)
+            close(listener->held[i]);
     listener->io = NULL;
 }

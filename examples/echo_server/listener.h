@@ -12,7 +12,9 @@ enum { ACCEPTS_MOST = 32 };
 
 struct listener {
     /* set at the start, then read-only */
-    void (*accepted)(void *context, int fd); /* takes over fd; called on several threads at once */
+    /* Called on several threads at once. Takes over fd and returns true; or false: there is no
+     * descriptor or memory for it now, and it is to be offered again. */
+    bool (*accepted)(void *context, int fd);
     void *context;
     atomic_ullong *pauses; /* counts them */
     uint32_t accepts;      /* in flight at a time */
@@ -20,7 +22,8 @@ struct listener {
     tp_io_t *io;
     tp_timer_t *resume;
 
-    atomic_uint parked; /* the accepts that wait for the timer, as bits */
+    atomic_uint parked;     /* the accepts that wait for the timer, as bits */
+    int held[ACCEPTS_MOST]; /* what is to be offered again, or -1; each is its accept's */
     atomic_bool stopped;
     char keys[ACCEPTS_MOST]; /* their addresses are the keys of the accepts */
 };

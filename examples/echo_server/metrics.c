@@ -7,7 +7,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 enum { REQUEST_BYTES_MOST = 4096, HEAD_BYTES_MOST = 256 };
 
@@ -86,17 +85,17 @@ static void on_done(tp_callback_instance_t *instance, void *context, void *opera
     }
 }
 
-void metrics_accepted(void *context, int fd)
+bool metrics_accepted(void *context, int fd)
 {
     struct metrics *metrics = context;
     struct scrape *self = malloc(sizeof *self);
-    if (self == NULL) {
-        close(fd);
-        return;
-    }
+    if (self == NULL)
+        return false;
     self->metrics = metrics;
     self->received = self->length = self->sent = 0;
-    if (peer_open(&self->peer, fd, on_done, metrics->env, limit_ns, release) == TP_OK)
+    tp_status_t status = peer_open(&self->peer, fd, on_done, metrics->env, limit_ns, release);
+    if (status == TP_OK)
         receive(self);
     peer_release(&self->peer);
+    return status == TP_OK;
 }

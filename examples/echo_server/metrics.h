@@ -6,13 +6,15 @@
 
 #include "tp/tp.h"
 
+#include <stdbool.h>
+
 struct metrics {
     struct counters *counters;
     tp_pool_t *pool;
     const tp_env_t *env; /* names peer_release */
 };
 
-/* Takes over the descriptor; `metrics` is a struct metrics. On any thread, several at once. */
-void metrics_accepted(void *metrics, int fd);
+/* As listener.accepted; `metrics` is a struct metrics. */
+bool metrics_accepted(void *metrics, int fd);
 
 #endif

@@ -80,8 +80,9 @@ tp_status_t peer_open(struct peer *peer, int fd, tp_io_fn callback, const tp_env
     atomic_init(&peer->overdue, false);
     atomic_init(&peer->owners, 1);
     tp_status_t status = create(peer, fd, callback, env);
-    close(fd); /* the I/O object has its own */
-    if (status != TP_OK)
+    if (status == TP_OK)
+        close(fd); /* the I/O object has its own */
+    else
         peer_close(peer);
     return status;
 }

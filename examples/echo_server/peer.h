@@ -22,10 +22,10 @@ struct peer {
     char receive_key, send_key; /* their addresses are the keys of the operations */
 };
 
-/* Takes over `fd`. Whether it fails or not, the caller is an owner until peer_release(), which
- * the environment must name, too. `release` is called after the last owner's: then no callback
- * is to come, and no operation is in flight. From here on the operation in flight ends with
- * ECANCELED when peer_touch() was not called for so long. */
+/* Takes over `fd` if it succeeds. Whether or not, the caller is an owner until peer_release(),
+ * which the environment must name, too. `release` is called after the last owner's: then no
+ * callback is to come, and no operation is in flight. From here on the operation in flight ends
+ * with ECANCELED when peer_touch() was not called for so long. */
 tp_status_t peer_open(struct peer *peer, int fd, tp_io_fn callback, const tp_env_t *env,
                       int64_t limit_ns, void (*release)(struct peer *peer));
 void peer_release(void *peer);

@@ -255,24 +255,14 @@ def lack_of_descriptors_is_waited_out(backend):
             peer.settimeout(PATIENCE)
             peer.sendall(b"hello")
         eventually(lambda: server.descriptors() > 60, "all descriptors in use")
-        served = dropped = 0
         for peer in peers:
-            answer = b""
-            try:
-                answer = peer.recv(5)
-            except ConnectionResetError:
-                pass
+            check(peer.recv(5) == b"hello", "no echo")
             peer.close()
-            served += answer == b"hello"
-            dropped += answer == b""
-        check(served + dropped == 100 and served >= 40, "%d served" % served)
         eventually(lambda: server.open() == 0, "no connection open")
-        check(server.metric("echo_accept_pauses_total") + server.ended("resources") > 0, "no lack")
+        check(server.metric("echo_accept_pauses_total") > 0, "no lack")
         load(server, "ping", connections=8, messages=10)
         server.terminate()
-        totals = server.totals()
-        print("# %s: 64 descriptors, 100 peers: %d served, %d pauses" %
-              (backend, served, totals["accept_pauses"]))
+        check(server.totals()["accepted"] == 108, "not all were served")
 
 
 def more_than_allowed_are_turned_away():

@@ -254,6 +254,14 @@ static void dropped(const struct tpi_task *task)
     self->claimed = NULL;
 }
 
+/* An operation was claimed like a callback, but calls nobody. */
+static void carried_out(const struct tpi_task *task)
+{
+    uint32_t traits = tpp_peek(&task->traits);
+    if ((traits & TPI_TRAIT_KIND) >> TPI_TRAIT_KIND_SHIFT == TPI_KIND_OPERATION)
+        dropped(task);
+}
+
 /* A thread that drains a caller-driven pool within a callback of another is a thread of both. */
 static bool runs(const struct oracle_fiber *fiber, const struct oracle_pool *known)
 {
@@ -371,8 +379,10 @@ static void on_probe(enum tpp_probe probe, const void *subject, uint64_t value)
     case TPP_PROBE_DROP:
         dropped(subject);
         break;
-    case TPP_PROBE_UNPUBLISH: /* what the word says is enough for these */
     case TPP_PROBE_FINISH:
+        carried_out(subject);
+        break;
+    case TPP_PROBE_UNPUBLISH: /* what the word says is enough for these */
     case TPP_PROBE_WAKE:
     case TPP_PROBE_RETIRE:
         break;

@@ -82,6 +82,14 @@ void oracle_timers(struct tpi_pool *pool, bool alive);
 void oracle_waits(struct tpi_pool *pool, bool alive);
 void oracle_waitables(void);
 
+/* Its I/O. Of operations: how many workers are at one, asleep in the system; and whether one stands
+ * in a queue. */
+struct oracle_io {
+    uint32_t carried;
+    bool work;
+};
+void oracle_io(struct tpi_pool *pool, bool alive, struct oracle_io *io_out);
+
 /* Does a ring of the pool hold the ticket with that epoch? */
 bool oracle_in_a_ring(struct tpi_pool *pool, const struct tpi_task *task, uint32_t epoch);
 

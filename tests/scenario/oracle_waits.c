@@ -239,8 +239,9 @@ BLIND static void check_poller(const struct waits *waits)
     if (counted.count != reactor->sources.count)
         tpps_fail("oracle: a pool counts %u sources, but has %u", reactor->sources.count,
                   counted.count);
-    if ((counted.count > 0) != tpp_peek(&reactor->listening))
-        tpps_fail("oracle: a pool has %u sources and does not know", counted.count);
+    if ((counted.count + reactor->channels > 0) != tpp_peek(&reactor->listening))
+        tpps_fail("oracle: a pool has %u sources, %u I/O objects and does not know", counted.count,
+                  reactor->channels);
     if (waits->neglected && tpp_peek(&reactor->driver))
         tpps_fail("oracle: LATE: a descriptor is ready, and who sleeps in the poller sleeps on");
     if (waits->neglected && cover == TPP_FOREVER)

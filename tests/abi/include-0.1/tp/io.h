@@ -8,6 +8,23 @@
 extern "C" {
 #endif
 
+/** What tp_io_submit() can do: the opcodes of tp_io_op_t. */
+enum {
+    TP_IO_READ = 1,
+    TP_IO_WRITE = 2,
+    TP_IO_READV = 3,
+    TP_IO_WRITEV = 4,
+    TP_IO_RECV = 5,
+    TP_IO_SEND = 6,
+    TP_IO_RECVMSG = 7,
+    TP_IO_SENDMSG = 8,
+    TP_IO_ACCEPT = 9,
+    TP_IO_CONNECT = 10,
+    TP_IO_FSYNC = 11,
+    TP_IO_FDATASYNC = 12,
+    TP_IO_POLL = 13
+};
+
 /** One operation for tp_io_submit(). Initialise with TP_IO_OP_INIT or tp_io_op_init.
  *
  *  opcode     TP_IO_*, each as the system call of that name:
@@ -26,7 +43,8 @@ extern "C" {
  *             operations of the object that are in flight.
  *  offset     bytes from the start of the file; -1 for the file's own position, and for whatever
  *             has none.
- *  Fields that the opcode does not name are not looked at; reserved is 0.
+ *  flags is 0 where the opcode names none; reserved is 0. Other fields that the opcode does not
+ *  name are not looked at.
  *
  *  What buffer, address and address_length point to belongs to the system until the operation has
  *  completed, whatever was cancelled meanwhile; struct iovec and struct msghdr too. */

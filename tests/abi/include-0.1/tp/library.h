@@ -8,6 +8,10 @@
 extern "C" {
 #endif
 
+/* clang-format off */
+#define TP_ALLOCATOR_INIT {(uint32_t)sizeof(tp_allocator_t), 0, NULL, NULL, NULL}
+/* clang-format on */
+
 /** Tells the version of the library that is running.
  *
  *  Mirrors: nothing on Windows.

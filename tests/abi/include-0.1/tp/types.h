@@ -117,23 +117,6 @@ enum { TP_TIMER_SKIP_MISSED = 1 };
 /** I/O back ends, in tp_pool_config_t and tp_pool_stats_t. */
 enum { TP_IO_BACKEND_AUTO = 0, TP_IO_BACKEND_EPOLL = 1, TP_IO_BACKEND_URING = 2 };
 
-/** What tp_io_submit() can do: the opcodes of tp_io_op_t. */
-enum {
-    TP_IO_READ = 1,
-    TP_IO_WRITE = 2,
-    TP_IO_READV = 3,
-    TP_IO_WRITEV = 4,
-    TP_IO_RECV = 5,
-    TP_IO_SEND = 6,
-    TP_IO_RECVMSG = 7,
-    TP_IO_SENDMSG = 8,
-    TP_IO_ACCEPT = 9,
-    TP_IO_CONNECT = 10,
-    TP_IO_FSYNC = 11,
-    TP_IO_FDATASYNC = 12,
-    TP_IO_POLL = 13
-};
-
 /** How a wait ended: one of TP_WAIT_*. */
 typedef uint32_t tp_wait_result_t;
 
@@ -279,10 +262,6 @@ typedef struct tp_pool_stats {
 
 /* Initialisers: C names the fields; C++11 has no names there and lists all of them in order. */
 #ifdef __cplusplus
-#define TP_ALLOCATOR_INIT \
-    { \
-        sizeof(tp_allocator_t), 0, NULL, NULL, NULL \
-    }
 #define TP_POOL_CONFIG_INIT \
     { \
         sizeof(tp_pool_config_t), 0, 0, 0, 0, 0, 0, 0, 0, NULL, NULL, NULL, NULL, 0 \
@@ -293,11 +272,6 @@ typedef struct tp_pool_stats {
             0, 0, 0, 0, 0, 0 \
     }
 #else
-#define TP_ALLOCATOR_INIT \
-    { \
-        .struct_size = sizeof(tp_allocator_t), .reserved = 0, .alloc = NULL, .free = NULL, \
-        .context = NULL \
-    }
 #define TP_POOL_CONFIG_INIT \
     { \
         .struct_size = sizeof(tp_pool_config_t), .flags = 0, .thread_minimum = 0, \
