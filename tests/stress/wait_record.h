@@ -2,18 +2,13 @@
 #ifndef TESTS_STRESS_WAIT_RECORD_H
 #define TESTS_STRESS_WAIT_RECORD_H
 
+#include "tests/stress/life.h"
 #include "tests/stress/wait_files.h"
 #include "tests/stress/wait_units.h"
 
-enum {
-    MS = 1000000,
-    SLOW = UNDER_TSAN ? 10 : 1,
-};
-
 /* What the wait is armed on, and so what can be said of each callback.
  *   PINNED  always the same native source, or dark files: set by many threads at once; each unit is
- *           counted, and so are references: one is taken whenever it is set, dropped by a callback
- *           and by whoever is told that an arming was taken away.
+ *           counted, and so are references.
  *   SHARED  files that others wait for too: set under the record's lock; it knows which armings may
  *           still become callbacks, and on which file each is.
  *   OWN     a file of its own, written once for each callback and read by it. */
@@ -33,19 +28,11 @@ struct arming {
 };
 
 struct record {
-    tpp_ptr handle;
-    tpp_u32 ran, running, released, closed;
-    tpp_u32 sealed;  /* nothing may run any more */
-    tpp_u32 users;   /* inside tp_wait_set, or about to be */
-    tpp_u32 leaving; /* nobody may set or stop it any more, but for one */
-    uint32_t pool;
+    struct life life; /* whose references are those of PINNED */
     enum diet diet;
-    bool shared_fate; /* in a group or pool that ends: then armed ones are disarmed in silence */
-    bool lossy;       /* what is queued may be cancelled */
     struct source *source; /* PINNED; NULL: only dark files */
-    tpp_u32 references;
-    pthread_mutex_t lock; /* of all below, for the other two */
-    uint32_t outstanding; /* armings that have not become a callback, nor been taken away */
+    pthread_mutex_t lock;  /* of all below, for the other two */
+    uint32_t outstanding;  /* armings that have not become a callback, nor been taken away */
     struct arming armings[2];
     bool alone; /* SHARED: since there was none outstanding, there has been but one */
     struct ends own;
@@ -64,29 +51,9 @@ static inline int64_t now(void)
     return tpp_now(TPP_CLOCK_MONOTONIC);
 }
 
-/* Whoever gets rid of a wait has to know that nobody sets it any more, nor is about to drop a
- * reference. */
-static inline bool enter(struct record *record)
+static inline struct record *record_of(struct life *life)
 {
-    tpp_add_acq_rel(&record->users, 1);
-    tpp_fence_seq_cst();
-    if (!tpp_load_acquire(&record->leaving))
-        return true;
-    tpp_sub_acq_rel(&record->users, 1);
-    return false;
-}
-
-static inline void let_nobody_enter(struct record *record)
-{
-    tpp_store_release(&record->leaving, 1);
-    tpp_fence_seq_cst();
-    while (tpp_load_acquire(&record->users) > 0)
-        sched_yield();
-}
-
-static inline void drop_reference(struct record *record)
-{
-    must(tpp_sub_acq_rel(&record->references, 1) > 0);
+    return (struct record *)(void *)life;
 }
 
 /* ---- what a callback is told ----------------------------------------------------------------- */
@@ -94,7 +61,7 @@ static inline void drop_reference(struct record *record)
 static inline void fired_pinned(struct record *record, tp_callback_instance_t *instance,
                                 tp_wait_result_t result, uint32_t events, uint64_t *dice)
 {
-    drop_reference(record);
+    drop_reference(&record->life);
     must(events == 0);
     if (result == TP_WAIT_TIMEOUT)
         return;
