@@ -63,16 +63,18 @@ static inline void set_pinned(struct record *record, uint64_t *dice)
         drop_reference(&record->life);
 }
 
-/* At most one that is posted and one that is armed: so it is known what is taken away. */
+/* At most one that is posted and one that is armed: so it is known what is taken away. One that is
+ * on either of two files has timed out, and comes first. */
 static inline void set_shared(struct record *record, struct place *place, uint64_t *dice)
 {
     bool was_armed = false;
-    if (record->outstanding == 2)
+    if (record->outstanding == 2 || (record->outstanding == 1 && record->armings[0].other))
         return;
     record->alone = record->outstanding == 0;
     struct arming *arming = &record->armings[record->outstanding++];
     pthread_rwlock_rdlock(&place->lock);
     arming->file = place->file;
+    arming->other = NULL;
     arming->always = dice && place->file->ends.kind != PIPE && roll(dice, 8) == 0;
     uint32_t events = arming->always ? POLLIN | POLLOUT : POLLIN | (dice ? POLLPRI : 0);
     tp_waitable_t source = tp_waitable_fd(place->file->ends.read_end, events);

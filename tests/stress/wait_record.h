@@ -23,8 +23,9 @@ enum fate {
 
 struct arming {
     struct file *file;
-    bool always;      /* for a state that the file is in already */
-    int64_t deadline; /* of the monotonic clock, not after the true one; TP_INFINITE: none */
+    struct file *other; /* it is on one of the two, nobody knows on which; NULL: it is known */
+    bool always;        /* for a state that the file is in already */
+    int64_t deadline;   /* of the monotonic clock, not after the true one; TP_INFINITE: none */
 };
 
 struct record {
@@ -43,7 +44,7 @@ struct record {
 /* What happened how often: a run in which something never did has not tested it. */
 static struct {
     tpp_u32 sets, taken, exact, groups, shutdowns, refused, deadlocks, busy;
-    tpp_u32 signaled[3], timeouts[3], strangers_near, hung, replaced;
+    tpp_u32 signaled[3], timeouts[3], strangers_near, hung, replaced, untold;
 } seen;
 
 static inline int64_t now(void)
@@ -73,17 +74,37 @@ static inline void fired_pinned(struct record *record, tp_callback_instance_t *i
         let_go_in_callback(record->source, instance, dice);
 }
 
+static inline bool is_lit(const struct arming *arming)
+{
+    return arming->always || tpp_load_acquire(&arming->file->lit) ||
+           (arming->other && tpp_load_acquire(&arming->other->lit));
+}
+
+static inline void tell_unexplained(const struct record *record, tp_wait_result_t result,
+                                    uint32_t events, int64_t time)
+{
+    printf("# result %u, events %x, %u armings\n", result, events, record->outstanding);
+    for (uint32_t i = 0; i < record->outstanding; i++) {
+        const struct arming *arming = &record->armings[i];
+        double left = arming->deadline == TP_INFINITE ? 1e9 : (double)(arming->deadline - time);
+        printf("# on a file of kind %d%s, %s, due in %.3f ms\n", (int)arming->file->ends.kind,
+               arming->other ? " or another" : "", is_lit(arming) ? "lit" : "not lit", left / 1e6);
+    }
+}
+
 /* Which of two armings it was cannot always be told. Then it is the one that can explain least, so
- * that the other explains whatever comes. */
+ * that the other explains whatever comes. If both may have timed out and neither file is lit, that
+ * is not known yet: the one that is left may become a signal as soon as either file is lit. */
 static inline void fired_shared(struct record *record, tp_wait_result_t result, uint32_t events)
 {
     int64_t time = now();
-    uint32_t best = 2;
+    uint32_t best = 2, candidates = 0;
     for (uint32_t i = 0; i < record->outstanding; i++) {
         const struct arming *arming = &record->armings[i];
-        bool lit = arming->always || tpp_load_acquire(&arming->file->lit);
+        bool lit = is_lit(arming);
         if (!(result == TP_WAIT_TIMEOUT ? arming->deadline <= time : lit))
             continue;
+        candidates++;
         if (best == 2 || (result == TP_WAIT_TIMEOUT && !lit) ||
             (result != TP_WAIT_TIMEOUT && arming->deadline > record->armings[best].deadline))
             best = i;
@@ -91,8 +112,14 @@ static inline void fired_shared(struct record *record, tp_wait_result_t result, 
     must(result == TP_WAIT_TIMEOUT || !record->alone ||
          (events & (POLLIN | POLLOUT | POLLHUP)) != 0);
     must(best < 2); /* else it is a stranger's event, or early */
-    if (best == 2)
+    if (best == 2) {
+        tell_unexplained(record, result, events, time);
         return;
+    }
+    if (result == TP_WAIT_TIMEOUT && candidates == 2 && !is_lit(&record->armings[1 - best])) {
+        record->armings[1 - best].other = record->armings[best].file;
+        tpp_add_relaxed(&seen.untold, 1);
+    }
     record->armings[best] = record->armings[1];
     record->outstanding--;
 }

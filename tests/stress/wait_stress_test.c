@@ -421,11 +421,13 @@ static void check_records(void)
     }
     printf("# %u waits, %u sets of which %u were refused and %u busy, %u armings taken away,\n"
            "# %u waits ended in order, %u groups, %u shutdowns, %u deadlocks; %u hung up,\n"
-           "# %u replaced for certain, %u times a stranger was ready at the number armed on\n",
+           "# %u replaced for certain, %u times a stranger was ready at the number armed on,\n"
+           "# %u timeouts of one of two that could not be told\n",
            tpp_peek(&record_count), tpp_peek(&seen.sets), tpp_peek(&seen.refused),
            tpp_peek(&seen.busy), tpp_peek(&seen.taken), tpp_peek(&seen.exact),
            tpp_peek(&seen.groups), tpp_peek(&seen.shutdowns), tpp_peek(&seen.deadlocks),
-           tpp_peek(&seen.hung), tpp_peek(&seen.replaced), tpp_peek(&seen.strangers_near));
+           tpp_peek(&seen.hung), tpp_peek(&seen.replaced), tpp_peek(&seen.strangers_near),
+           tpp_peek(&seen.untold));
     check(tpp_peek(&seen.sets) > 1000 && tpp_peek(&seen.taken) > 50);
     check(tpp_peek(&seen.exact) > 20 && tpp_peek(&seen.refused) > 0);
     check(tpp_peek(&seen.groups) > 0 && tpp_peek(&seen.shutdowns) > 0);
