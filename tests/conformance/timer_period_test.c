@@ -140,8 +140,13 @@ static void set_itself_anew(tp_callback_instance_t *instance, void *context, tp_
     (void)instance;
     tick_begins(ticks);
     stage_pass(3 * STAGE_MS);
-    (void)set_once(timer, 2 * STAGE_MS);
-    tick_ends(ticks);
+    if (!stage_in_simulator) /* a thread may be held up here until the next one is due */
+        stage_leave(&ticks->peak);
+    if (stage_value(&ticks->open) == 0)
+        (void)set_once(timer, 2 * STAGE_MS);
+    if (stage_in_simulator)
+        stage_leave(&ticks->peak);
+    stage_add(&ticks->runs, 1);
 }
 
 STAGE_TEST(timer_period__c096_self_rearming_never_overlaps)
@@ -154,7 +159,8 @@ STAGE_TEST(timer_period__c096_self_rearming_never_overlaps)
     expect_grid(&s.ticks, 4, due, 5 * STAGE_MS);
     for (uint32_t i = 1; i < 4; i++)
         stage_expect(tick_at(&s.ticks, i) - tick_at(&s.ticks, i - 1) >= 5 * STAGE_MS);
-    finish_timer(s.timer); /* stopped before it set itself for the last time, or after */
+    stage_add(&s.ticks.open, 1); /* or it might set itself once it is closed */
+    finish_timer(s.timer);       /* stopped before it set itself for the last time, or after */
     s.timer = NULL;
     scene_end(&s);
     stage_expect_eq(stage_most(&s.ticks.peak), 1);

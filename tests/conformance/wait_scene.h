@@ -178,13 +178,31 @@ static inline bool disarm(tp_wait_t *wait)
 }
 
 /* What a set that is to be refused says. */
-static inline tp_status_t refused(tp_wait_t *wait, tp_waitable_t source)
+static inline tp_status_t refused_for(tp_wait_t *wait, tp_waitable_t source, int64_t timeout)
 {
-    tp_wait_spec_t spec = spec_of(source, TP_CLOCK_RELATIVE, TP_INFINITE);
+    tp_wait_spec_t spec = spec_of(source, TP_CLOCK_RELATIVE, timeout);
     bool was_armed = true;
     tp_status_t status = tp_wait_set(wait, &spec, &was_armed);
     stage_expect(!was_armed);
     return status;
+}
+
+static inline tp_status_t refused(tp_wait_t *wait, tp_waitable_t source)
+{
+    return refused_for(wait, source, TP_INFINITE);
+}
+
+/* The system knows nothing of the kind, whoever waits for it and however long. */
+static inline void expect_no_source(tp_wait_t *wait, tp_waitable_t source, int error)
+{
+    for (int i = 0; i < 2; i++) {
+        tp_wait_result_t result = 7;
+        stage_expect_eq(refused_for(wait, source, i ? 0 : TP_INFINITE), TP_ERR_SYSTEM);
+        stage_expect_eq(tp_last_errno(), error);
+        stage_expect_eq(tp_waitable_wait(source, 0, &result), TP_ERR_SYSTEM);
+        stage_expect_eq(tp_last_errno(), error);
+        stage_expect_eq(result, 0);
+    }
 }
 
 /* Sets itself again from its callback, `left` times. */

@@ -487,12 +487,12 @@ static void close_all(void)
     must(tp_cleanup_group_close_members(shared_group, false, NULL) == TP_OK);
     must(tp_cleanup_group_close(shared_group) == TP_OK);
     must(tp_env_destroy(shared_env) == TP_OK);
-    must(tp_event_close(event) == TP_OK);
     must(tp_event_close(tpp_load_acquire(&victim)) == TP_OK);
     check(falls_to(TPI_KIND_WORK, 0));
     check(falls_to(TPI_KIND_SIMPLE, 0));
     check(falls_to(TPI_KIND_BRIEF, 0));
     check(falls_to(TPI_KIND_EXTRA, 0));
+    must(tp_event_close(event) == TP_OK); /* callbacks used these to their end */
     must(tp_semaphore_close(semaphore) == TP_OK);
     must(tp_mutex_close(mutex) == TP_OK);
     for (int kind = TPI_KIND_ENV; kind < TPI_KIND_SIMPLE; kind++)

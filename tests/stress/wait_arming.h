@@ -30,7 +30,7 @@ static inline tp_status_t set_to(struct record *record, tp_waitable_t source, ui
     *deadline_out = TP_INFINITE;
     if (dice)
         random_timeout(&spec, dice, deadline_out);
-    tp_status_t status = tp_wait_set(tpp_load_acquire(&record->handle), &spec, was_armed);
+    tp_status_t status = tp_wait_set(handle_of(&record->life), &spec, was_armed);
     bool busy = record->source && record->source->kind == MUTEX && status == TP_ERR_BUSY;
     must(status == TP_OK || status == TP_ERR_HANDLE || status == TP_ERR_CLOSED || busy);
     must(status == TP_OK || !*was_armed);
@@ -48,7 +48,7 @@ static inline void set_pinned(struct record *record, uint64_t *dice)
     uint32_t choice = dice ? roll(dice, 10) : 0;
     struct place *dark = choice == 9 || !record->source ? &dark_places[0] : NULL;
     tp_waitable_t source = tp_waitable_never();
-    tpp_add_acq_rel(&record->references, 1);
+    tpp_add_acq_rel(&record->life.references, 1);
     if (dark) {
         dark += dice ? roll(dice, DARK_PLACES) : 0;
         pthread_rwlock_rdlock(&dark->lock);
@@ -60,19 +60,21 @@ static inline void set_pinned(struct record *record, uint64_t *dice)
     if (dark)
         pthread_rwlock_unlock(&dark->lock);
     if (status != TP_OK || was_armed)
-        drop_reference(record);
+        drop_reference(&record->life);
 }
 
-/* At most one that is posted and one that is armed: so it is known what is taken away. */
+/* At most one that is posted and one that is armed: so it is known what is taken away. One that is
+ * on either of two files has timed out, and comes first. */
 static inline void set_shared(struct record *record, struct place *place, uint64_t *dice)
 {
     bool was_armed = false;
-    if (record->outstanding == 2)
+    if (record->outstanding == 2 || (record->outstanding == 1 && record->armings[0].other))
         return;
     record->alone = record->outstanding == 0;
     struct arming *arming = &record->armings[record->outstanding++];
     pthread_rwlock_rdlock(&place->lock);
     arming->file = place->file;
+    arming->other = NULL;
     arming->always = dice && place->file->ends.kind != PIPE && roll(dice, 8) == 0;
     uint32_t events = arming->always ? POLLIN | POLLOUT : POLLIN | (dice ? POLLPRI : 0);
     tp_waitable_t source = tp_waitable_fd(place->file->ends.read_end, events);
@@ -108,7 +110,7 @@ static inline void set_own(struct record *record, uint64_t *dice)
         record->outstanding = replaces;
         return;
     }
-    must(was_armed == replaces || (replaces && record->shared_fate));
+    must(was_armed == replaces || (replaces && record->life.shared_fate));
     tpp_add_relaxed(&seen.replaced, replaces);
     record->armings[0].deadline = deadline;
     record->fate = HERE;
@@ -143,7 +145,7 @@ static inline void set_to_nothing(struct record *record, uint64_t *dice)
     tp_wait_spec_t spec = TP_WAIT_SPEC_INIT;
     bool was_armed = false;
     spec.source = tp_waitable_fd(roll(dice, 2) ? always_ready : -1, POLLIN);
-    tp_status_t status = tp_wait_set(tpp_load_acquire(&record->handle), &spec, &was_armed);
+    tp_status_t status = tp_wait_set(handle_of(&record->life), &spec, &was_armed);
     must(status == TP_ERR_SYSTEM || status == TP_ERR_HANDLE || status == TP_ERR_CLOSED);
     must(!was_armed);
 }
@@ -151,12 +153,12 @@ static inline void set_to_nothing(struct record *record, uint64_t *dice)
 static inline tp_status_t disarm(struct record *record)
 {
     bool was_armed = false;
-    tp_status_t status = tp_wait_set(tpp_load_acquire(&record->handle), NULL, &was_armed);
+    tp_status_t status = tp_wait_set(handle_of(&record->life), NULL, &was_armed);
     must(status == TP_OK || status == TP_ERR_HANDLE);
     tpp_add_relaxed(&seen.taken, was_armed);
     if (was_armed && record->diet == PINNED) {
-        drop_reference(record);
-    } else if (record->diet == OWN && !record->shared_fate && status == TP_OK) {
+        drop_reference(&record->life);
+    } else if (record->diet == OWN && !record->life.shared_fate && status == TP_OK) {
         must(was_armed || !surely_armed(record));
     }
     if (was_armed && record->diet != PINNED) {
@@ -205,7 +207,7 @@ static inline void poke_own(struct record *record, uint32_t choice, uint64_t *di
 static inline void poke(struct record *record, uint64_t *dice)
 {
     uint32_t choice = roll(dice, 100);
-    if (!enter(record))
+    if (!enter(&record->life))
         return;
     if (record->diet == PINNED) {
         poke_pinned(record, choice, dice);
@@ -217,7 +219,7 @@ static inline void poke(struct record *record, uint64_t *dice)
             poke_own(record, choice, dice);
         pthread_mutex_unlock(&record->lock);
     }
-    tpp_sub_acq_rel(&record->users, 1);
+    leave(&record->life);
 }
 
 #endif

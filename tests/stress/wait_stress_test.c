@@ -9,9 +9,8 @@
  * told to have taken away, and none after a wait has been disarmed and waited for, its group closed
  * or its pool shut down. In the end all that is still open is armed once more, and signaled. */
 #define _GNU_SOURCE
-#include <dirent.h>
-
 #include "tests/stress/wait_arming.h"
+#include "tests/support/entries.h"
 
 enum {
     THREADS = 6,
@@ -20,7 +19,6 @@ enum {
     TRANSIENT = POOLS, /* a record of a pool that came and went */
     DRIVEN = 3,
     RECORDS = 1 << 18, /* made at an even pace */
-    MEMBERS = 8,       /* of a group or a pool of a thread's own */
 };
 
 static struct record *records;
@@ -39,21 +37,23 @@ static struct record *pick(uint64_t *dice)
 
 /* ---- the end of a record --------------------------------------------------------------------- */
 
-static tp_status_t halt(struct record *record)
+static tp_status_t halt_now(struct life *life)
 {
+    struct record *record = record_of(life);
     pthread_mutex_lock(&record->lock);
     tp_status_t status = disarm(record);
     pthread_mutex_unlock(&record->lock);
     return status;
 }
 
-static bool close_record(struct record *record)
+static tp_status_t wait_handle(void *handle, bool cancel, int64_t timeout)
 {
-    tp_status_t status = tp_wait_close(tpp_load_acquire(&record->handle));
-    must(status == TP_OK || status == TP_ERR_HANDLE);
-    if (status == TP_OK)
-        must(tpp_add_acq_rel(&record->closed, 1) == 0);
-    return status == TP_OK;
+    return tp_wait_wait(handle, cancel, timeout);
+}
+
+static tp_status_t close_handle(void *handle)
+{
+    return tp_wait_close(handle);
 }
 
 /* Once the wait is closed, its file may be closed at once. */
@@ -66,26 +66,8 @@ static void close_own(struct record *record, uint64_t *dice)
     pthread_mutex_unlock(&record->lock);
 }
 
-static void seal(struct record *record)
+static void expect_none_outstanding(struct record *record)
 {
-    must(tpp_load_acquire(&record->running) == 0);
-    tpp_store_release(&record->sealed, 1);
-}
-
-/* As it is to be done: disarmed, waited for, closed. Then it is certain that nothing runs, and that
- * each arming has become a callback or was taken away. */
-static void get_rid(struct record *record, uint64_t *dice)
-{
-    bool cancel = record->lossy && roll(dice, 2);
-    let_nobody_enter(record);
-    tp_status_t status = halt(record);
-    status |= tp_wait_wait(tpp_load_acquire(&record->handle), cancel, TP_INFINITE);
-    if (status != TP_OK)
-        return; /* somebody has closed it */
-    seal(record);
-    if (!close_record(record) || record->lossy || record->shared_fate)
-        return;
-    must(tpp_load_acquire(&record->references) == 0);
     pthread_mutex_lock(&record->lock);
     must(record->outstanding == 0);
     pthread_mutex_unlock(&record->lock);
@@ -94,28 +76,14 @@ static void get_rid(struct record *record, uint64_t *dice)
 
 static void end(struct record *record, uint64_t *dice)
 {
-    if (roll(dice, 3))
-        get_rid(record, dice);
-    else
-        (void)close_record(record); /* armed, perhaps, or with posts to come */
+    if (roll(dice, 3) == 0)
+        (void)close_life(&record->life); /* armed, perhaps, or with posts to come */
+    else if (get_rid(&record->life, dice))
+        expect_none_outstanding(record);
     close_own(record, dice);
 }
 
 /* ---- callbacks ------------------------------------------------------------------------------- */
-
-static void on_release(void *context)
-{
-    struct record *record = context;
-    must(tpp_add_acq_rel(&record->released, 1) == 0);
-    must(tpp_load_acquire(&record->running) == 0);
-}
-
-static void on_cancel(void *context, void *cleanup_context)
-{
-    struct record *record = context;
-    must(cleanup_context == NULL);
-    must(tpp_load_acquire(&record->released) == 0);
-}
 
 static void meddle(struct record *record, uint64_t *dice)
 {
@@ -127,10 +95,10 @@ static void meddle(struct record *record, uint64_t *dice)
         break;
     case 2:
         if (roll(dice, 4) == 0)
-            (void)close_record(record);
+            (void)close_life(&record->life);
         break;
     case 3:
-        if (tp_wait_wait(tpp_load_acquire(&record->handle), true, 0) == TP_ERR_DEADLOCK)
+        if (tp_wait_wait(handle_of(&record->life), true, 0) == TP_ERR_DEADLOCK)
             tpp_add_relaxed(&seen.deadlocks, 1);
         break;
     case 4:
@@ -139,7 +107,7 @@ static void meddle(struct record *record, uint64_t *dice)
         break;
     case 5:
         if (other)
-            (void)!tp_wait_wait(tpp_load_acquire(&other->handle), false, roll(dice, 50000));
+            (void)!tp_wait_wait(handle_of(&other->life), false, roll(dice, 50000));
         break;
     default:
         break;
@@ -150,15 +118,10 @@ static void fire(tp_callback_instance_t *instance, void *context, tp_wait_t *wai
                  tp_wait_result_t result)
 {
     struct record *record = context;
-    uint64_t dice = ((uintptr_t)instance ^ (uintptr_t)wait) * 0x9e3779b97f4a7c15u | 1;
+    uint64_t dice = begin_run(&record->life, instance, wait);
     uint32_t events = 77;
-    must(tpp_load_acquire(&record->released) == 0);
-    must(tpp_load_acquire(&record->sealed) == 0);
-    must(wait == tpp_load_acquire(&record->handle));
     must(result == TP_WAIT_SIGNALED || result == TP_WAIT_TIMEOUT || record->diet == PINNED);
     must(tp_callback_wait_events(instance, &events) == TP_OK);
-    tpp_add_acq_rel(&record->running, 1);
-    dice += (uint64_t)tpp_add_relaxed(&record->ran, 1) << 20;
     tpp_u32 *counts = result == TP_WAIT_TIMEOUT ? seen.timeouts : seen.signaled;
     tpp_add_relaxed(&counts[record->diet], 1);
     if (record->diet == PINNED) {
@@ -173,8 +136,7 @@ static void fire(tp_callback_instance_t *instance, void *context, tp_wait_t *wai
     }
     if (roll(&dice, 3) == 0 && !tpp_load_relaxed(&stop))
         meddle(record, &dice);
-    must(tpp_load_acquire(&record->sealed) == 0);
-    tpp_sub_acq_rel(&record->running, 1);
+    end_run(&record->life);
 }
 
 /* ---- what threads do ------------------------------------------------------------------------- */
@@ -183,28 +145,24 @@ static void fire(tp_callback_instance_t *instance, void *context, tp_wait_t *wai
 static struct record *make(struct actor *actor, tp_pool_t *pool, tp_cleanup_group_t *group,
                            bool lossy)
 {
-    uint32_t number = tpp_add_relaxed(&record_count, 1), limit = roll(&actor->dice, 6);
+    uint32_t number = tpp_add_relaxed(&record_count, 1);
     tp_wait_t *handle = NULL;
     if (number >= RECORDS)
         abort(); /* there was room for so many */
     struct record *record = &records[number];
-    record->pool = pool ? TRANSIENT : roll(&actor->dice, POOLS);
+    record->life.pool = pool ? TRANSIENT : roll(&actor->dice, POOLS);
     record->diet = roll(&actor->dice, 3);
-    record->shared_fate = pool || group;
-    record->lossy = lossy || (record->diet == PINNED && roll(&actor->dice, 6) == 0);
+    record->life.shared_fate = pool || group;
+    record->life.lossy = lossy || (record->diet == PINNED && roll(&actor->dice, 6) == 0);
     if (record->diet == PINNED && roll(&actor->dice, 6))
-        record->source = random_source(record->lossy, &actor->dice);
+        record->source = random_source(record->life.lossy, &actor->dice);
     if (record->diet == OWN)
         record->own = open_ends(roll(&actor->dice, FILE_KINDS));
     must(pthread_mutex_init(&record->lock, NULL) == 0);
-    must(tp_env_set_pool(actor->env, pool || record->pool == 2 ? pool : pools[record->pool]) ==
-         TP_OK);
-    must(tp_env_set_priority(actor->env, roll(&actor->dice, 3)) == TP_OK);
-    must(tp_env_set_concurrency_limit(actor->env, limit > 2 ? 0 : limit) == TP_OK);
-    must(tp_env_set_context_release(actor->env, on_release) == TP_OK);
-    must(tp_env_set_cleanup_group(actor->env, group, on_cancel) == TP_OK);
-    must(tp_wait_create(fire, record, actor->env, &handle) == TP_OK);
-    tpp_store_release(&record->handle, handle);
+    if (!pool && record->life.pool != 2)
+        pool = pools[record->life.pool];
+    must(tp_wait_create(fire, record, choose_env(actor, pool, group), &handle) == TP_OK);
+    tpp_store_release(&record->life.handle, handle);
     return record;
 }
 
@@ -259,9 +217,7 @@ static void group_life(struct actor *actor)
     must(tp_cleanup_group_close_members(group, cancel, NULL) == TP_OK);
     for (uint32_t i = 0; i < MEMBERS; i++) {
         close_own(members[i], &actor->dice);
-        must(tpp_load_acquire(&members[i]->released) == 1);
-        seal(members[i]);
-        must(!close_record(members[i]));
+        expect_closed_by_group(&members[i]->life);
     }
     must(tp_cleanup_group_close(group) == TP_OK);
     tpp_add_relaxed(&seen.groups, 1);
@@ -283,11 +239,9 @@ static void pool_life(struct actor *actor)
     make_members(actor, pool, NULL, cancel, members);
     must(tp_pool_shutdown(pool, cancel, TP_INFINITE) == TP_OK);
     for (uint32_t i = 0; i < MEMBERS; i++) {
-        tp_status_t status = tp_wait_set(tpp_load_acquire(&members[i]->handle), &spec, NULL);
+        tp_status_t status = tp_wait_set(handle_of(&members[i]->life), &spec, NULL);
         must(status == TP_ERR_CLOSED || status == TP_ERR_HANDLE);
-        seal(members[i]);
-        (void)close_record(members[i]);
-        must(tp_wait_close(tpp_load_acquire(&members[i]->handle)) == TP_ERR_HANDLE);
+        close_after_shutdown(&members[i]->life);
         close_own(members[i], &actor->dice);
     }
     tpp_add_relaxed(&seen.shutdowns, 1);
@@ -304,21 +258,13 @@ static void source_life(struct actor *actor)
     must(tp_semaphore_create(0, 1, &semaphore) == TP_OK);
     struct record *record = make(actor, NULL, NULL, false);
     spec.source = tp_waitable_semaphore(semaphore);
-    must(tp_wait_set(tpp_load_acquire(&record->handle), &spec, NULL) == TP_OK);
+    must(tp_wait_set(handle_of(&record->life), &spec, NULL) == TP_OK);
     must(tp_semaphore_close(semaphore) == TP_OK);
-    must(tp_wait_set(tpp_load_acquire(&record->handle), &spec, &was_armed) == TP_ERR_HANDLE);
+    must(tp_wait_set(handle_of(&record->life), &spec, &was_armed) == TP_ERR_HANDLE);
     must(!was_armed);
-    must(tp_wait_set(tpp_load_acquire(&record->handle), NULL, &was_armed) == TP_OK);
-    must(was_armed && tpp_load_acquire(&record->ran) == 0);
+    must(tp_wait_set(handle_of(&record->life), NULL, &was_armed) == TP_OK);
+    must(was_armed && tpp_load_acquire(&record->life.ran) == 0);
     end(record, &actor->dice);
-}
-
-static void wait_for(struct actor *actor, struct record *record)
-{
-    bool cancel = record->lossy && roll(&actor->dice, 2);
-    int64_t timeout = roll(&actor->dice, 8) ? roll(&actor->dice, MS) : TP_INFINITE;
-    tp_status_t status = tp_wait_wait(tpp_load_acquire(&record->handle), cancel, timeout);
-    must(status == TP_OK || status == TP_ERR_HANDLE || status == TP_ERR_TIMEOUT);
 }
 
 static void act(struct actor *actor)
@@ -326,7 +272,7 @@ static void act(struct actor *actor)
     tpp_u32 *place = &table[roll(&actor->dice, TABLE)];
     uint32_t number = tpp_load_acquire(place), choice = roll(&actor->dice, 1000);
     struct record *record = number ? &records[number - 1] : NULL;
-    if (!record || tpp_load_acquire(&record->released))
+    if (!record || tpp_load_acquire(&record->life.released))
         replace(actor, place);
     else if (choice < 720)
         poke(record, &actor->dice);
@@ -339,7 +285,7 @@ static void act(struct actor *actor)
     else if (choice < 940)
         (void)take(&sources[roll(&actor->dice, SOURCES)], roll(&actor->dice, 100000));
     else if (choice < 965)
-        wait_for(actor, record);
+        wait_for(actor, &record->life);
     else if (choice < 988)
         replace(actor, place);
     else if (choice < 993)
@@ -354,9 +300,9 @@ static void act(struct actor *actor)
 
 static void come_to_rest(struct record *record)
 {
-    tp_status_t status = halt(record);
-    status |= tp_wait_wait(tpp_load_acquire(&record->handle), false, TP_INFINITE);
-    must(status == TP_OK || tpp_load_acquire(&record->closed) || record->shared_fate);
+    tp_status_t status = halt_now(&record->life);
+    status |= tp_wait_wait(handle_of(&record->life), false, TP_INFINITE);
+    must(status == TP_OK || tpp_load_acquire(&record->life.closed) || record->life.shared_fate);
 }
 
 static bool empties(struct record *record)
@@ -377,9 +323,9 @@ static void expect_alive(struct record *record)
 {
     struct place *place = &places[0];
     uint64_t dice = seed;
-    if (record->lossy || record->shared_fate || halt(record) != TP_OK)
+    if (record->life.lossy || record->life.shared_fate || halt_now(&record->life) != TP_OK)
         return;
-    must(tpp_load_acquire(&record->references) == 0);
+    must(tpp_load_acquire(&record->life.references) == 0);
     must(empties(record));
     if (record->diet == SHARED)
         change_file(place, false, &dice);
@@ -402,9 +348,9 @@ static void expect_alive(struct record *record)
         give_signal(record->source);
     }
     must(empties(record));
-    for (int i = 0; i < 20000 && tpp_load_acquire(&record->references) > 0; i++)
+    for (int i = 0; i < 20000 && tpp_load_acquire(&record->life.references) > 0; i++)
         usleep(i < 100 ? 50 : 1000);
-    must(tpp_load_acquire(&record->references) == 0);
+    must(tpp_load_acquire(&record->life.references) == 0);
 }
 
 static void *drive(void *argument)
@@ -416,19 +362,13 @@ static void *drive(void *argument)
     return NULL;
 }
 
-/* A wide pool, one of one thread, the default pool, and one that a thread of this test drives. */
+/* With one more pool, which a thread of this test drives. */
 static void build(void)
 {
     tp_pool_config_t config = TP_POOL_CONFIG_INIT;
     records = calloc(RECORDS, sizeof *records);
     must(records != NULL);
-    config.thread_maximum = 6;
-    config.idle_timeout = 2 * MS;
-    must(tp_pool_create(&config, &pools[0]) == TP_OK);
-    config.thread_maximum = 1;
-    must(tp_pool_create(&config, &pools[1]) == TP_OK);
-    must(tp_pool_default(&pools[2]) == TP_OK);
-    config = (tp_pool_config_t)TP_POOL_CONFIG_INIT;
+    make_pools(pools);
     config.flags = TP_POOL_CALLER_DRIVEN;
     must(tp_pool_create(&config, &pools[DRIVEN]) == TP_OK);
     must(pthread_create(&driver, NULL, drive, pools[DRIVEN]) == 0);
@@ -449,14 +389,11 @@ static void end_all(void)
     for (uint32_t i = 0; i < TABLE; i++)
         if (tpp_load_acquire(&table[i]))
             end(&records[tpp_load_acquire(&table[i]) - 1], &actor.dice);
-    check(falls_to(TPI_KIND_WAIT, 0));
-    check(falls_to(TPI_KIND_EXTRA, 0));
+    expect_none_left(TPI_KIND_WAIT);
     end_places();
     end_sources();
     tpp_store_release(&driver_end, 1);
     must(pthread_join(driver, NULL) == 0);
-    check_eq(tpi_slab_in_use(TPI_KIND_ENV), 0);
-    check_eq(tpi_slab_in_use(TPI_KIND_GROUP), 0);
     check_eq(tpi_slab_in_use(TPI_KIND_EVENT) + tpi_slab_in_use(TPI_KIND_SEMAPHORE) +
                  tpi_slab_in_use(TPI_KIND_MUTEX),
              0);
@@ -466,24 +403,17 @@ static void check_pool(uint32_t pool)
 {
     uint64_t ran = 0;
     for (uint32_t i = 0; i < tpp_peek(&record_count); i++)
-        if (records[i].pool == pool)
-            ran += tpp_peek(&records[i].ran);
-    tp_pool_stats_t stats = expect_settled(pools[pool], ran);
+        if (records[i].life.pool == pool)
+            ran += tpp_peek(&records[i].life.ran);
+    tp_pool_stats_t stats = expect_used(pools[pool], pool, ran, 20);
     check_eq(stats.waits_armed, 0);
-    printf("# pool %u: %llu posts, %llu cancelled, %u threads at most\n", pool,
-           (unsigned long long)stats.submitted, (unsigned long long)stats.cancelled,
-           stats.threads_peak);
-    check(ran > 20);
 }
 
 static void check_records(void)
 {
     static const char *const names[] = {"native", "shared", "own"};
-    for (uint32_t i = 0; i < tpp_peek(&record_count); i++) {
-        must(tpp_peek(&records[i].released) == 1);
-        must(tpp_peek(&records[i].running) == 0);
-        must(tpp_peek(&records[i].closed) <= 1);
-    }
+    for (uint32_t i = 0; i < tpp_peek(&record_count); i++)
+        expect_ended(&records[i].life);
     for (int i = 0; i < 3; i++) {
         printf("# %s: %u signaled, %u timed out\n", names[i], tpp_peek(&seen.signaled[i]),
                tpp_peek(&seen.timeouts[i]));
@@ -491,11 +421,13 @@ static void check_records(void)
     }
     printf("# %u waits, %u sets of which %u were refused and %u busy, %u armings taken away,\n"
            "# %u waits ended in order, %u groups, %u shutdowns, %u deadlocks; %u hung up,\n"
-           "# %u replaced for certain, %u times a stranger was ready at the number armed on\n",
+           "# %u replaced for certain, %u times a stranger was ready at the number armed on,\n"
+           "# %u timeouts of one of two that could not be told\n",
            tpp_peek(&record_count), tpp_peek(&seen.sets), tpp_peek(&seen.refused),
            tpp_peek(&seen.busy), tpp_peek(&seen.taken), tpp_peek(&seen.exact),
            tpp_peek(&seen.groups), tpp_peek(&seen.shutdowns), tpp_peek(&seen.deadlocks),
-           tpp_peek(&seen.hung), tpp_peek(&seen.replaced), tpp_peek(&seen.strangers_near));
+           tpp_peek(&seen.hung), tpp_peek(&seen.replaced), tpp_peek(&seen.strangers_near),
+           tpp_peek(&seen.untold));
     check(tpp_peek(&seen.sets) > 1000 && tpp_peek(&seen.taken) > 50);
     check(tpp_peek(&seen.exact) > 20 && tpp_peek(&seen.refused) > 0);
     check(tpp_peek(&seen.groups) > 0 && tpp_peek(&seen.shutdowns) > 0);
@@ -504,13 +436,7 @@ static void check_records(void)
 
 static uint32_t descriptors(void)
 {
-    uint32_t count = 0;
-    DIR *folder = opendir("/proc/self/fd");
-    while (folder && readdir(folder))
-        count++;
-    if (folder)
-        closedir(folder);
-    return count;
+    return entries("/proc/self/fd");
 }
 
 static void allow_more(uint32_t tenth)

@@ -1,12 +1,12 @@
 /* stage_real.c - the stage on real threads: a TAP program against the static library. */
 #include "tests/support/stage.h"
 
-#include <dirent.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "core/sched/monitor.h"
+#include "tests/support/entries.h"
 #include "tests/support/tap.h"
 
 /* ---- checks ---------------------------------------------------------------------------------- */
@@ -89,14 +89,7 @@ static uint32_t threads_at_start; /* the sanitizers have one of their own */
 
 static uint32_t tasks(void)
 {
-    uint32_t count = 0;
-    DIR *folder = opendir("/proc/self/task");
-    if (!folder)
-        return 0;
-    for (struct dirent *entry = readdir(folder); entry; entry = readdir(folder))
-        count += entry->d_name[0] != '.';
-    closedir(folder);
-    return count;
+    return entries("/proc/self/task");
 }
 
 uint32_t stage_library_threads(void)

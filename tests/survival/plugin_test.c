@@ -4,43 +4,6 @@
 
 enum { ROUNDS = SANITIZED ? 20 : 100 };
 
-static tpp_u32 told;
-
-static void count_end(void)
-{
-    tpp_add_acq_rel(&told, 1);
-}
-
-/* A scene whose objects keep the plugin loaded, and the plugin's callbacks. */
-struct plugged {
-    struct scene scene;
-    void *library;
-    tp_work_fn work;
-    tp_simple_fn simple;
-    plugin_close *close;
-};
-
-static struct plugged plug(uint32_t maximum, void (*on_end)(void), bool pinned)
-{
-    struct plugged plugged = {.scene = scene_plan(0, maximum)};
-    tpp_store_release(&told, 0);
-    plugged.library = plugin_load(on_end);
-    plugin_symbol(plugged.library, "survival_plugin_work", &plugged.work);
-    plugin_symbol(plugged.library, "survival_plugin_simple", &plugged.simple);
-    plugin_symbol(plugged.library, "survival_plugin_close", &plugged.close);
-    scene_build(&plugged.scene);
-    if (pinned)
-        check_eq(tp_env_set_library(plugged.scene.env, plugged.library), TP_OK);
-    return plugged;
-}
-
-static void expect_gone(struct plugged *plugged)
-{
-    check(plugin_goes());
-    check_eq(tpp_load_acquire(&told), 1);
-    scene_end(&plugged->scene);
-}
-
 static unsigned runs_of(struct plugin_context *context)
 {
     return __atomic_load_n(&context->runs, __ATOMIC_SEQ_CST);

@@ -9,6 +9,7 @@
 
 #include "core/os/os.h"
 #include "tests/support/child.h"
+#include "tests/support/entries.h"
 #include "tests/support/tap.h"
 #include "tp/tp.h"
 
@@ -109,20 +110,17 @@ TAP_UNUSED_ static void hear_thread_end(void *context, const char *function, tp_
     tpp_add_acq_rel(count, 1);
 }
 
-/* ---- what the kernel counts ------------------------------------------------------------------ */
-
-/* How many entries a folder has: of threads in /proc/self/task, of descriptors in /proc/self/fd
- * (the one that looks is among them every time). */
-TAP_UNUSED_ static uint32_t entries(const char *path)
+/* A hook for a child of a fork, in which handles of its parent are refused. */
+TAP_UNUSED_ static void hear_forked(void *context, const char *function, tp_status_t status,
+                                    const char *message)
 {
-    uint32_t count = 0;
-    DIR *folder = opendir(path);
-    for (struct dirent *entry; folder && (entry = readdir(folder));)
-        count += entry->d_name[0] != '.';
-    if (folder)
-        closedir(folder);
-    return count;
+    (void)context;
+    if (status != TP_ERR_FORKED)
+        printf("# %s: %s\n", function, message);
+    check_eq(status, TP_ERR_FORKED);
 }
+
+/* ---- what the kernel counts ------------------------------------------------------------------ */
 
 TAP_UNUSED_ static uint32_t threads_now(void)
 {
@@ -151,6 +149,29 @@ TAP_UNUSED_ static int64_t status_line(const char *path, const char *name, int b
     if (file)
         fclose(file);
     return value;
+}
+
+/* ---- descriptors ----------------------------------------------------------------------------- */
+
+/* From now on this process can have just those that are in use. */
+TAP_UNUSED_ static void allow_no_descriptor(void)
+{
+    struct rlimit limit;
+    int next = dup(0);
+    check(next > 2 && close(next) == 0);
+    check_eq(getrlimit(RLIMIT_NOFILE, &limit), 0);
+    limit.rlim_cur = (rlim_t)next;
+    check_eq(setrlimit(RLIMIT_NOFILE, &limit), 0);
+    check(dup(0) < 0 && errno == EMFILE);
+}
+
+/* As many as it may have. */
+TAP_UNUSED_ static void allow_descriptors(void)
+{
+    struct rlimit limit;
+    check_eq(getrlimit(RLIMIT_NOFILE, &limit), 0);
+    limit.rlim_cur = limit.rlim_max;
+    check_eq(setrlimit(RLIMIT_NOFILE, &limit), 0);
 }
 
 /* ---- children -------------------------------------------------------------------------------- */

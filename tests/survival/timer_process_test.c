@@ -1,31 +1,10 @@
 /* timer_process_test.c - timers of processes that lack descriptors, are stopped, fork, or end. */
 #define _GNU_SOURCE
+#include "tests/survival/ending.h"
 #include "tests/survival/timer_scene.h"
 #include "tests/survival/unload.h"
 
-enum { STATUS = 42 };
-
 /* ---- no descriptors -------------------------------------------------------------------------- */
-
-/* Just those that are in use. */
-static void allow_no_descriptor(void)
-{
-    struct rlimit limit;
-    int next = dup(0);
-    check(next > 2 && close(next) == 0);
-    check_eq(getrlimit(RLIMIT_NOFILE, &limit), 0);
-    limit.rlim_cur = (rlim_t)next;
-    check_eq(setrlimit(RLIMIT_NOFILE, &limit), 0);
-    check(dup(0) < 0 && errno == EMFILE);
-}
-
-static void allow_descriptors(void)
-{
-    struct rlimit limit;
-    check_eq(getrlimit(RLIMIT_NOFILE, &limit), 0);
-    limit.rlim_cur = limit.rlim_max;
-    check_eq(setrlimit(RLIMIT_NOFILE, &limit), 0);
-}
 
 static void expect_shots(struct scene *scene)
 {
@@ -229,21 +208,13 @@ static void expect_nothing_inherited(tp_timer_t *one)
     check_eq(tp_timer_close(one), TP_ERR_FORKED);
 }
 
-static void hear(void *context, const char *function, tp_status_t status, const char *message)
-{
-    (void)context;
-    if (status != TP_ERR_FORKED)
-        printf("# %s: %s\n", function, message);
-    check_eq(status, TP_ERR_FORKED);
-}
-
 TAP_TEST(timer_process__r39_a_thousand_are_armed_and_none_comes_in_a_child)
 {
     tp_timer_t *many[MANY];
     struct scene scene = scene_plan(1, 4);
     if (UNDER_TSAN)
         tap_skip(NEEDS_ORDER_AFTER_FORK);
-    check_eq(tp_set_misuse_hook(hear, NULL), TP_OK);
+    check_eq(tp_set_misuse_hook(hear_forked, NULL), TP_OK);
     scene_build(&scene);
     begin_many(many, &scene);
     for (int i = 0; i < FORKS; i++) {
@@ -291,7 +262,7 @@ TAP_TEST(timer_process__r39_a_callback_forks_and_the_period_goes_on_in_the_paren
 {
     if (UNDER_TSAN)
         tap_skip(NEEDS_ORDER_AFTER_FORK);
-    check_eq(tp_set_misuse_hook(hear, NULL), TP_OK);
+    check_eq(tp_set_misuse_hook(hear_forked, NULL), TP_OK);
     for (int i = 0; i < 6; i++) {
         struct forking forking = {.returns = i % 2, .child = -1};
         struct scene scene = scene_plan(0, 1);
@@ -342,66 +313,24 @@ static void be_armed(void)
     begin_many(many, &scene);
     check_eq(tp_timer_create(only_in_owner, NULL, NULL, &last_timer), TP_OK);
     set(last_timer, spec_of(TP_CLOCK_REALTIME, tpp_now(TPP_CLOCK_REALTIME) + 3600000 * MS, MS));
-    if (__atomic_load_n(&tap_failures_, __ATOMIC_SEQ_CST) != 0)
-        _exit(93);
 }
 
-static _Noreturn void end_in(const char *mode)
+static void let_a_callback_exit(void)
 {
     tp_timer_t *timer = NULL;
-    be_armed();
-    if (strcmp(mode, "_exit") == 0)
-        _exit(STATUS);
-    if (strcmp(mode, "atexit") == 0 && atexit(set_once_more) != 0)
-        _exit(94);
-    if (strcmp(mode, "callback") != 0)
-        exit(STATUS);
     if (tp_timer_create(exit_inside, NULL, NULL, &timer) != TP_OK)
         _exit(95);
     set(timer, spec_of(TP_CLOCK_RELATIVE, MS, MS));
-    for (;;)
-        pause();
 }
-
-static const char *const ends[] = {"exit", "atexit", "_exit", "callback"};
 
 TAP_TEST(timer_process__c210_ends_at_once_with_a_thousand_armed)
 {
-    for (size_t i = 0; i < COUNT(ends); i++) {
-        int64_t begun = now();
-        for (int times = 0; times < (UNDER_TSAN ? 1 : 5); times++)
-            check_eq(end_of(start_again(ends[i], 20, -1)), STATUS);
-        printf("# %s: %.1f ms\n", ends[i], (double)(now() - begun) / 1e6);
-    }
+    expect_ends_at_once();
 }
 
 /* ---- a plugin -------------------------------------------------------------------------------- */
 
-static tpp_u32 told;
 static tp_simple_fn plugin_code;
-
-static void count_end(void)
-{
-    tpp_add_acq_rel(&told, 1);
-}
-
-static void *plug(struct scene *scene)
-{
-    void *library = plugin_load(count_end);
-    plugin_symbol(library, "survival_plugin_simple", &plugin_code);
-    tpp_store_release(&told, 0);
-    begin_count();
-    scene_build(scene);
-    check_eq(tp_env_set_library(scene->env, library), TP_OK);
-    return library;
-}
-
-static void unplug(struct scene *scene)
-{
-    check(plugin_goes());
-    check_eq(tpp_load_acquire(&told), 1);
-    scene_end(scene);
-}
 
 static void run_plugin(tp_callback_instance_t *instance, void *context, tp_timer_t *timer)
 {
@@ -411,12 +340,13 @@ static void run_plugin(tp_callback_instance_t *instance, void *context, tp_timer
 
 TAP_TEST(timer_process__c041_a_plugin_stays_for_as_long_as_its_timer_is_open)
 {
-    struct scene scene = scene_plan(0, 4);
+    struct plugged plugged = plug(4, count_end, true);
     struct plugin_context context = {.runs = 0};
-    void *library = plug(&scene);
-    tp_timer_t *timer = scene_timer(&scene, run_plugin, &context);
+    begin_count();
+    plugin_code = plugged.simple;
+    tp_timer_t *timer = scene_timer(&plugged.scene, run_plugin, &context);
     set(timer, spec_of(TP_CLOCK_RELATIVE, 3600000 * MS, 0));
-    check_eq(dlclose(library), 0);
+    check_eq(dlclose(plugged.library), 0);
     check(plugin_loaded());
     set(timer, spec_of(TP_CLOCK_RELATIVE, MS, 0)); /* expired, it is still open */
     check(reaches(&runs, 1));
@@ -427,7 +357,7 @@ TAP_TEST(timer_process__c041_a_plugin_stays_for_as_long_as_its_timer_is_open)
     check(plugin_loaded());
     check_eq(tpp_load_acquire(&told), 0);
     check_eq(tp_timer_close(timer), TP_OK);
-    unplug(&scene);
+    expect_gone(&plugged);
     check_eq(context.runs, tpp_load_acquire(&runs));
 }
 
@@ -440,22 +370,22 @@ static void close_and_run_plugin(tp_callback_instance_t *instance, void *context
 TAP_TEST(timer_process__c042_a_plugin_closes_its_own_timer_between_two_ticks)
 {
     for (int i = 0; i < (SANITIZED ? 10 : 50); i++) {
-        struct scene scene = scene_plan(0, 1);
+        struct plugged plugged = plug(1, count_end, true);
         struct plugin_context context = {.stay_us = i % 3 ? 0 : 3000};
-        void *library = plug(&scene);
-        tp_timer_t *timer = scene_timer(&scene, close_and_run_plugin, &context);
+        begin_count();
+        plugin_code = plugged.simple;
+        tp_timer_t *timer = scene_timer(&plugged.scene, close_and_run_plugin, &context);
         set(timer, spec_of(TP_CLOCK_RELATIVE, MS, 3600000 * MS));
-        check_eq(dlclose(library), 0);
-        unplug(&scene);
+        check_eq(dlclose(plugged.library), 0);
+        expect_gone(&plugged);
         check_eq(context.runs, 1);
     }
 }
 
 int main(int argc, char **argv)
 {
-    for (size_t i = 0; argc > 1 && i < COUNT(ends); i++)
-        if (strcmp(argv[1], ends[i]) == 0)
-            end_in(ends[i]);
+    if (argc > 1)
+        end_if_asked(argv[1]);
     if (argc > 1)
         return run_mode_of(modes, COUNT(modes), argv[1]);
     tap_run(timer_process__without_descriptors_all_still_come);

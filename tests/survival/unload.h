@@ -34,10 +34,10 @@ TAP_UNUSED_ static void plugin_symbol(void *library, const char *name, void *fun
     memcpy(function, &symbol, sizeof symbol);
 }
 
-/* Loaded anew, with one reference; `told` hears of its end. */
-TAP_UNUSED_ static void *plugin_load(void (*told)(void))
+/* Loaded anew, with one reference; `on_end` is called at its end. */
+TAP_UNUSED_ static void *plugin_load(void (*on_end)(void))
 {
-    const struct plugin_host host = {tp_work_close, tp_callback_close_library_on_return, told};
+    const struct plugin_host host = {tp_work_close, tp_callback_close_library_on_return, on_end};
     plugin_set_host *set_host;
     void *library = dlopen(plugin_path(), RTLD_NOW | RTLD_LOCAL);
     if (!library) {
@@ -64,6 +64,45 @@ TAP_UNUSED_ static bool plugin_goes(void)
     while (plugin_loaded() && now() < end)
         usleep(500);
     return !plugin_loaded();
+}
+
+/* ---- a scene with it ------------------------------------------------------------------------- */
+
+static tpp_u32 told;
+
+TAP_UNUSED_ static void count_end(void)
+{
+    tpp_add_acq_rel(&told, 1);
+}
+
+/* A scene whose objects keep the plugin loaded, and the plugin's callbacks. */
+struct plugged {
+    struct scene scene;
+    void *library;
+    tp_work_fn work;
+    tp_simple_fn simple;
+    plugin_close *close;
+};
+
+TAP_UNUSED_ static struct plugged plug(uint32_t maximum, void (*on_end)(void), bool pinned)
+{
+    struct plugged plugged = {.scene = scene_plan(0, maximum)};
+    tpp_store_release(&told, 0);
+    plugged.library = plugin_load(on_end);
+    plugin_symbol(plugged.library, "survival_plugin_work", &plugged.work);
+    plugin_symbol(plugged.library, "survival_plugin_simple", &plugged.simple);
+    plugin_symbol(plugged.library, "survival_plugin_close", &plugged.close);
+    scene_build(&plugged.scene);
+    if (pinned)
+        check_eq(tp_env_set_library(plugged.scene.env, plugged.library), TP_OK);
+    return plugged;
+}
+
+TAP_UNUSED_ static void expect_gone(struct plugged *plugged)
+{
+    check(plugin_goes());
+    check_eq(tpp_load_acquire(&told), 1);
+    scene_end(&plugged->scene);
 }
 
 #endif

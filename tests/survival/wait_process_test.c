@@ -1,18 +1,10 @@
 /* wait_process_test.c - waits of processes that fork, execute, end, and wait for each other. */
 #define _GNU_SOURCE
+#include "tests/survival/ending.h"
 #include "tests/survival/unload.h"
 #include "tests/survival/wait_scene.h"
 
-enum { STATUS = 42, MANY = 200 };
-
-static void hear_forked(void *context, const char *function, tp_status_t status,
-                        const char *message)
-{
-    (void)context;
-    if (status != TP_ERR_FORKED)
-        printf("# %s: %s\n", function, message);
-    check_eq(status, TP_ERR_FORKED);
-}
+enum { MANY = 200 };
 
 /* ---- forks ----------------------------------------------------------------------------------- */
 
@@ -420,68 +412,24 @@ static void be_armed(void)
     check_eq(tp_wait_create(only_in_owner, NULL, NULL, &last_wait), TP_OK);
     arm(last_wait, tp_waitable_never(), HOUR);
     check(reaches(&runs, 20));
-    if (__atomic_load_n(&tap_failures_, __ATOMIC_SEQ_CST) != 0)
-        _exit(93);
 }
 
-static _Noreturn void end_in(const char *mode)
+static void let_a_callback_exit(void)
 {
     tp_wait_t *wait = NULL;
-    be_armed();
-    if (strcmp(mode, "_exit") == 0)
-        _exit(STATUS);
-    if (strcmp(mode, "atexit") == 0 && atexit(set_once_more) != 0)
-        _exit(94);
-    if (strcmp(mode, "callback") != 0)
-        exit(STATUS);
     if (tp_wait_create(exit_inside, NULL, NULL, &wait) != TP_OK)
         _exit(95);
     arm_on(wait, always_ready);
-    for (;;)
-        pause();
 }
-
-static const char *const ends[] = {"exit", "atexit", "_exit", "callback"};
 
 TAP_TEST(wait_process__c210_ends_at_once_with_two_hundred_armed)
 {
-    for (size_t i = 0; i < COUNT(ends); i++) {
-        int64_t begun = now();
-        for (int times = 0; times < (UNDER_TSAN ? 1 : 5); times++)
-            check_eq(end_of(start_again(ends[i], 20, -1)), STATUS);
-        printf("# %s: %.1f ms\n", ends[i], (double)(now() - begun) / 1e6);
-    }
+    expect_ends_at_once();
 }
 
 /* ---- a plugin -------------------------------------------------------------------------------- */
 
-static tpp_u32 told;
 static tp_simple_fn plugin_code;
-
-static void count_end(void)
-{
-    tpp_add_acq_rel(&told, 1);
-}
-
-/* `pinned`: objects of the scene keep it loaded. */
-static void *plug(struct scene *scene, bool pinned)
-{
-    void *library = plugin_load(count_end);
-    plugin_symbol(library, "survival_plugin_simple", &plugin_code);
-    tpp_store_release(&told, 0);
-    begin_count();
-    scene_build(scene);
-    if (pinned)
-        check_eq(tp_env_set_library(scene->env, library), TP_OK);
-    return library;
-}
-
-static void unplug(struct scene *scene)
-{
-    check(plugin_goes());
-    check_eq(tpp_load_acquire(&told), 1);
-    scene_end(scene);
-}
 
 static void run_plugin(tp_callback_instance_t *instance, void *context, tp_wait_t *wait,
                        tp_wait_result_t result)
@@ -492,13 +440,14 @@ static void run_plugin(tp_callback_instance_t *instance, void *context, tp_wait_
 
 TAP_TEST(wait_process__c041_a_plugin_stays_for_as_long_as_its_wait_is_open)
 {
-    struct scene scene = scene_plan(0, 4);
+    struct plugged plugged = plug(4, count_end, true);
     struct plugin_context context = {.runs = 0};
     int fd = new_eventfd();
-    void *library = plug(&scene, true);
-    tp_wait_t *wait = scene_wait(&scene, run_plugin, &context);
+    begin_count();
+    plugin_code = plugged.simple;
+    tp_wait_t *wait = scene_wait(&plugged.scene, run_plugin, &context);
     arm(wait, tp_waitable_fd(fd, POLLIN), HOUR);
-    check_eq(dlclose(library), 0);
+    check_eq(dlclose(plugged.library), 0);
     check(plugin_loaded());
     ring(fd); /* signaled, it is still open */
     check(reaches(&runs, 1));
@@ -510,7 +459,7 @@ TAP_TEST(wait_process__c041_a_plugin_stays_for_as_long_as_its_wait_is_open)
     check(plugin_loaded());
     check_eq(tpp_load_acquire(&told), 0);
     check_eq(tp_wait_close(wait), TP_OK);
-    unplug(&scene);
+    expect_gone(&plugged);
     check_eq(context.runs, 2);
     close(fd);
 }
@@ -525,16 +474,17 @@ static void close_and_run_plugin(tp_callback_instance_t *instance, void *context
 TAP_TEST(wait_process__c042_a_plugin_closes_its_own_wait)
 {
     for (int i = 0; i < (SANITIZED ? 10 : 50); i++) {
-        struct scene scene = scene_plan(0, 1);
+        struct plugged plugged = plug(1, count_end, true);
         struct plugin_context context = {.stay_us = i % 3 ? 0 : 3000};
         int fd = new_eventfd();
-        void *library = plug(&scene, true);
-        tp_wait_t *wait = scene_wait(&scene, close_and_run_plugin, &context);
+        begin_count();
+        plugin_code = plugged.simple;
+        tp_wait_t *wait = scene_wait(&plugged.scene, close_and_run_plugin, &context);
         arm_on(wait, fd);
-        check_eq(dlclose(library), 0);
+        check_eq(dlclose(plugged.library), 0);
         check(plugin_loaded());
         ring(fd);
-        unplug(&scene);
+        expect_gone(&plugged);
         check_eq(context.runs, 1);
         close(fd);
     }
@@ -544,12 +494,13 @@ TAP_TEST(wait_process__c042_a_plugin_closes_its_own_wait)
 TAP_TEST(wait_process__c203_a_waits_callback_closes_the_plugin)
 {
     for (int i = 0; i < (SANITIZED ? 10 : 50); i++) {
-        struct scene scene = scene_plan(0, i % 2 ? 1 : 4);
+        struct plugged plugged = plug(i % 2 ? 1 : 4, count_end, false);
+        struct plugin_context context = {.library = plugged.library, .stay_us = i % 3 ? 0 : 3000};
         int fd = new_eventfd();
-        void *library = plug(&scene, false);
-        struct plugin_context context = {.library = library, .stay_us = i % 3 ? 0 : 3000};
-        tp_wait_t *wait = scene_wait(&scene, run_plugin, &context);
-        tp_wait_t *armed = scene_wait(&scene, count_run, NULL);
+        begin_count();
+        plugin_code = plugged.simple;
+        tp_wait_t *wait = scene_wait(&plugged.scene, run_plugin, &context);
+        tp_wait_t *armed = scene_wait(&plugged.scene, count_run, NULL);
         arm(armed, tp_waitable_never(), HOUR);
         arm(wait, tp_waitable_fd(fd, POLLIN), i % 4 ? TP_INFINITE : MS);
         if (i % 4)
@@ -561,7 +512,7 @@ TAP_TEST(wait_process__c203_a_waits_callback_closes_the_plugin)
         check_eq(context.status, TP_OK);
         finish(armed);
         close(fd);
-        scene_end(&scene);
+        scene_end(&plugged.scene);
     }
 }
 
@@ -582,9 +533,8 @@ int main(int argc, char **argv)
         return 3;
     if (argc > 2 && strcmp(argv[1], "count") == 0)
         count_descriptors(argv[2]);
-    for (size_t i = 0; argc > 1 && i < COUNT(ends); i++)
-        if (strcmp(argv[1], ends[i]) == 0)
-            end_in(ends[i]);
+    if (argc > 1)
+        end_if_asked(argv[1]);
     if (argc > 1)
         return run_mode_of(modes, COUNT(modes), argv[1]);
     tap_run(wait_process__r39_a_child_has_none_of_the_waits_and_its_parent_all);

@@ -7,11 +7,11 @@
 #include <linux/kcmp.h>
 #include <poll.h>
 #include <pthread.h>
-#include <sched.h>
 #include <sys/eventfd.h>
 #include <sys/syscall.h>
 
 #include "tests/core/os/child.h"
+#include "tests/core/os/sleeper.h"
 #include "tests/support/tap.h"
 
 #ifndef SYS_pidfd_open
@@ -417,35 +417,12 @@ static void *wait_for_input(void *memory)
     return NULL;
 }
 
-static void await_asleep(struct waiter *waiter)
-{
-    while (tpp_load_acquire(&waiter->id) == 0 ||
-           tpp_thread_state(tpp_load_acquire(&waiter->id)) != 'S')
-        (void)sched_yield();
-}
-
-static tpp_u32 signals_seen;
-
-static void count_signal(int signal_number)
-{
-    (void)signal_number;
-    (void)tpp_add_acq_rel(&signals_seen, 1);
-}
-
 static void sleep_through(uint32_t signals, int64_t deadline)
 {
     struct waiter waiter = {.descriptor = eventfd(0, 0), .deadline = deadline};
-    uint32_t i;
     require(waiter.descriptor >= 0);
-    tpp_init(&signals_seen, 0);
     check_eq(pthread_create(&waiter.thread, NULL, wait_for_input, &waiter), 0);
-    for (i = 0; i < signals; i++) {
-        await_asleep(&waiter);
-        check_eq(pthread_kill(waiter.thread, SIGUSR1), 0);
-        while (tpp_load_acquire(&signals_seen) <= i)
-            (void)sched_yield();
-    }
-    await_asleep(&waiter);
+    interrupt(waiter.thread, &waiter.id, signals, SIGUSR1);
     check_eq(tpp_load_acquire(&waiter.over), 0);
     check_eq(eventfd_write(waiter.descriptor, 1), 0);
     check_eq(pthread_join(waiter.thread, NULL), 0);
@@ -461,12 +438,10 @@ TAP_TEST(file__wait_is_ended_by_what_it_waits_for)
 
 TAP_TEST(file__wait_is_not_ended_by_signals)
 {
-    struct sigaction action, before;
+    struct sigaction before;
     if (UNDER_TSAN)
         tap_skip("ThreadSanitizer holds signals back");
-    memset(&action, 0, sizeof action);
-    action.sa_handler = count_signal;
-    require(sigaction(SIGUSR1, &action, &before) == 0);
+    require(let_interrupt(SIGUSR1, &before));
     sleep_through(10, TPP_FOREVER);
     sleep_through(10, tpp_now(TPP_CLOCK_MONOTONIC) + HOUR);
     check_eq(sigaction(SIGUSR1, &before, NULL), 0);
@@ -474,33 +449,22 @@ TAP_TEST(file__wait_is_not_ended_by_signals)
 
 /* ---- threads that are cancelled ------------------------------------------------------------ */
 
-static tpp_u32 came_through;
-
-static void *use_while_cancelled(void *memory)
+static void use_all(void *memory)
 {
     int event = *(int *)memory, own;
     uint32_t found;
-    (void)pthread_cancel(pthread_self());
     (void)tpp_file_keep(event, &own);
     (void)tpp_file_same(event, own);
     (void)tpp_file_is_process(own);
     (void)tpp_file_wait(own, POLLOUT, TPP_FOREVER, &found);
     tpp_file_drop(own);
-    (void)tpp_add_acq_rel(&came_through, 1);
-    pthread_testcancel();
-    return NULL;
 }
 
 TAP_TEST(file__cancelled_thread_is_not_ended_in_the_middle_of_it)
 {
     int event = eventfd(0, 0);
-    pthread_t thread;
-    void *result = NULL;
     require(event >= 0);
-    check_eq(pthread_create(&thread, NULL, use_while_cancelled, &event), 0);
-    check_eq(pthread_join(thread, &result), 0);
-    check(result == PTHREAD_CANCELED);
-    check_eq(tpp_load_acquire(&came_through), 1);
+    expect_not_cancelled_in(use_all, &event);
     close(event);
 }
 

@@ -9,6 +9,7 @@
 #include <sys/resource.h>
 #include <sys/wait.h>
 
+#include "tests/core/os/sleeper.h"
 #include "tests/support/tap.h"
 
 static bool is_raised(int descriptor)
@@ -107,30 +108,19 @@ TAP_TEST(flag__that_cannot_be_had_is_an_error)
     check(WIFEXITED(status) && WEXITSTATUS(status) == 0);
 }
 
-static tpp_u32 came_through;
-
-static void *use_while_cancelled(void *unused)
+static void use_all(void *unused)
 {
     int flag = -1;
     (void)unused;
-    (void)pthread_cancel(pthread_self());
     (void)tpp_flag_open(&flag);
     tpp_flag_raise(flag);
     tpp_flag_clear(flag);
     tpp_flag_close(flag);
-    (void)tpp_add_acq_rel(&came_through, 1);
-    pthread_testcancel();
-    return NULL;
 }
 
 TAP_TEST(flag__cancelled_thread_is_not_ended_in_the_middle_of_it)
 {
-    pthread_t thread;
-    void *result = NULL;
-    check_eq(pthread_create(&thread, NULL, use_while_cancelled, NULL), 0);
-    check_eq(pthread_join(thread, &result), 0);
-    check(result == PTHREAD_CANCELED);
-    check_eq(tpp_load_acquire(&came_through), 1);
+    expect_not_cancelled_in(use_all, NULL);
 }
 
 int main(void)

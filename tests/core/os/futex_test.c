@@ -8,6 +8,7 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 
+#include "tests/core/os/sleeper.h"
 #include "tests/support/tap.h"
 
 #define MS INT64_C(1000000)
@@ -45,14 +46,6 @@ static void start_sleeper(struct sleeper *sleeper, tpp_u32 *shared)
     tpp_init(&sleeper->returns, 0);
     sleeper->errno_after = 0;
     check_eq(pthread_create(&sleeper->thread, NULL, sleep_until_word_changes, sleeper), 0);
-}
-
-static void await_asleep(struct sleeper *sleeper)
-{
-    while (tpp_load_acquire(&sleeper->id) == 0)
-        sched_yield();
-    while (tpp_thread_state(tpp_load_acquire(&sleeper->id)) != 'S')
-        sched_yield();
 }
 
 TAP_TEST(futex__wait_on_another_value_returns_at_once)
@@ -93,7 +86,7 @@ TAP_TEST(futex__wake_ends_a_sleep)
 {
     struct sleeper sleeper;
     start_sleeper(&sleeper, NULL);
-    await_asleep(&sleeper);
+    await_asleep(&sleeper.id);
     tpp_store_release(&sleeper.own, 1);
     errno = 77;
     tpp_wake(&sleeper.own, 1);
@@ -112,40 +105,22 @@ TAP_TEST(futex__wake_of_all_wakes_everyone)
     for (i = 0; i < COUNT; i++)
         start_sleeper(&sleepers[i], &shared);
     for (i = 0; i < COUNT; i++)
-        await_asleep(&sleepers[i]);
+        await_asleep(&sleepers[i].id);
     tpp_store_release(&shared, 1);
     tpp_wake(&shared, UINT32_MAX);
     for (i = 0; i < COUNT; i++)
         check_eq(pthread_join(sleepers[i].thread, NULL), 0);
 }
 
-static tpp_u32 signals_seen;
-
-static void count_signal(int signal_number)
-{
-    (void)signal_number;
-    (void)tpp_add_acq_rel(&signals_seen, 1);
-}
-
 TAP_TEST(futex__signals_do_not_shorten_a_sleep)
 {
-    struct sigaction action, before;
+    struct sigaction before;
     struct sleeper sleeper;
-    int i;
     if (UNDER_TSAN)
         tap_skip("ThreadSanitizer holds signals back");
-    memset(&action, 0, sizeof action);
-    action.sa_handler = count_signal; /* without SA_RESTART: the system call does return EINTR */
-    require(sigaction(SIGUSR1, &action, &before) == 0);
-    tpp_store_release(&signals_seen, 0);
+    require(let_interrupt(SIGUSR1, &before));
     start_sleeper(&sleeper, NULL);
-    for (i = 0; i < SIGNALS; i++) {
-        await_asleep(&sleeper);
-        check_eq(pthread_kill(sleeper.thread, SIGUSR1), 0);
-        while (tpp_load_acquire(&signals_seen) <= (uint32_t)i)
-            sched_yield();
-    }
-    await_asleep(&sleeper);
+    interrupt(sleeper.thread, &sleeper.id, SIGNALS, SIGUSR1);
     check_eq(tpp_load_acquire(&sleeper.returns), 0);
     tpp_store_release(&sleeper.own, 1);
     tpp_wake(&sleeper.own, 1);
@@ -265,9 +240,7 @@ static uint32_t slack_in_sleep(int64_t deadline)
     pthread_t thread;
     tpp_init(&slack_seen, 0);
     check_eq(pthread_create(&thread, NULL, sleep_exactly, &sleeper), 0);
-    while (tpp_load_acquire(&sleeper.id) == 0 ||
-           tpp_thread_state(tpp_load_acquire(&sleeper.id)) != 'S')
-        sched_yield();
+    await_asleep(&sleeper.id);
     check_eq(pthread_kill(thread, SIGUSR1), 0);
     while (tpp_load_acquire(&slack_seen) == 0)
         sched_yield();

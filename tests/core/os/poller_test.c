@@ -11,6 +11,7 @@
 #include <sys/syscall.h>
 
 #include "tests/core/os/child.h"
+#include "tests/core/os/sleeper.h"
 #include "tests/support/tap.h"
 
 #define MS INT64_C(1000000)
@@ -435,19 +436,11 @@ static void *sleep_as_told(void *memory)
     return NULL;
 }
 
-static void await_asleep(struct sleeper *sleeper)
-{
-    while (tpp_load_acquire(&sleeper->id) == 0)
-        sched_yield();
-    while (tpp_thread_state(tpp_load_acquire(&sleeper->id)) != 'S')
-        sched_yield();
-}
-
 static void start(struct sleeper *sleeper, const int64_t *deadlines)
 {
     sleeper->deadlines = deadlines;
     check_eq(pthread_create(&sleeper->thread, NULL, sleep_as_told, sleeper), 0);
-    await_asleep(sleeper);
+    await_asleep(&sleeper->id);
 }
 
 TAP_TEST(poller__kick_ends_a_sleep_under_way)
@@ -495,29 +488,13 @@ TAP_TEST(poller__descriptor_modified_during_a_sleep_ends_it)
     close(removed);
 }
 
-static tpp_u32 signals_seen;
-
-static void count_signal(int signal_number)
-{
-    (void)signal_number;
-    (void)tpp_add_acq_rel(&signals_seen, 1);
-}
-
 static void signals_do_not_end_a_sleep(int64_t deadline)
 {
     const int64_t deadlines[] = {deadline, 0};
     struct sleeper sleeper = {0};
-    uint32_t i;
     require(tpp_poller_open(&sleeper.poller) == 0);
-    tpp_store_release(&signals_seen, 0);
     start(&sleeper, deadlines);
-    for (i = 0; i < 10; i++) {
-        await_asleep(&sleeper);
-        check_eq(pthread_kill(sleeper.thread, SIGUSR1), 0);
-        while (tpp_load_acquire(&signals_seen) <= i)
-            sched_yield();
-    }
-    await_asleep(&sleeper);
+    interrupt(sleeper.thread, &sleeper.id, 10, SIGUSR1);
     check_eq(tpp_load_acquire(&sleeper.returns), 0);
     tpp_poller_kick(sleeper.poller);
     check_eq(pthread_join(sleeper.thread, NULL), 0);
@@ -526,12 +503,10 @@ static void signals_do_not_end_a_sleep(int64_t deadline)
 
 TAP_TEST(poller__signals_do_not_end_a_sleep)
 {
-    struct sigaction action, before;
+    struct sigaction before;
     if (UNDER_TSAN)
         tap_skip("ThreadSanitizer holds signals back");
-    memset(&action, 0, sizeof action);
-    action.sa_handler = count_signal;
-    require(sigaction(SIGUSR1, &action, &before) == 0);
+    require(let_interrupt(SIGUSR1, &before));
     signals_do_not_end_a_sleep(TPP_FOREVER);
     signals_do_not_end_a_sleep(tpp_now(TPP_CLOCK_MONOTONIC) + HOUR);
     check_eq(sigaction(SIGUSR1, &before, NULL), 0);
@@ -550,7 +525,7 @@ static void sleep_over_an_old_deadline(int64_t next, bool look)
     sleeper.old = old;
     start(&sleeper, deadlines);
     pass(2 * MS);
-    await_asleep(&sleeper);
+    await_asleep(&sleeper.id);
     before = count_sleeps(tpp_load_acquire(&sleeper.id));
     while (tpp_now(TPP_CLOCK_MONOTONIC) < old + 20 * MS) {
         if (look)
@@ -762,33 +737,22 @@ TAP_TEST(poller__keeps_deadlines_where_timers_are_forbidden)
 
 /* ---- threads that are cancelled ------------------------------------------------------------ */
 
-static tpp_u32 came_through;
-
-static void *use_while_cancelled(void *memory)
+static void use_all(void *memory)
 {
     struct tpp_poller_event events[CAPACITY];
     struct tpp_poller *poller = memory;
-    (void)pthread_cancel(pthread_self());
     tpp_poller_kick(poller);
     (void)tpp_poller_wait(poller, events, CAPACITY, TPP_FOREVER);
     (void)tpp_poller_wait(poller, events, CAPACITY, in_ms(1));
     (void)poll_now(poller, events);
     tpp_poller_close(poller);
-    (void)tpp_add_acq_rel(&came_through, 1);
-    pthread_testcancel();
-    return NULL;
 }
 
 TAP_TEST(poller__cancelled_thread_is_not_ended_in_the_middle_of_it)
 {
     struct tpp_poller *poller;
-    pthread_t thread;
-    void *result = NULL;
     require(tpp_poller_open(&poller) == 0);
-    check_eq(pthread_create(&thread, NULL, use_while_cancelled, poller), 0);
-    check_eq(pthread_join(thread, &result), 0);
-    check(result == PTHREAD_CANCELED);
-    check_eq(tpp_load_acquire(&came_through), 1);
+    expect_not_cancelled_in(use_all, poller);
 }
 
 int main(void)

@@ -10,6 +10,7 @@
 #include <signal.h>
 
 #include "tests/core/os/child.h"
+#include "tests/core/os/sleeper.h"
 #include "tests/support/tap.h"
 
 #define MS INT64_C(1000000)
@@ -273,21 +274,6 @@ static void *wait_for_usr1(void *memory)
     return NULL;
 }
 
-static void await_asleep(struct waiter *waiter)
-{
-    while (tpp_load_acquire(&waiter->id) == 0 ||
-           tpp_thread_state(tpp_load_acquire(&waiter->id)) != 'S')
-        (void)sched_yield();
-}
-
-static tpp_u32 interruptions;
-
-static void count_interruption(int signal_number)
-{
-    (void)signal_number;
-    (void)tpp_add_acq_rel(&interruptions, 1);
-}
-
 /* Each interruption is the handler of another signal, which this thread has not blocked. */
 static void *wait_with_open_signals(void *memory)
 {
@@ -301,20 +287,12 @@ static void *wait_with_open_signals(void *memory)
 static void sleep_until_sent(uint32_t interrupted, int64_t deadline)
 {
     struct waiter waiter = {.deadline = deadline};
-    uint32_t i;
-    tpp_init(&interruptions, 0);
     check_eq(pthread_create(&waiter.thread, NULL,
                             interrupted != 0 ? wait_with_open_signals : wait_for_usr1, &waiter),
              0);
-    for (i = 0; i < interrupted; i++) {
-        await_asleep(&waiter);
-        check_eq(pthread_kill(waiter.thread, SIGHUP), 0);
-        while (tpp_load_acquire(&interruptions) <= i)
-            (void)sched_yield();
-    }
-    await_asleep(&waiter);
+    interrupt(waiter.thread, &waiter.id, interrupted, SIGHUP);
     send_here(SIGUSR2);
-    await_asleep(&waiter);
+    await_asleep(&waiter.id);
     check_eq(tpp_load_acquire(&waiter.over), 0);
     send_here(SIGUSR1);
     check_eq(pthread_join(waiter.thread, NULL), 0);
@@ -330,12 +308,10 @@ TAP_TEST(signal__wait_sleeps_until_it_is_sent)
 
 TAP_TEST(signal__wait_is_not_ended_by_the_handler_of_another)
 {
-    struct sigaction action, before;
+    struct sigaction before;
     if (UNDER_TSAN)
         tap_skip("ThreadSanitizer holds signals back");
-    memset(&action, 0, sizeof action);
-    action.sa_handler = count_interruption;
-    require(sigaction(SIGHUP, &action, &before) == 0);
+    require(let_interrupt(SIGHUP, &before));
     sleep_until_sent(10, TPP_FOREVER);
     sleep_until_sent(10, tpp_now(TPP_CLOCK_MONOTONIC) + HOUR);
     check_eq(sigaction(SIGHUP, &before, NULL), 0);
@@ -348,7 +324,7 @@ TAP_TEST(signal__ends_the_wait_of_one_thread)
     int i;
     for (i = 0; i < 2; i++) {
         check_eq(pthread_create(&waiters[i].thread, NULL, wait_for_usr1, &waiters[i]), 0);
-        await_asleep(&waiters[i]);
+        await_asleep(&waiters[i].id);
     }
     send_here(SIGUSR1);
     while (tpp_load_acquire(&waiters[0].over) + tpp_load_acquire(&waiters[1].over) == 0)
@@ -379,31 +355,20 @@ TAP_TEST(signal__of_another_process_is_taken)
 
 /* ---- threads that are cancelled ------------------------------------------------------------ */
 
-static tpp_u32 came_through;
-
-static void *use_while_cancelled(void *unused)
+static void use_all(void *unused)
 {
     int own;
     bool taken;
     (void)unused;
-    (void)pthread_cancel(pthread_self());
     (void)tpp_signal_open(SIGUSR1, &own);
     (void)tpp_signal_take(own);
     (void)tpp_signal_wait(SIGUSR1, 0, &taken);
     tpp_file_drop(own);
-    (void)tpp_add_acq_rel(&came_through, 1);
-    pthread_testcancel();
-    return NULL;
 }
 
 TAP_TEST(signal__cancelled_thread_is_not_ended_in_the_middle_of_it)
 {
-    pthread_t thread;
-    void *result = NULL;
-    check_eq(pthread_create(&thread, NULL, use_while_cancelled, NULL), 0);
-    check_eq(pthread_join(thread, &result), 0);
-    check(result == PTHREAD_CANCELED);
-    check_eq(tpp_load_acquire(&came_through), 1);
+    expect_not_cancelled_in(use_all, NULL);
 }
 
 /* Blocked before there is any other thread, as the contract asks. */
