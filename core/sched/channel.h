@@ -72,7 +72,8 @@ struct tpi_channel {
     struct tpi_operation *few[TPI_CHAINS_FEW];
 
     /* atomic: hints whether trying at once is worth a system call */
-    tpp_u32 eager; /* the last read filled its buffer, or failed: the next need not wait either */
+    tpp_u32 eager; /* the last read filled its buffer, or failed, or somebody was accepted: the next
+                      may not have to wait either */
     tpp_u32 shun;  /* so many more tries are left out ... */
     tpp_u32 wary;  /* ... and so many after the next failure */
 };

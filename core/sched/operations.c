@@ -74,16 +74,17 @@ static bool worth_trying(struct tpi_operation *operation)
     case TPP_STREAM:
         break;
     }
-    if (reads(operation))
+    if (reads(operation) || operation->request.opcode == TPP_ACCEPT)
         return tpp_load_relaxed(&channel->eager); /* relaxed: a hint */
-    return operation->request.opcode != TPP_ACCEPT && operation->request.opcode != TPP_POLL;
+    return operation->request.opcode != TPP_POLL;
 }
 
 /* relaxed, all: hints. */
 static void learn(struct tpi_operation *operation, struct tpp_outcome outcome)
 {
     struct tpi_channel *channel = operation->channel;
-    if (!reads(operation))
+    bool accepts = operation->request.opcode == TPP_ACCEPT;
+    if (!reads(operation) && !accepts)
         return;
     if (outcome.error == EAGAIN) {
         uint32_t wary = tpp_load_relaxed(&channel->wary);
@@ -94,7 +95,7 @@ static void learn(struct tpi_operation *operation, struct tpp_outcome outcome)
         tpp_store_relaxed(&channel->wary, 0);
     }
     uint32_t eager = outcome.error != EAGAIN &&
-                     (outcome.error != 0 || outcome.bytes == operation->request.length);
+                     (accepts || outcome.error != 0 || outcome.bytes == operation->request.length);
     if (eager != tpp_load_relaxed(&channel->eager))
         tpp_store_relaxed(&channel->eager, eager);
 }

@@ -12,7 +12,7 @@ static tp_status_t ask_for_rest(struct reading *reading, struct piece *piece)
     op.opcode = TP_IO_READ;
     op.operation = piece;
     op.buffer = piece->bytes + piece->filled;
-    op.length = PIECE_BYTES - piece->filled;
+    op.length = piece->wanted - piece->filled;
     /* What promises no size may have no other position than its own. */
     op.offset = reading->size > 0 ? (int64_t)(piece->offset + piece->filled) : -1;
     reading->in_flight++;
@@ -26,6 +26,9 @@ static tp_status_t ask_for_piece(struct reading *reading)
 {
     struct piece *piece = &reading->pieces[reading->asked % READS_AHEAD];
     piece->offset = reading->ahead;
+    piece->wanted = PIECE_BYTES;
+    if (reading->size > 0 && reading->size - reading->ahead < PIECE_BYTES)
+        piece->wanted = (size_t)(reading->size - reading->ahead);
     piece->filled = 0;
     piece->error = 0;
     piece->complete = false;
@@ -48,21 +51,23 @@ static int reason(tp_status_t status)
                                       : ECANCELED;
 }
 
-/* As far as the promise goes; from there on one at a time, up to the end. */
+/* As far as the promise goes. Without one, a piece at a time, up to the end: some files promise
+ * nothing and have contents all the same (those of /proc). */
 static void read_ahead(struct reading *reading)
 {
     tp_status_t status;
     while (!reading->over && reading->asked - reading->taken < READS_AHEAD &&
-           (reading->ahead < reading->size || reading->asked == reading->taken))
+           (reading->ahead < reading->size ||
+            (reading->size == 0 && reading->asked == reading->taken)))
         if ((status = ask_for_piece(reading)) != TP_OK)
             end(reading, reason(status));
 }
 
-/* A piece that brings all that fstat promised is the last, so that a small file takes one read.
- * Some files promise nothing and have contents all the same (those of /proc). */
-static bool is_last(const struct piece *piece)
+/* It brings the end of what was promised, or there is less of it. */
+static bool is_last(const struct reading *reading, const struct piece *piece)
 {
-    return piece->error != 0 || piece->filled < PIECE_BYTES;
+    return piece->error != 0 || piece->filled < piece->wanted ||
+           piece->offset + piece->filled == reading->size;
 }
 
 static void account(struct reading *reading, struct piece *piece, int error, size_t bytes)
@@ -70,8 +75,7 @@ static void account(struct reading *reading, struct piece *piece, int error, siz
     reading->in_flight--;
     piece->filled += bytes;
     piece->error = error;
-    piece->complete = error != 0 || bytes == 0 || piece->filled == PIECE_BYTES ||
-                      piece->offset + piece->filled == reading->size;
+    piece->complete = error != 0 || bytes == 0 || piece->filled == piece->wanted;
     if (piece->complete || reading->over)
         return;
     tp_status_t status = ask_for_rest(reading, piece);
@@ -88,7 +92,7 @@ static void take_complete(struct reading *reading)
         if (piece->filled > 0)
             reading->take(reading, piece->bytes, piece->filled);
         reading->taken++;
-        if (is_last(piece))
+        if (is_last(reading, piece))
             end(reading, piece->error);
         read_ahead(reading);
     }

@@ -14,7 +14,7 @@ enum { READS_AHEAD = 4, PIECE_BYTES = 64 << 10 };
 
 struct piece {
     uint64_t offset;
-    size_t filled;
+    size_t wanted, filled;
     int error;
     bool complete; /* filled, or there is no more: then it is the last */
     unsigned char bytes[PIECE_BYTES];
@@ -22,7 +22,7 @@ struct piece {
 
 struct reading {
     tp_io_t *io;
-    uint64_t size;      /* what fstat promised; 0 promises nothing */
+    uint64_t size;      /* what fstat promised, and all that is read; 0 promises nothing */
     uint64_t ahead;     /* where the next piece begins that is not asked for yet */
     uint32_t asked;     /* pieces asked for so far; the number of a piece is counted like that */
     uint32_t taken;     /* pieces taken so far */

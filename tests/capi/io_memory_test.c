@@ -315,6 +315,31 @@ TAP_TEST(io_memory__create_and_start_fail_with_everything_as_it_was)
     }
 }
 
+/* None comes; or only the one that watches the clocks. */
+static void refuse_threads(uintptr_t backend)
+{
+    choose(backend);
+    prepare();
+    open_sockets();
+    for (uint32_t come = 0; come < 2; come++) {
+        __atomic_store_n(&world.threads_left, come, __ATOMIC_SEQ_CST);
+        check_eq(try_create(), TP_ERR_NO_THREAD);
+        expect_none();
+    }
+    check_eq(statistics(stand.pool).thread_create_failures, 2);
+    __atomic_store_n(&world.threads_left, 1, __ATOMIC_SEQ_CST);
+    check_eq(try_create(), TP_OK);
+    check_eq(try_submit(), TP_OK);
+    send_text();
+    check(becomes(&runs, 1));
+    end_io();
+}
+
+TAP_TEST(io_memory__first_object_of_a_pool_without_a_thread)
+{
+    on_each_backend(refuse_threads);
+}
+
 static void fail_submit(uintptr_t backend)
 {
     choose(backend);
@@ -376,6 +401,7 @@ int main(void)
     tap_run(io_memory__a_file_is_written_and_read_without_allocating);
     tap_run(io_memory__what_is_in_flight_ends_with_memory_exhausted);
     tap_run(io_memory__create_and_start_fail_with_everything_as_it_was);
+    tap_run(io_memory__first_object_of_a_pool_without_a_thread);
     tap_run(io_memory__submit_fails_with_everything_as_it_was);
     tap_run(io_memory__a_batch_that_runs_out_of_memory_tells_how_far_it_came);
     return tap_done();

@@ -2,6 +2,7 @@
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <poll.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
 
@@ -399,6 +400,62 @@ TAP_TEST(io__c163_what_is_no_descriptor_or_is_bound_already)
     use_live();
 }
 
+/* The lowest number that is free. */
+static int next_number(void)
+{
+    int number = dup(live.ends[0]);
+    check_eq(close(number), 0);
+    return number;
+}
+
+/* In a pool of its own, with so many descriptors to be had. */
+static bool create_with(tp_env_t *env, uint32_t descriptors)
+{
+    struct rlimit limit, before;
+    tp_io_t *io = live.io;
+    int next = next_number();
+    check_eq(getrlimit(RLIMIT_NOFILE, &before), 0);
+    limit = before;
+    limit.rlim_cur = (rlim_t)next + descriptors;
+    check_eq(setrlimit(RLIMIT_NOFILE, &limit), 0);
+    tp_status_t status = tp_io_create(live.ends[1], never_io, NULL, env, &io);
+    check_eq(setrlimit(RLIMIT_NOFILE, &before), 0);
+    if (status == TP_OK) {
+        check_eq(tp_io_close(io), TP_OK);
+        return true;
+    }
+    check(io == NULL);
+    check(status == TP_ERR_UNSUPPORTED || status == TP_ERR_SYSTEM);
+    if (status == TP_ERR_SYSTEM)
+        check_eq(tp_last_errno(), EMFILE);
+    return false;
+}
+
+/* Each number of them is tried, until it suffices: for a poller, which stays for the next try, for
+ * the object's own, for a ring if that is demanded. */
+TAP_TEST(io__create_without_descriptors_fails_with_everything_as_it_was)
+{
+    enum { LATER = 10 }; /* descriptors that pools may want meanwhile, of which few are enough */
+    tp_pool_t *pool = NULL;
+    tp_env_t *env = NULL;
+    uint32_t enough = 0;
+    require(tp_pool_create(NULL, &pool) == TP_OK && tp_env_create(&env) == TP_OK);
+    require(tp_env_set_pool(env, pool) == TP_OK);
+    while (enough < 20 && !create_with(env, enough))
+        enough++;
+    check(enough > 0 && enough < 20);
+    int next = next_number(), most = next + LATER;
+    for (int i = 0; i < 100; i++)
+        check(create_with(env, enough + LATER)); /* none is lost */
+    for (int i = 0; i < 100; i++)
+        check(!create_with(env, 0));
+    for (int i = 0; i < 1000 && (next = next_number()) > most; i++)
+        usleep(1000); /* the last object may still be on its way out */
+    check(next <= most);
+    check_eq(tp_env_destroy(env) | tp_pool_close(pool), TP_OK);
+    use_live();
+}
+
 /* ---- closed ---------------------------------------------------------------------------------- */
 
 static void refuse_all(void)
@@ -447,6 +504,7 @@ int main(void)
     tap_run(io__c162_credits_that_nobody_gave_are_not_taken);
     tap_run(io__an_unknown_key_is_refused_and_not_reported);
     tap_run(io__c163_what_is_no_descriptor_or_is_bound_already);
+    tap_run(io__create_without_descriptors_fails_with_everything_as_it_was);
     tap_run(io__a_closed_object_is_refused_everywhere_also_in_its_callback);
     use_live();
     close_live();

@@ -314,6 +314,39 @@ STAGE_TEST(io_fd__r35_one_file_in_two_pools)
     shut(ends[1]);
 }
 
+/* the callback is over, and the object closed, before the submit has returned. */
+static void close_inside(tp_callback_instance_t *instance, void *context, void *operation,
+                         int32_t error, uint64_t bytes, tp_io_t *io)
+{
+    close_io(io);
+    note(instance, context, operation, error, bytes, io);
+}
+
+STAGE_TEST(io_fd__r31_callback_closes_its_object_while_the_submit_returns)
+{
+    tp_pool_t *pool = scene_pool(2);
+    tp_env_t *env = scene_env(pool);
+    int ends[2];
+    open_pair(ends, SOCK_STREAM);
+    for (int i = 0; i < stage_rounds(400, 1); i++) {
+        struct flow flow = {.io = NULL};
+        struct act act = {.runs = {{0}}};
+        char byte = 'x';
+        tp_io_t *io = make_io(ends[0], close_inside, &flow, env);
+        if (i % 2)
+            put(ends[1], "x");
+        submit(io, op_bytes(i % 2 ? TP_IO_RECV : TP_IO_SEND, &act, &byte, 1));
+        stage_await(&flow.released, 1);
+        expect_act(&act, 0, 1);
+        if (i % 2 == 0)
+            drink(ends[1], 1);
+    }
+    expect_balance(pool);
+    stage_expect_eq(tp_env_destroy(env) | tp_pool_close(pool), TP_OK);
+    shut(ends[0]);
+    shut(ends[1]);
+}
+
 /* Both ends of a pair are objects of one pool: what one callback writes is another's to read. */
 enum { VOLLEYS = 2000 };
 
@@ -377,4 +410,5 @@ IO_MAIN(REAL(io_fd__closed_before_the_object_with_an_operation_in_flight),
         REAL(io_fd__c163_number_of_another_file_is_not_bound),
         REAL(io_fd__c163_bound_again_while_operations_of_the_closed_object_are_in_flight),
         REAL(io_fd__r35_object_and_wait_on_one_descriptor), REAL(io_fd__r35_one_file_in_two_pools),
+        REAL(io_fd__r31_callback_closes_its_object_while_the_submit_returns),
         REAL(io_fd__both_ends_in_one_pool_play))

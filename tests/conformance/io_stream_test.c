@@ -141,6 +141,17 @@ STAGE_TEST(io_stream__write_to_a_full_pipe_waits_for_room)
     }
 }
 
+/* What this one transferred, if it is over; it may be used again then. */
+static uint64_t transferred(struct act *act)
+{
+    if (stage_value(&act->runs) == 0)
+        return 0;
+    uint64_t bytes = tpp_load_acquire(&act->bytes);
+    stage_expect(tpp_load_acquire(&act->error) == 0 && bytes > 0);
+    *act = (struct act){.runs = {{0}}};
+    return bytes;
+}
+
 /* More than the pipe holds goes through in pieces. */
 STAGE_TEST(io_stream__long_write_is_read_piece_by_piece)
 {
@@ -151,28 +162,23 @@ STAGE_TEST(io_stream__long_write_is_read_piece_by_piece)
         struct io_scene s;
         struct flow flow = {.io = NULL};
         struct act out = {.runs = {{0}}}, in = {.runs = {{0}}};
-        uint64_t written = 0, read_so_far = 0;
+        uint64_t written = 0, got_back = 0, piece;
         int ends[2];
         memset(back, 0, SIZE);
         open_pipe(ends, modes[i]);
         io_begin(&s, 2, ends[1], note);
         tp_io_t *reader = make_io(ends[0], note, &flow, s.env);
         submit(s.io, op_bytes(TP_IO_WRITE, &out, bytes, SIZE));
-        while (read_so_far < SIZE) {
-            submit(reader, op_bytes(TP_IO_READ, &in, back + read_so_far, SIZE - read_so_far));
-            stage_await(&in.runs, 1);
-            stage_require(tpp_load_acquire(&in.error) == 0 && tpp_load_acquire(&in.bytes) > 0);
-            read_so_far += tpp_load_acquire(&in.bytes);
-            in = (struct act){.runs = {{0}}};
-            if (stage_value(&out.runs) == 0)
-                continue;
-            stage_require(tpp_load_acquire(&out.error) == 0);
-            written += tpp_load_acquire(&out.bytes);
-            out = (struct act){.runs = {{0}}};
-            if (written < SIZE)
+        submit(reader, op_bytes(TP_IO_READ, &in, back, SIZE));
+        while (written < SIZE || got_back < SIZE) {
+            written += piece = transferred(&out);
+            if (piece > 0 && written < SIZE)
                 submit(s.io, op_bytes(TP_IO_WRITE, &out, bytes + written, SIZE - written));
+            got_back += piece = transferred(&in);
+            if (piece > 0 && got_back < SIZE)
+                submit(reader, op_bytes(TP_IO_READ, &in, back + got_back, SIZE - got_back));
+            stage_pass(10000);
         }
-        wait_io(s.io, false);
         stage_expect(memcmp(bytes, back, SIZE) == 0);
         wait_io(reader, false);
         close_io(reader);
@@ -488,6 +494,86 @@ STAGE_TEST(io_stream__comes_between_callbacks_of_a_busy_thread)
     shut(ends[1]);
 }
 
+/* Whoever has submitted it may end: that thread is gone when it comes. */
+struct submitting {
+    struct io_scene s;
+    struct act acts[4];
+    char bytes[4];
+};
+
+static void submit_and_end(void *context)
+{
+    struct submitting *t = context;
+    for (int i = 0; i < 4; i++)
+        submit(t->s.io, i % 2 ? op_poll(&t->acts[i], POLLIN)
+                              : op_bytes(TP_IO_READ, &t->acts[i], &t->bytes[i], 1));
+}
+
+STAGE_TEST(io_stream__submitting_thread_has_ended)
+{
+    for (size_t i = 0; i < COUNT(modes); i++) {
+        struct submitting t = {.bytes = ""};
+        int ends[2];
+        open_pipe(ends, modes[i]);
+        io_begin(&t.s, 2, ends[0], note);
+        stage_join(stage_start(submit_and_end, &t));
+        settle();
+        stage_expect_eq(stage_value(&t.s.flow.runs), 0);
+        stage_expect_eq(stage_stats(t.s.pool).io_in_flight, 4);
+        put(ends[1], "abc"); /* one stays */
+        for (int k = 0; k < 4; k++)
+            expect_act(&t.acts[k], 0, k % 2 ? POLLIN : 1);
+        io_end(&t.s);
+        shut(ends[0]);
+        shut(ends[1]);
+    }
+}
+
+/* The same of threads of the pool, one of which retires at least. */
+struct retiring {
+    struct submitting t;
+    stage_counter_t inside;
+    tpp_u32 next;
+};
+
+static void submit_together(tp_callback_instance_t *instance, void *context, tp_work_t *work)
+{
+    struct retiring *r = context;
+    uint32_t nth = tpp_add_acq_rel(&r->next, 1);
+    (void)instance;
+    (void)work;
+    submit(r->t.s.io, op_bytes(TP_IO_READ, &r->t.acts[nth], &r->t.bytes[nth], 1));
+    meet(&r->inside);
+}
+
+static bool one_has_retired(void *pool)
+{
+    return stage_stats(pool).threads_retired > 0;
+}
+
+STAGE_TEST(io_stream__submitting_thread_has_retired)
+{
+    struct retiring r = {.inside = {{0}}};
+    tp_pool_config_t config = TP_POOL_CONFIG_INIT;
+    tp_pool_t *pool = NULL;
+    int ends[2];
+    config.idle_timeout = 2 * STAGE_MS;
+    stage_expect_eq(tp_pool_create(&config, &pool), TP_OK);
+    open_pipe(ends, 0);
+    io_begin_on(&r.t.s, pool, ends[0], note);
+    stage_expect_eq(tp_env_set_context_release(r.t.s.env, NULL), TP_OK);
+    tp_work_t *work = stage_work(submit_together, &r, r.t.s.env);
+    stage_expect_eq(tp_work_submit_many(work, 2), TP_OK);
+    stage_finish(work);
+    stage_expect(stage_eventually(one_has_retired, pool));
+    put(ends[1], "ab");
+    for (int i = 0; i < 2; i++)
+        expect_act(&r.t.acts[i], 0, 1);
+    io_end(&r.t.s);
+    shut(ends[0]);
+    shut(ends[1]);
+}
+
 STAGE_TEST(io_stream__driven_pool)
 {
     struct io_scene s;
@@ -566,5 +652,7 @@ IO_MAIN(REAL(io_stream__c147_c148_read_of_a_pipe_waits_for_what_comes),
         REAL(io_stream__poll_of_an_end_that_is_written_to),
         REAL(io_stream__several_polls_of_one_descriptor),
         REAL(io_stream__comes_though_every_thread_is_blocked),
-        REAL(io_stream__comes_between_callbacks_of_a_busy_thread), REAL(io_stream__driven_pool),
+        REAL(io_stream__comes_between_callbacks_of_a_busy_thread),
+        REAL(io_stream__submitting_thread_has_ended),
+        REAL(io_stream__submitting_thread_has_retired), REAL(io_stream__driven_pool),
         REAL(io_stream__driven_pool_wakes_who_is_inside_already))

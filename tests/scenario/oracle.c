@@ -257,8 +257,8 @@ static void dropped(const struct tpi_task *task)
 /* An operation was claimed like a callback, but calls nobody. */
 static void carried_out(const struct tpi_task *task)
 {
-    uint32_t traits = tpp_peek(&task->traits);
-    if ((traits & TPI_TRAIT_KIND) >> TPI_TRAIT_KIND_SHIFT == TPI_KIND_OPERATION)
+    uint32_t kind = tpp_peek(&task->traits) >> TPI_TRAIT_KIND_SHIFT & 31u;
+    if (kind == TPI_KIND_OPERATION)
         dropped(task);
 }
 

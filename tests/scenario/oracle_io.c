@@ -132,8 +132,7 @@ BLIND static bool visit_io(struct tpi_slot *slot, void *context)
 {
     struct ios *ios = context;
     struct tpi_channel *channel = &tpi_container(slot, struct tpi_io, object.task.slot)->channel;
-    if (!tpi_slot_live(tpp_peek(&slot->generation)) ||
-        tpp_peek(&channel->task->home) != ios->pool)
+    if (!tpi_slot_live(tpp_peek(&slot->generation)) || tpp_peek(&channel->task->home) != ios->pool)
         return true;
     ios->objects++;
     uint32_t chained = visit_chains(ios, channel);

@@ -1,6 +1,7 @@
 /* oracle_rest.c - what must be true whenever nobody can run. */
 #include "core/queue/inject.h"
 #include "core/sched/monitor.h"
+#include "tests/scenario/scene_io.h"
 #include "tests/scenario/oracle_state.h"
 
 /* One pool at rest, added up. */
@@ -262,6 +263,7 @@ BLIND void oracle_rest(void *context)
 {
     (void)context;
     oracle.rests++;
+    scene_ios_rest();
     for (uint32_t i = 0; i < oracle.pool_count; i++)
         check_pool(&oracle.pools[i]);
     oracle_waitables();

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "core/object/process.h"
+#include "tests/scenario/scene_io.h"
 #include "tests/scenario/scene_wait.h"
 
 static struct {
@@ -27,6 +28,7 @@ void scene_begin(void)
     for (uint32_t i = 0; i < SCENE_WORDS; i++)
         tpp_init(&scene.words[i], 0);
     scene_waits_begin();
+    scene_ios_begin();
     oracle_begin();
 }
 
