@@ -149,24 +149,34 @@ static void call(struct tpi_object *object, struct tpi_instance *instance)
                                       object->handle);
 }
 
-void tpi_io_run(struct tpi_operation *operation, struct tpi_worker *worker)
+/* The operation was over and forgotten, and may have been the last thing that kept its object. */
+static void bury(struct tpi_operation *operation)
 {
-    struct tpi_channel *channel = operation->channel;
-    struct tpi_object *object = &tpi_container(channel, struct tpi_io, channel)->object;
-    uint32_t priority = tpi_task_target(&operation->task).priority;
-    bool blocks = tpi_operation_blocks(operation) && !tpi_operation_rings(operation);
-    if (blocks)
-        tpi_blocking_enter();
-    bool is_done = tpi_operation_run(operation);
-    if (blocks)
-        tpi_blocking_leave();
-    tpi_count(&worker->claimed[priority], -UINT64_C(1)); /* it is no callback */
-    if (is_done)
-        return;
+    struct tpi_object *object = &tpi_container(operation->channel, struct tpi_io, channel)->object;
     struct tpi_target target = tpi_task_target(&object->task);
-    struct tpi_applied applied = tpi_channel_let_go(channel);
+    struct tpi_applied applied = tpi_channel_let_go(operation->channel);
     tpi_operation_discard(operation);
     tpi_object_effects(object, &target, &applied);
+}
+
+void tpi_io_run(struct tpi_operation *operation, struct tpi_worker *worker)
+{
+    struct tpi_posts posts;
+    uint32_t priority = tpi_task_target(&operation->task).priority;
+    bool blocks = tpi_operation_blocks(operation) && !tpi_operation_rings(operation);
+    posts.count = 0;
+    if (blocks)
+        tpi_blocking_enter();
+    bool is_done = tpi_operation_run(operation, &posts);
+    if (blocks)
+        tpi_blocking_leave();
+    tpi_count(&worker->claimed[priority], -UINT64_C(1)); /* it was no callback */
+    if (!is_done)
+        bury(operation);
+    if (posts.count == 1 && tpi_worker_claim(worker, &posts.ready[0]))
+        worker->pool->run(posts.ready[0].task, worker);
+    else if (posts.count != 1)
+        tpi_posts_publish(&posts);
 }
 
 /* ---- events ---------------------------------------------------------------------------------- */

@@ -295,38 +295,27 @@ static void take_ready(struct tpi_channel *channel, uint32_t events, struct tpi_
         if (!(events & (operation->states | TPI_ALWAYS)))
             continue;
         tpi_list_remove(link);
-        operation->place = TPI_PLACE_THREAD;
+        operation->place = TPI_PLACE_QUEUE;
         tpi_list_push_back(found, link);
     }
 }
 
 /* Each is in flight, so the channel is there as long as one is left. */
-static void try_all(struct tpi_link *found, bool leave_to_workers, struct tpi_posts *posts)
+static void queue_all(struct tpi_link *found, struct tpi_posts *posts)
 {
     while (!tpi_list_empty(found)) {
         struct tpi_operation *operation = tpi_container(found->next, struct tpi_operation, link);
-        struct tpi_channel *channel = operation->channel;
         tpi_list_remove(&operation->link);
-        if (!leave_to_workers) {
-            try_again(operation, posts);
-            continue;
-        }
-        tpi_lock_take(&channel->lock);
-        operation->place = TPI_PLACE_QUEUE;
-        tpi_lock_drop(&channel->lock);
         struct tpi_ready ready = tpi_operation_task(operation);
         tpi_posts_add(posts, &ready);
     }
 }
 
-void tpi_operations_ready(const struct tpp_poller_event *event, bool slept,
-                          struct tpi_worker *worker)
+void tpi_operations_ready(const struct tpp_poller_event *event, bool slept, struct tpi_posts *posts)
 {
     struct tpi_channel *channel = (struct tpi_channel *)(uintptr_t)(event->key & KEY_ADDRESS);
     struct tpi_link found;
-    struct tpi_posts posts;
     tpi_list_init(&found);
-    posts.count = 0;
     tpi_lock_take(&channel->lock);
     if (channel->polled &&
         poll_key(channel, tpi_slot_generation(&channel->task->slot)) == event->key) {
@@ -335,8 +324,7 @@ void tpi_operations_ready(const struct tpp_poller_event *event, bool slept,
             listen_less(channel);
     }
     tpi_lock_drop(&channel->lock);
-    try_all(&found, !worker, &posts);
-    tpi_posts_publish(&posts);
+    queue_all(&found, posts);
 }
 
 void tpi_operation_told(struct tpi_operation *operation, struct tpp_outcome outcome,
@@ -380,11 +368,9 @@ static void carry_out(struct tpi_operation *operation, struct tpi_posts *posts)
         tpi_operation_complete(operation, canceled, posts);
 }
 
-bool tpi_operation_run(struct tpi_operation *operation)
+bool tpi_operation_run(struct tpi_operation *operation, struct tpi_posts *posts)
 {
     struct tpi_channel *channel = operation->channel;
-    struct tpi_posts posts;
-    posts.count = 0;
     tpi_task_finish_alone(&operation->task);
     tpp_probe(TPP_PROBE_FINISH, &operation->task, 0);
     tpi_lock_take(&channel->lock);
@@ -396,12 +382,11 @@ bool tpi_operation_run(struct tpi_operation *operation)
     if (over)
         return false;
     if (aborted)
-        tpi_operation_complete(operation, canceled, &posts);
+        tpi_operation_complete(operation, canceled, posts);
     else if (tpi_operation_blocks(operation))
-        carry_out(operation, &posts);
+        carry_out(operation, posts);
     else
-        try_again(operation, &posts);
-    tpi_posts_publish(&posts);
+        try_again(operation, posts);
     return true;
 }
 

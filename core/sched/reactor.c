@@ -379,24 +379,27 @@ void tpi_reactor_channel_goes(struct tpi_pool *pool)
     tpi_lock_drop(&pool->reactor.lock);
 }
 
-/* What a look has found, by that worker, or by the gate: NULL. */
-static void pass_on(struct tpi_pool *pool, const struct tpi_look *look, struct tpi_worker *worker)
+/* What a look has found. */
+static void pass_on(struct tpi_pool *pool, const struct tpi_look *look)
 {
     bool ring = false;
+    struct tpi_posts posts;
+    posts.count = 0;
     tpi_waits_harvest(pool, look);
     for (uint32_t i = 0; i < look->count; i++) {
         if (look->events[i].key == TPI_PORT_KEY)
             ring = true;
         else if (tpi_operations_key(look->events[i].key))
-            tpi_operations_ready(&look->events[i], look->slept, worker);
+            tpi_operations_ready(&look->events[i], look->slept, &posts);
     }
+    tpi_posts_publish(&posts);
     if (ring)
         (void)tpi_port_harvest(pool);
 }
 
 /* Looks into the poller, and posts what is ready; true if there was a batch, and so may be more.
  * `sleepless`: the caller would look again at once for as long as anything is ready. */
-static bool look(struct tpi_pool *pool, struct tpi_worker *worker, bool sleepless)
+static bool look(struct tpi_pool *pool, bool sleepless)
 {
     struct tpi_look found; /* large: only what is filled is read */
     struct tpp_poller *poller = tpi_sources_poller(&pool->reactor.sources);
@@ -406,7 +409,7 @@ static bool look(struct tpi_pool *pool, struct tpi_worker *worker, bool sleeples
     found.slept = sleepless;
     found.count = tpp_poller_wait(poller, found.events, TPP_POLL_BATCH, 0);
     if (found.count > 0)
-        pass_on(pool, &found, worker);
+        pass_on(pool, &found);
     return found.count == TPP_POLL_BATCH;
 }
 
@@ -424,7 +427,7 @@ bool tpi_reactor_deliver(struct tpi_worker *worker)
 {
     if (worker->look.count == 0)
         return false;
-    pass_on(worker->pool, &worker->look, worker);
+    pass_on(worker->pool, &worker->look);
     worker->look.count = 0;
     return true;
 }
@@ -442,7 +445,7 @@ static void look_around(struct tpi_worker *worker, int64_t now)
         supplied(worker, now))
         return;
     worker->looked_at = now;
-    (void)look(pool, worker, false);
+    (void)look(pool, false);
 }
 
 /* ---- between callbacks ----------------------------------------------------------------------- */
@@ -564,7 +567,7 @@ static void stand_in(struct tpi_pool *pool)
         if (tpi_port_unflushed(&pool->port))
             (void)tpi_port_flush(&pool->port);
         if (alone && tpp_load_relaxed(&reactor->listening))
-            more = look(pool, NULL, true) || more;
+            more = look(pool, true) || more;
     }
 }
 

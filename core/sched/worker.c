@@ -103,10 +103,39 @@ static bool claim_ticket(struct tpi_worker *worker, uint64_t ticket, struct tpi_
         applied = tpi_task_apply(task, TPI_EVENT_RETRY, 0);
     if (applied.effects & (TPI_EFFECT_REQUEUE | TPI_EFFECT_ENQUEUE)) {
         /* It was out of sight for a moment: as new. */
-        tpi_worker_push(worker, task, tpi_state_epoch(applied.after));
-        tpi_park_notify(worker->pool, tpp_peek(&worker->pool->birth));
+        struct tpi_target target = tpi_task_target(task);
+        tpi_pool_publish(&target, task, tpi_state_epoch(applied.after), worker);
     }
     return is_claimed;
+}
+
+/* May a NORMAL post be taken before what is queued in the worker's own order? */
+static bool may_jump(struct tpi_worker *worker, const struct tpi_target *target)
+{
+    struct tpi_pool *pool = worker->pool;
+    if (target->home != pool || target->kept || target->priority != TPI_PRIORITY_NORMAL ||
+        tpi_pool_exact(pool))
+        return false;
+    tpp_probe(TPP_PROBE_SCAN, pool, worker->id);
+    return tpi_inject_length(&pool->inject[TPI_PRIORITY_HIGH]) == 0 &&
+           !(tpi_worker_keeps(worker) && tpi_inject_length(&pool->kept[TPI_PRIORITY_HIGH]) > 0);
+}
+
+bool tpi_worker_claim(struct tpi_worker *worker, const struct tpi_ready *ready)
+{
+    struct tpi_applied claim;
+    struct tpi_task *task = ready->task;
+    if (!may_jump(worker, &ready->target)) {
+        tpi_pool_publish(&ready->target, task, ready->epoch, worker);
+        return false;
+    }
+    tpp_probe(TPP_PROBE_PUBLISH, task, TPI_PRIORITY_NORMAL);
+    if (!claim_ticket(worker, tpi_ticket(task, ready->epoch), &claim))
+        return false;
+    tpp_probe(TPP_PROBE_CLAIM, task, tpi_state_running(claim.after));
+    worker->cancels = claim.cancels;
+    tpi_count(&worker->claimed[TPI_PRIORITY_NORMAL], 1);
+    return true;
 }
 
 static struct tpi_task *take_ring(struct tpi_worker *worker)
