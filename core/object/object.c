@@ -439,7 +439,7 @@ void tpi_blocking_enter(void)
     if (!worker)
         return;
     if (tpi_port_unflushed(&worker->pool->port))
-        (void)tpi_port_flush(&worker->pool->port);
+        tpi_port_flush(worker->pool);
     tpi_worker_blocks(worker);
     /* [PK1] Whoever publishes after this sees that a thread is missing; what was published before
      * is seen here. */

@@ -176,7 +176,7 @@ void tpi_channel_init(struct tpi_channel *channel, struct tpi_task *task, int ow
     channel->task = task;
     channel->own = own;
     channel->kind = kind;
-    channel->barred = channel->polled = false;
+    channel->barred = channel->polled = channel->silent = false;
     channel->announced_count = channel->lost_count = channel->expected = channel->held = 0;
     channel->listens_for = channel->helpers = 0;
     channel->chains = channel->few;

@@ -59,7 +59,8 @@ struct tpi_channel {
 
     /* under lock */
     bool barred; /* its group closes: nothing begins */
-    bool polled; /* the poller knows the descriptor */
+    bool polled; /* the poller knows the descriptor ... */
+    bool silent; /* ... and tells of nothing, but once of an error or a hang-up */
     uint32_t announced_count, lost_count, expected, held;
     uint32_t helpers;     /* workers that wait for the object, and may have to run what comes */
     uint32_t listens_for; /* states that the poller tells of */

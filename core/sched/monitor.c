@@ -411,7 +411,8 @@ static int64_t time_to_cover(struct tpi_pool *pool, bool exactly, bool *soon_out
     *soon_out = false;
     exactly = exactly || tpi_pool_driven(pool);
     bool nobody_idle = tpi_pool_driven(pool) || !tpi_idle_any(&pool->idle);
-    if (exactly && listening && nobody_idle && watch_poller(pool))
+    if (exactly && listening && nobody_idle && !tpi_port_unflushed(&pool->port) &&
+        watch_poller(pool))
         listening = false;
     if (!listening && (exactly || at == TPP_FOREVER))
         return at;

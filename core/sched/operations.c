@@ -134,22 +134,25 @@ static int listen_for(struct tpi_channel *channel, uint32_t states)
     int failed = 0;
     if (!channel->polled)
         failed = tpp_poller_add(poller, channel->own, all, own_key(channel));
-    else if (all != channel->listens_for || all == 0)
+    else if (all != channel->listens_for || channel->silent)
         failed = tpp_poller_modify(poller, channel->own, all, own_key(channel));
     if (failed)
         return failed;
     channel->polled = true;
+    channel->silent = false;
     channel->listens_for = all;
     return 0;
 }
 
-/* Nobody has heard what the poller tells again and again. What it does not tell of here goes on:
- * an error or a hang-up, once. */
+/* Nobody has heard what the poller tells again and again. */
 static void listen_less(struct tpi_channel *channel)
 {
     struct tpp_poller *poller = tpi_sources_poller(&pool_of(channel)->reactor.sources);
     uint32_t states = waited_for(channel);
-    (void)tpp_poller_modify(poller, channel->own, states ? states : TPP_POLL_ONCE,
+    if (channel->silent)
+        return;
+    channel->silent = tpi_list_empty(&channel->waiting);
+    (void)tpp_poller_modify(poller, channel->own, channel->silent ? TPP_POLL_ONCE : states,
                             own_key(channel));
     channel->listens_for = states;
 }
@@ -224,7 +227,7 @@ static int begin_to_wait(struct tpi_operation *operation, bool last, struct tpi_
     if (!handed)
         tpi_operation_complete(operation, outcome, posts);
     else if (worker && last && tpi_ring_size(&worker->ring) == 0 && tpi_port_unflushed(&pool->port))
-        (void)tpi_port_flush(&pool->port);
+        tpi_port_flush(pool);
     return 0;
 }
 
@@ -257,10 +260,15 @@ tp_status_t tpi_operation_submit(struct tpi_channel *channel, uint32_t generatio
         tpi_operation_free(operation);
         return status;
     }
+    struct tpi_pool *pool = pool_of(channel); /* it may be gone once the operation has begun */
     int failed = begin(operation, last, &posts);
     if (failed)
         tpi_channel_withdraw(operation, &posts);
-    tpi_posts_publish(&posts);
+    struct tpi_worker *worker = own_worker(pool);
+    if (worker && posts.count == 1 && posts.ready[0].target.home == pool)
+        tpi_pool_publish_soon(&posts.ready[0], worker);
+    else
+        tpi_posts_publish(&posts);
     *errno_out = failed;
     if (failed)
         return failed == ENOMEM ? TP_ERR_NO_MEMORY : TP_ERR_SYSTEM;

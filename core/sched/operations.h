@@ -27,9 +27,9 @@ tp_status_t tpi_operation_abort(struct tpi_channel *channel, uint32_t generation
 /* The object's pool is shut down: what waits for a peer is to end. It may be closed, or gone. */
 void tpi_operations_shut(struct tpi_channel *channel, uint32_t generation);
 
-/* Is the event of the pool's poller about an I/O object? Then its descriptor is ready, and what waits
- * for that is left to workers: who carries an operation out runs its callback as well, while the
- * data is at hand. `slept` as in struct tpi_look. */
+/* Is the event of the pool's poller about an I/O object? Then its descriptor is ready, and what
+ * waits for that is left to workers: who carries an operation out runs its callback as well,
+ * while the data is at hand. `slept` as in struct tpi_look. */
 #define TPI_OPERATIONS_KEY (UINT64_C(1) << 63)
 static inline bool tpi_operations_key(uint64_t key)
 {
@@ -48,9 +48,9 @@ struct tpi_ready tpi_operation_task(struct tpi_operation *operation);
 /* Does it wait for a device, in the ring if there is one? */
 bool tpi_operation_rings(const struct tpi_operation *operation);
 
-/* Worker only: carries out what came as a task; it sleeps if that blocks and no ring has it. What it
- * posts is left to the caller. False if the operation was over already, and forgotten: then its hold
- * on its object is the caller's to let go of, and the record to free. */
+/* Worker only: carries out what came as a task; it sleeps if that blocks and no ring has it.
+ * What it posts is left to the caller. False if the operation was over already, and forgotten:
+ * then its hold on its object is the caller's to let go of, and the record to free. */
 bool tpi_operation_run(struct tpi_operation *operation, struct tpi_posts *posts);
 
 static inline bool tpi_operation_blocks(const struct tpi_operation *operation)

@@ -189,6 +189,16 @@ void tpi_pool_publish(const struct tpi_target *target, struct tpi_task *task, ui
         tpi_park_notify(target->home, target->home_generation);
 }
 
+void tpi_pool_publish_soon(const struct tpi_ready *ready, struct tpi_worker *worker)
+{
+    struct tpi_pool *pool = worker->pool;
+    if (!queue_up(&ready->target, ready->task, ready->epoch, worker))
+        return;
+    tpp_fence_seq_cst(); /* [DR1] who becomes the driver after this look finds the task */
+    if (!tpi_idle_any(&pool->idle) || !tpi_reactor_guarded(pool))
+        tpi_park_notify(pool, ready->target.home_generation);
+}
+
 void tpi_pool_publish_many(struct tpi_pool *pool, const struct tpi_ready *ready, uint32_t count,
                            struct tpi_worker *worker)
 {

@@ -152,15 +152,17 @@ void tpi_port_abort(struct tpi_port *port, struct tpi_operation *operation)
     tpi_lock_drop(&port->put);
 }
 
-bool tpi_port_flush(struct tpi_port *port)
+void tpi_port_flush(struct tpi_pool *pool)
 {
+    struct tpi_port *port = &pool->port;
     struct tpp_ring *ring = tpp_load_acquire(&port->ring); /* [PT2] */
     if (!ring)
-        return true;
+        return;
     tpi_lock_take(&port->put);
     bool all = tpp_peek(&port->unflushed) == 0 || flush(port, ring);
     tpi_lock_drop(&port->put);
-    return all;
+    if (!all) /* a driver, or the gate, will not sleep on it. [PT1] */
+        tpi_reactor_call(pool, tpp_peek(&pool->birth));
 }
 
 /* ---- taking ---------------------------------------------------------------------------------- */
@@ -199,6 +201,6 @@ bool tpi_port_harvest(struct tpi_pool *pool)
     tpi_lock_drop(&port->take);
     tpi_posts_publish(&posts);
     if (tpi_port_unflushed(port))
-        (void)tpi_port_flush(port);
+        tpi_port_flush(pool);
     return total > 0;
 }

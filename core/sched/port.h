@@ -50,8 +50,9 @@ static inline bool tpi_port_has_ring(struct tpi_port *port)
 void tpi_port_put(struct tpi_port *port, struct tpi_operation *operation);
 void tpi_port_abort(struct tpi_port *port, struct tpi_operation *operation);
 
-/* Hands what was put to the system. False if the system takes no more for the time being. */
-bool tpi_port_flush(struct tpi_port *port);
+/* Hands what was put to the system. If that takes no more for the time being, somebody will try
+ * again. */
+void tpi_port_flush(struct tpi_pool *pool);
 
 /* Passes on what the ring tells, unless somebody else is at it. True if there was something. */
 bool tpi_port_harvest(struct tpi_pool *pool);

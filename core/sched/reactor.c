@@ -507,7 +507,9 @@ int64_t tpi_reactor_sit(struct tpi_worker *worker, struct tpp_poller **poller_ou
             !tpp_cas_acq_rel(&reactor->driver, &nobody, worker->id + 1)) /* [DR1] */
             return TPP_FOREVER;
         worker->driving = true;
-        tpp_fence_seq_cst(); /* [DR1] */
+        tpp_fence_seq_cst();                     /* [DR1] */
+        if (tpi_park_work_visible(worker->pool)) /* see tpi_pool_publish_soon */
+            return 0;
     }
     bool listening = tpp_load_acquire(&reactor->listening); /* [DR1] */
     if (listening)
@@ -523,6 +525,14 @@ int64_t tpi_reactor_sit(struct tpi_worker *worker, struct tpp_poller **poller_ou
         return wake;
     int64_t again = tpp_now(TPP_CLOCK_MONOTONIC) + FLUSH_AGAIN;
     return wake < again ? wake : again;
+}
+
+bool tpi_reactor_guarded(struct tpi_pool *pool)
+{
+    struct tpi_reactor *reactor = &pool->reactor;
+    /* relaxed, all: ordered by the fence. */
+    return tpp_load_relaxed(&reactor->listening) && tpp_load_relaxed(&reactor->driver) == 0 &&
+           tpp_load_relaxed(&reactor->cover) != NEVER && tpp_load_relaxed(&pool->watch.soon);
 }
 
 void tpi_reactor_rise(struct tpi_worker *worker, bool go)
@@ -565,7 +575,7 @@ static void stand_in(struct tpi_pool *pool)
             return;
         more = tpi_reactor_poll(pool, NULL);
         if (tpi_port_unflushed(&pool->port))
-            (void)tpi_port_flush(&pool->port);
+            tpi_port_flush(pool);
         if (alone && tpp_load_relaxed(&reactor->listening))
             more = look(pool, true) || more;
     }

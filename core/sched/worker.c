@@ -228,7 +228,7 @@ static bool tend_port(struct tpi_worker *worker)
 {
     struct tpi_port *port = &worker->pool->port;
     if (tpi_port_unflushed(port))
-        (void)tpi_port_flush(port);
+        tpi_port_flush(worker->pool);
     return tpi_port_away(port) && tpi_port_harvest(worker->pool);
 }
 
@@ -301,7 +301,8 @@ void tpi_worker_hand_over(struct tpi_worker *worker)
 {
     tpi_worker_flush_gone(worker);
     (void)tpi_reactor_deliver(worker);
-    (void)tpi_port_flush(&worker->pool->port);
+    if (tpi_port_unflushed(&worker->pool->port))
+        tpi_port_flush(worker->pool);
     tpi_reactor_rise(worker, true);
     if (tpi_ring_size(&worker->ring) > 0)
         spill(worker);

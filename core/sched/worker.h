@@ -73,9 +73,10 @@ void tpi_worker_flush_gone(struct tpi_worker *worker);
 /* Owner only: claims the next post to run, in the order told in worker.c; NULL if there is none. */
 struct tpi_task *tpi_worker_take(struct tpi_worker *worker);
 
-/* Owner only: claims a post that has just been made, before what is queued, as if it belonged to the
- * task that the worker has just run. False if that cannot be - something more urgent waits, the pool
- * keeps a strict order, its object has no room - or it was cancelled; published if it has to be. */
+/* Owner only: claims a post that has just been made, before what is queued, as if it belonged to
+ * the task that the worker has just run. False if that cannot be - something more urgent waits,
+ * the pool keeps a strict order, its object has no room - or it was cancelled; published if it
+ * has to be. */
 bool tpi_worker_claim(struct tpi_worker *worker, const struct tpi_ready *ready);
 
 /* Owner only: a stretch begins, or ends, in which its thread may sleep. They nest, and count as one

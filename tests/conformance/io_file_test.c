@@ -426,6 +426,45 @@ STAGE_TEST(io_file__c150_r31_done_at_once_is_one_callback_though)
     shut(fd);
 }
 
+/* C-206: the only thread waits, in a callback of another object, for what needs the disk. */
+struct waiter {
+    struct io_scene s;
+    struct act acts[3];
+    uint8_t bytes[2 * PAGE];
+};
+
+static void wait_in_callback(tp_callback_instance_t *instance, void *context, tp_work_t *work)
+{
+    struct waiter *w = context;
+    (void)instance;
+    (void)work;
+    submit(w->s.io, op_of(TP_IO_FSYNC, &w->acts[0]));
+    for (int i = 0; i < 2; i++)
+        submit(w->s.io, op_at(TP_IO_READ, &w->acts[i + 1], &w->bytes[i * PAGE], PAGE, i * PAGE));
+    wait_io(w->s.io, false);
+    stage_expect_eq(stage_value(&w->s.flow.runs), 3);
+}
+
+STAGE_TEST(io_file__c206_only_thread_waits_for_what_needs_the_disk)
+{
+    static struct waiter w;
+    int fd = open_filled(2 * PAGE);
+    w = (struct waiter){.bytes = {0}};
+    stage_expect_eq(fsync(fd), 0);
+    stage_expect_eq(posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED), 0);
+    io_begin(&w.s, 1, fd, note);
+    stage_expect_eq(tp_env_set_context_release(w.s.env, NULL), TP_OK);
+    tp_work_t *work = stage_work(wait_in_callback, &w, w.s.env);
+    stage_expect_eq(tp_work_submit(work), TP_OK);
+    stage_finish(work);
+    expect_act(&w.acts[0], 0, 0);
+    expect_act(&w.acts[1], 0, PAGE);
+    expect_act(&w.acts[2], 0, PAGE);
+    stage_expect(bytes_are(w.bytes, 2 * PAGE, 0));
+    io_end(&w.s);
+    shut(fd);
+}
+
 /* A pool without threads, for a file too: whoever turns does it. */
 STAGE_TEST(io_file__driven_pool)
 {
@@ -466,4 +505,5 @@ IO_MAIN(REAL(io_file__c148_read_and_write_at_an_offset_leave_the_position),
         REAL(io_file__what_wants_a_socket_is_enotsock),
         REAL(io_file__directory_and_a_bad_address), REAL(io_file__devices_that_are_always_ready),
         REAL(io_file__poll_finds_a_file_ready), REAL(io_file__c163_path_descriptor_is_refused),
-        REAL(io_file__c150_r31_done_at_once_is_one_callback_though), REAL(io_file__driven_pool))
+        REAL(io_file__c150_r31_done_at_once_is_one_callback_though), REAL(io_file__c206_only_thread_waits_for_what_needs_the_disk),
+        REAL(io_file__driven_pool))

@@ -574,6 +574,49 @@ STAGE_TEST(io_stream__submitting_thread_has_retired)
     shut(ends[1]);
 }
 
+/* C-206: the only thread waits, in a callback of another object, for what is in flight. */
+struct waiter {
+    struct io_scene s;
+    struct act act;
+    char byte;
+};
+
+static void wait_in_callback(tp_callback_instance_t *instance, void *context, tp_work_t *work)
+{
+    struct waiter *w = context;
+    (void)instance;
+    (void)work;
+    submit(w->s.io, op_bytes(TP_IO_READ, &w->act, &w->byte, 1));
+    stage_add(&w->s.flow.told, 1);
+    wait_io(w->s.io, false);
+    stage_expect_eq(stage_value(&w->act.runs), 1);
+}
+
+STAGE_TEST(io_stream__c206_only_thread_waits_for_what_is_in_flight)
+{
+    for (int i = 0; i < 3; i++) {
+        struct waiter w = {.byte = 0};
+        int ends[2];
+        open_pipe(ends, 0);
+        io_begin(&w.s, 1, ends[0], note);
+        stage_expect_eq(tp_env_set_context_release(w.s.env, NULL), TP_OK);
+        tp_work_t *work = stage_work(wait_in_callback, &w, w.s.env);
+        if (i == 0)
+            put(ends[1], "x");
+        stage_expect_eq(tp_work_submit(work), TP_OK);
+        stage_await(&w.s.flow.told, 1);
+        if (i == 2)
+            settle();
+        if (i > 0)
+            put(ends[1], "x");
+        stage_finish(work);
+        expect_act(&w.act, 0, 1);
+        io_end(&w.s);
+        shut(ends[0]);
+        shut(ends[1]);
+    }
+}
+
 STAGE_TEST(io_stream__driven_pool)
 {
     struct io_scene s;
@@ -654,5 +697,6 @@ IO_MAIN(REAL(io_stream__c147_c148_read_of_a_pipe_waits_for_what_comes),
         REAL(io_stream__comes_though_every_thread_is_blocked),
         REAL(io_stream__comes_between_callbacks_of_a_busy_thread),
         REAL(io_stream__submitting_thread_has_ended),
-        REAL(io_stream__submitting_thread_has_retired), REAL(io_stream__driven_pool),
+        REAL(io_stream__submitting_thread_has_retired),
+        REAL(io_stream__c206_only_thread_waits_for_what_is_in_flight), REAL(io_stream__driven_pool),
         REAL(io_stream__driven_pool_wakes_who_is_inside_already))

@@ -260,7 +260,7 @@ SCENE(io__r30_forgotten_and_begun_anew_with_the_same_key)
     scene_io_wait(A);
     tpps_check(scene_op_went(1, 0));
     tpps_check(!scene_complete() || scene_io_told(A) == before + 1);
-    tpps_sleep(10 * MS); /* what was forgotten ends */
+    scene_io_settle(pool);
     end(pool, 1);
 }
 
@@ -291,9 +291,8 @@ SCENE(io__begun_while_others_are_dropped)
     tpps_join(one_of);
     tpps_join(third);
     tpps_join(other);
-    if (!scene_is_disk(TPPS_STREAM) && tpps_descriptor_names(scene_io_fd(A)) > 0)
-        scene_io_serve(A, 100);
-    tpps_sleep(10 * MS);
+    scene_io_serve(A, 100);
+    scene_io_settle(pool);
     end(pool, 1);
 }
 
@@ -478,30 +477,30 @@ SCENE(io__the_only_thread_waits_for_an_announcement)
 }
 
 /* A pool that its callers drive raises its flag, and they do all there is to do. */
+static void drive_until_told(tp_pool_t *pool, uint32_t callbacks)
+{
+    int flag = scene_flag_of(pool);
+    while (scene_io_told(A) < callbacks) {
+        tpps_check(tpps_poll(flag, TPP_FOREVER));
+        while (tp_pool_run(pool, 0, 0, NULL) == TP_OK)
+            ;
+    }
+}
+
 SCENE(io__driven_by_its_callers)
 {
     tp_pool_t *pool = scene_driven(2);
-    enum tpps_file kind = scene_any_file();
-    scene_io_open(A, kind);
+    scene_io_open(A, scene_any_file());
     scene_io_make(A, pool);
-    int flag = pool ? scene_flag_of(pool) : -1;
-    bool begun = scene_io_read(A, 0);
-    begun = scene_io_write(A, 1) && begun;
+    bool begun = scene_io_read(A, 0), both = scene_io_write(A, 1);
     tpps_thread other = tpps_spawn(serve_soon, SCENE_WORD(A));
-    while (pool && begun && scene_io_told(A) < 2) {
-        tpps_check(tpps_poll(flag, tpps_now() + SECOND));
-        for (uint32_t ran = 1; ran > 0;)
-            tpps_check(tp_pool_run(pool, 0, 0, &ran) == TP_OK);
-    }
+    if (scene_io_of(A))
+        drive_until_told(pool, (uint32_t)begun + both);
     tpps_join(other);
-    while (pool && !begun && scene_io_of(A) && tp_io_wait(scene_io_of(A), true, 0) != TP_OK)
-        tpps_check(tp_pool_run(pool, 0, MS, NULL) == TP_OK || true);
-    if (begun)
-        tpps_check(scene_op_told(0) && scene_op_told(1));
-    scene_io_close(A);
-    scene_drive(pool);
-    tpps_sleep(10 * MS);
-    scene_drive(pool);
+    scene_io_wait(A);
+    scene_io_end(A);
+    if (pool)
+        scene_drive(pool);
     scene_close_pool(pool);
 }
 
@@ -522,8 +521,7 @@ SCENE(io__accepted_once_or_closed)
     tpps_socket_offer(scene_io_fd(A), 2);
     scene_io_put(A, 2, TP_IO_ACCEPT);
     tpps_socket_offer(scene_io_fd(A), 3);
-    scene_io_wait(A);
-    tpps_sleep(10 * MS);
+    scene_io_settle(pool);
     scene_io_end(A);
     scene_close_pool(pool);
     tpps_check(tpps_files_open() == tpps_rings_open());
@@ -543,6 +541,7 @@ SCENE(io__accepted_and_dropped_in_the_queue)
     scene_io_cancel(A);
     if (work)
         scene_finish(work);
+    scene_io_settle(pool);
     scene_io_end(A);
     scene_close_pool(pool);
     tpps_check(tpps_files_open() == tpps_rings_open());
@@ -566,7 +565,7 @@ SCENE(io__connected_or_refused)
 
 static void start_and_complete(void *which)
 {
-    uint32_t first = 8 * (uint32_t)(uintptr_t)which;
+    uint32_t first = 6 * (uint32_t)(uintptr_t)which;
     for (uint32_t i = 0; i < 2; i++)
         if (scene_io_start(A)) {
             tp_status_t status = scene_io_complete(A, first + i);
@@ -583,6 +582,12 @@ static void read_and_abort(void *which)
         (void)scene_io_abort(A, op);
 }
 
+static void serve_a(void *unused)
+{
+    (void)unused;
+    serve_soon(SCENE_WORD(A));
+}
+
 static void wait_or_drop(void *unused)
 {
     (void)unused;
@@ -595,16 +600,16 @@ static void wait_or_drop(void *unused)
 SCENE(io__everything_at_once)
 {
     tp_pool_t *pool = one(scene_any_file());
-    void (*const bodies[])(void *) = {start_and_complete, read_and_abort,     wait_or_drop,
-                                      serve_soon,         start_and_complete, read_and_abort};
+    void (*const bodies[])(void *) = {start_and_complete, read_and_abort, wait_or_drop, serve_a,
+                                      start_and_complete, read_and_abort};
     tpps_thread others[5];
     for (uint32_t i = 0; i < 5; i++)
-        others[i] = tpps_spawn(bodies[i + tpps_choose(2)], SCENE_WORD(i == 3 ? A : i));
+        others[i] = tpps_spawn(bodies[i + tpps_choose(2)], SCENE_WORD(i));
     for (uint32_t i = 0; i < 5; i++)
         tpps_join(others[i]);
     scene_io_serve(A, 100);
     scene_io_cancel(A);
-    tpps_sleep(10 * MS);
+    scene_io_settle(pool);
     end(pool, 1);
 }
 

@@ -1,6 +1,5 @@
 /* oracle_io.c - what must be true of I/O objects, their operations and a pool's ring whenever nobody
  * can run. */
-#include <stdlib.h>
 #include "core/object/io.h"
 #include "core/sched/operations.h"
 #include "tests/scenario/oracle_state.h"
@@ -58,7 +57,6 @@ BLIND static void check_queued(struct ios *ios, struct tpi_operation *operation)
 
 BLIND static void check_operation(struct ios *ios, struct tpi_operation *operation)
 {
-    if (getenv("DBG")) fprintf(stderr,"  op key %p place %d aborted %d forgotten %d kind %d opcode %d offset %lld len %llu by_thread %d\n", operation->key, operation->place, operation->aborted, operation->forgotten, operation->request.kind, operation->request.opcode, (long long)operation->request.offset, (unsigned long long)operation->request.length, operation->by_thread);
     switch ((enum tpi_place)operation->place) {
     case TPI_PLACE_NOWHERE:
         tpps_fail("oracle: LOST: an operation is in flight nowhere");
@@ -152,7 +150,6 @@ BLIND static void check_told(const struct ios *ios)
     struct tpi_pool *pool = ios->pool;
     bool covered = (int64_t)tpp_peek(&pool->reactor.cover) != TPP_FOREVER;
     bool driver = tpp_peek(&pool->reactor.driver) != 0;
-    if (getenv("DBG")) fprintf(stderr,"rest: unflushed %u away %u queued %u flying %u landed %u driver %d covered %d now %lld\n", tpp_peek(&pool->port.unflushed), tpp_peek(&pool->port.away), tpps_requests_queued(), tpps_requests_in_flight(-1), tpps_requests_landed(), driver, covered, (long long)tpps_now());
     if (ios->neglected && driver)
         tpps_fail("oracle: LATE: an operation could go on, and who sleeps in the poller sleeps on");
     if (ios->neglected && !covered)

@@ -29,8 +29,8 @@ static struct record {
     uint32_t generation;
     enum tpps_file kind;
     bool may_drop, may_abort, hushed;
-    uint32_t announced, retracted, foreign; /* how many; the last: told of */
-    uint32_t completed, heard, dropped;     /* by value */
+    uint32_t announced, retracted, foreign;   /* how many; the last: told of */
+    uint32_t completed, sure, heard, dropped; /* by value */
     uint32_t order[VALUES];
 } records[SCENE_IOS];
 
@@ -48,7 +48,7 @@ BLIND void scene_ios_begin(void)
         record->slot = NULL;
         record->may_drop = record->may_abort = record->hushed = false;
         record->announced = record->retracted = record->foreign = 0;
-        record->completed = record->heard = record->dropped = 0;
+        record->completed = record->sure = record->heard = record->dropped = 0;
     }
     turns = 0;
 }
@@ -479,7 +479,7 @@ struct left {
 
 BLIND static struct left look_what_is_out(uint32_t number)
 {
-    struct left left = {.values = records[number].completed & ~records[number].heard};
+    struct left left = {.values = records[number].sure & ~records[number].heard};
     for (uint32_t i = 0; i < SCENE_OPS; i++)
         left.ops[i] = ops[i].io == number && ops[i].state == SENT;
     records[number].may_drop = true;
@@ -506,6 +506,12 @@ void scene_io_cancel(uint32_t number)
 void scene_io_close(uint32_t number)
 {
     tpps_check(tp_io_close(scene_io_of(number)) == TP_OK);
+}
+
+void scene_io_settle(tp_pool_t *pool)
+{
+    while (scene_stats(pool).io_in_flight > 0)
+        tpps_sleep(MS);
 }
 
 void scene_io_over(uint32_t number)
@@ -678,6 +684,11 @@ BLIND static void expect(struct record *record, uint32_t value, bool expected_no
     record->completed = expected_now ? record->completed | bit : record->completed & ~bit;
 }
 
+BLIND static void be_sure(struct record *record, uint32_t value)
+{
+    record->sure |= UINT32_C(1) << value;
+}
+
 tp_status_t scene_io_complete(uint32_t number, uint32_t value)
 {
     if (!scene_io_of(number))
@@ -687,5 +698,7 @@ tp_status_t scene_io_complete(uint32_t number, uint32_t value)
                                         (int32_t)(value % 3), value);
     if (status != TP_OK)
         expect(record_of(number), value, false);
+    else
+        be_sure(record_of(number), value);
     return status;
 }

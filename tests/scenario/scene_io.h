@@ -68,6 +68,9 @@ void scene_io_close(uint32_t number);
 void scene_io_end(uint32_t number);  /* waits, all is told; closes; nothing is left of it */
 void scene_io_over(uint32_t number); /* the same of one that was closed before */
 
+/* Until no operation of the pool is in flight, forgotten ones included. */
+void scene_io_settle(tp_pool_t *pool);
+
 /* From now on what is out may be dropped, or aborted by the pool; no callback may begin. */
 void scene_io_may_drop(uint32_t number);
 void scene_io_may_abort(uint32_t number);
