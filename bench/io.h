@@ -81,9 +81,11 @@ void *io_room(size_t count, size_t size); /* for pages; zeroed */
 
 struct io_workload {
     const char *name, *about;
-    unsigned depth; /* reads in flight; 0: an echo */
-    bool direct;    /* not through the cache */
-    size_t message; /* bytes */
+    unsigned depth;     /* reads in flight; 0: an echo */
+    bool direct;        /* not through the cache */
+    size_t message;     /* bytes of an echo */
+    unsigned in_flight; /* messages of a connection */
+    bool apart;         /* the client has a processor of its own */
     void (*measure)(const struct io_workload *workload, const struct io_side *side, bool quick);
 };
 

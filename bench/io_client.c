@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/tcp.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -28,6 +29,21 @@ static struct board {
 } * board;
 
 static pid_t client;
+static cpu_set_t client_processors; /* empty: any */
+
+void io_client_apart(void)
+{
+    cpu_set_t others;
+    int last = CPU_SETSIZE - 1;
+    must(sched_getaffinity(0, sizeof others, &others) == 0);
+    if (CPU_COUNT(&others) < 2)
+        return;
+    while (!CPU_ISSET(last, &others))
+        last--;
+    CPU_CLR(last, &others);
+    CPU_SET(last, &client_processors);
+    must(sched_setaffinity(0, sizeof others, &others) == 0);
+}
 
 /* True in the new process. */
 static bool start_client(void)
@@ -40,6 +56,8 @@ static bool start_client(void)
     if (client > 0)
         return false;
     must(prctl(PR_SET_PDEATHSIG, SIGKILL) == 0 && getppid() == parent);
+    if (CPU_COUNT(&client_processors) > 0)
+        must(sched_setaffinity(0, sizeof client_processors, &client_processors) == 0);
     return true;
 }
 

@@ -5,6 +5,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* The process to be started gets the last of the processors for itself, and this one keeps to the
+ * others, as all threads do that it starts from now on. Nothing where there is only one. */
+void io_client_apart(void);
+
 /* Starts a process that has so many TCP connections to this one, and on each so many messages of so
  * many bytes on their way, all the time; it ends with this process at the latest. The descriptors
  * are this side's ends; they do not block. */

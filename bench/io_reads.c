@@ -174,13 +174,22 @@ static void measure(const struct io_workload *workload, const struct io_side *si
     io_tell("cpu", (double)cost.cpu_ns / (double)reads, "ns/read");
 }
 
+#define CACHED(reads, told) \
+    { \
+        .name = "cached-" #reads, .about = told, .depth = (reads), .measure = measure \
+    }
+#define DIRECT(reads, told) \
+    { \
+        .name = "direct-" #reads, .about = told, .depth = (reads), .direct = true, \
+        .measure = measure \
+    }
+
 const struct io_workload io_read_workloads[] = {
-    {"cached-1", "random reads of 4 KiB that need not wait, one after the other", 1, false, 0,
-     measure},
-    {"cached-32", "the same, 32 in flight", 32, false, 0, measure},
-    {"cached-128", "the same, 128 in flight", 128, false, 0, measure},
-    {"direct-1", "random reads of 4 KiB past the cache, one after the other", 1, true, 0, measure},
-    {"direct-32", "the same, 32 in flight", 32, true, 0, measure},
-    {"direct-128", "the same, 128 in flight", 128, true, 0, measure},
-    {0},
+    CACHED(1, "random reads of 4 KiB that need not wait, one after the other"),
+    CACHED(32, "the same, 32 in flight"),
+    CACHED(128, "the same, 128 in flight"),
+    DIRECT(1, "random reads of 4 KiB past the cache, one after the other"),
+    DIRECT(32, "the same, 32 in flight"),
+    DIRECT(128, "the same, 128 in flight"),
+    {.name = NULL},
 };

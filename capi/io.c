@@ -136,8 +136,7 @@ static struct tpp_request request_of(const tp_io_op_t *op)
     return request;
 }
 
-static tp_status_t submit(struct tpi_io *io, uint32_t generation, const tp_io_op_t *given,
-                          bool last)
+static tp_status_t submit(struct tpi_io *io, uint32_t generation, const tp_io_op_t *given)
 {
     tp_io_op_t own;
     int error = 0;
@@ -147,7 +146,7 @@ static tp_status_t submit(struct tpi_io *io, uint32_t generation, const tp_io_op
     if (!fits(&own))
         return TP_ERR_ARGUMENT;
     struct tpp_request request = request_of(&own);
-    status = tpi_operation_submit(&io->channel, generation, own.operation, &request, last, &error);
+    status = tpi_operation_submit(&io->channel, generation, own.operation, &request, &error);
     return status == TP_ERR_SYSTEM ? tpi_gate_system(error) : status;
 }
 
@@ -159,7 +158,8 @@ tp_status_t tp_io_submit(tp_io_t *io, const tp_io_op_t *op)
     if (status == TP_OK && !op)
         status = TP_ERR_ARGUMENT;
     if (status == TP_OK)
-        status = submit(object, generation, op, true);
+        status = submit(object, generation, op);
+    tpi_operations_flush();
     return tpi_gate_result(__func__, io, status);
 }
 
@@ -175,11 +175,11 @@ tp_status_t tp_io_submit_many(tp_io_t *io, const tp_io_op_t *ops, uint32_t count
     while (status == TP_OK && done < count) {
         const tp_io_op_t *op =
             (const tp_io_op_t *)(const void *)((const char *)ops + (size_t)done * ops->struct_size);
-        status = op->struct_size == ops->struct_size
-                     ? submit(object, generation, op, done + 1 == count)
-                     : TP_ERR_VERSION;
+        status =
+            op->struct_size == ops->struct_size ? submit(object, generation, op) : TP_ERR_VERSION;
         done += status == TP_OK;
     }
+    tpi_operations_flush();
     if (submitted_out)
         *submitted_out = done;
     return tpi_gate_result(__func__, io, status);

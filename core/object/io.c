@@ -88,7 +88,8 @@ void tpi_io_reset(void)
 static void init(struct tpi_object *object, const struct tpi_spec *spec)
 {
     io_of(object)->number = -1;
-    tpi_channel_init(channel_of(object), &object->task, spec->own, spec->file_kind);
+    tpi_channel_init(channel_of(object), &object->task, *spec->own, spec->file_kind);
+    *spec->own = TPI_NO_DESCRIPTOR;
 }
 
 static tp_status_t enter(struct tpi_object *object, const struct tpi_spec *spec,
@@ -116,14 +117,19 @@ static void end(struct tpi_object *object)
 
 tp_status_t tpi_io_create(int descriptor, struct tpi_spec *spec, void **handle_out, int *errno_out)
 {
+    int own;
     *errno_out = tpp_file_kind(descriptor, &spec->file_kind);
     if (*errno_out == 0)
-        *errno_out = tpp_file_keep(descriptor, &spec->own);
+        *errno_out = tpp_file_keep(descriptor, &own);
     if (*errno_out != 0)
         return TP_ERR_SYSTEM;
     spec->number = descriptor;
+    spec->own = &own;
     spec->errno_out = errno_out;
-    return tpi_object_create(spec, handle_out);
+    tp_status_t status = tpi_object_create(spec, handle_out);
+    if (own != TPI_NO_DESCRIPTOR)
+        tpp_file_drop(own);
+    return status;
 }
 
 void tpi_io_inherited(struct tpi_slot *slot)
@@ -164,6 +170,7 @@ void tpi_io_run(struct tpi_operation *operation, struct tpi_worker *worker)
     struct tpi_posts posts;
     uint32_t priority = tpi_task_target(&operation->task).priority;
     bool blocks = tpi_operation_blocks(operation) && !tpi_operation_rings(operation);
+    uint32_t forks = tpi_forks();
     posts.count = 0;
     if (blocks)
         tpi_blocking_enter();
@@ -177,6 +184,8 @@ void tpi_io_run(struct tpi_operation *operation, struct tpi_worker *worker)
         worker->pool->run(posts.ready[0].task, worker);
     else if (posts.count != 1)
         tpi_posts_publish(&posts);
+    if (!tpi_forked(forks))
+        tpi_operations_flush();
 }
 
 /* ---- events ---------------------------------------------------------------------------------- */

@@ -69,7 +69,8 @@ struct tpi_spec {
     void *context;
     const struct tpi_profile *profile;
     /* of an I/O object */
-    int number, own; /* the application's descriptor, and ours */
+    int number; /* what the application calls its descriptor */
+    int *own;   /* ours, until the object has it */
     enum tpp_file_kind file_kind;
     int *errno_out;
 };

@@ -50,12 +50,18 @@ struct tpi_operation {
 #define TPI_CHAINS_FEW 4u
 
 struct tpi_channel {
-    struct tpi_lock lock; /* kept when the slot is freed: latecomers look */
-    struct tpi_task *task;
-
     /* set at creation, then read-only */
+    struct tpi_task *task;
     int own; /* our descriptor */
     enum tpp_file_kind kind;
+
+    /* atomic: hints whether trying at once is worth a system call */
+    tpp_u32 eager; /* the last read filled its buffer, or failed, or somebody was accepted: the next
+                      may not have to wait either */
+    tpp_u32 shun;  /* so many more tries are left out ... */
+    tpp_u32 wary;  /* ... and so many after the next failure */
+
+    _Alignas(64) struct tpi_lock lock; /* kept when the slot is freed: latecomers look */
 
     /* under lock */
     bool barred; /* its group closes: nothing begins */
@@ -71,12 +77,6 @@ struct tpi_channel {
     struct tpi_link lost;          /* forgotten operations in flight */
     struct tpi_operation **chains; /* operations in flight, by key; forgotten ones are in none */
     struct tpi_operation *few[TPI_CHAINS_FEW];
-
-    /* atomic: hints whether trying at once is worth a system call */
-    tpp_u32 eager; /* the last read filled its buffer, or failed, or somebody was accepted: the next
-                      may not have to wait either */
-    tpp_u32 shun;  /* so many more tries are left out ... */
-    tpp_u32 wary;  /* ... and so many after the next failure */
 };
 
 /* Before an object is known to others. */

@@ -178,6 +178,17 @@ struct tpi_ready tpi_operation_task(struct tpi_operation *operation)
     return (struct tpi_ready){tpi_task_target(task), task, tpi_state_epoch(tpp_peek(&task->word))};
 }
 
+/* Leaves it to a worker; to the one that waits for its object, if that is the only one there is. */
+static void queue_up(struct tpi_channel *channel, struct tpi_operation *operation,
+                     struct tpi_posts *posts)
+{
+    operation->place = TPI_PLACE_QUEUE;
+    struct tpi_ready ready = tpi_operation_task(operation);
+    tpi_posts_add(posts, &ready);
+    if (channel->helpers > 0)
+        tpi_task_wake(channel->task);
+}
+
 /* The worker that submits the operation. */
 static struct tpi_worker *own_worker(struct tpi_pool *pool)
 {
@@ -200,20 +211,17 @@ static bool hand_over(struct tpi_channel *channel, struct tpi_operation *operati
         return outcome_out->error == 0;
     }
     if (worker && tpi_operation_rings(operation)) {
-        operation->place = TPI_PLACE_RING;
         tpi_port_put(&pool->port, operation);
         return true;
     }
-    operation->place = TPI_PLACE_QUEUE;
-    struct tpi_ready ready = tpi_operation_task(operation);
-    tpi_posts_add(posts, &ready);
+    queue_up(channel, operation, posts);
     return true;
 }
 
 /* ---- submitting ------------------------------------------------------------------------------ */
 
-/* Not done at once. A worker hands its requests over at the end of a batch, if there is one. */
-static int begin_to_wait(struct tpi_operation *operation, bool last, struct tpi_posts *posts)
+/* Not done at once. */
+static int begin_to_wait(struct tpi_operation *operation, struct tpi_posts *posts)
 {
     struct tpi_channel *channel = operation->channel;
     struct tpi_pool *pool = pool_of(channel);
@@ -226,13 +234,11 @@ static int begin_to_wait(struct tpi_operation *operation, bool last, struct tpi_
         return outcome.error;
     if (!handed)
         tpi_operation_complete(operation, outcome, posts);
-    else if (worker && last && tpi_ring_size(&worker->ring) == 0 && tpi_port_unflushed(&pool->port))
-        tpi_port_flush(pool);
     return 0;
 }
 
 /* 0 or a positive errno: then the operation has not begun. */
-static int begin(struct tpi_operation *operation, bool last, struct tpi_posts *posts)
+static int begin(struct tpi_operation *operation, struct tpi_posts *posts)
 {
     if (worth_trying(operation)) {
         struct tpp_outcome outcome = tpp_operate(&operation->request, false);
@@ -242,11 +248,22 @@ static int begin(struct tpi_operation *operation, bool last, struct tpi_posts *p
             return 0;
         }
     }
-    return begin_to_wait(operation, last, posts);
+    return begin_to_wait(operation, posts);
+}
+
+/* A worker that has more to run waits for the end of that batch, if the gate looks in meanwhile. */
+void tpi_operations_flush(void)
+{
+    struct tpi_worker *worker = tpi_worker_self();
+    if (!worker || !tpi_port_unflushed(&worker->pool->port))
+        return;
+    tpp_fence_seq_cst(); /* [DR1] as in tpi_pool_publish_soon */
+    if (tpi_ring_size(&worker->ring) == 0 || !tpi_reactor_guarded(worker->pool))
+        tpi_port_flush(worker->pool);
 }
 
 tp_status_t tpi_operation_submit(struct tpi_channel *channel, uint32_t generation, void *key,
-                                 const struct tpp_request *request, bool last, int *errno_out)
+                                 const struct tpp_request *request, int *errno_out)
 {
     struct tpi_posts posts;
     struct tpi_operation *operation = tpi_operation_new();
@@ -261,7 +278,7 @@ tp_status_t tpi_operation_submit(struct tpi_channel *channel, uint32_t generatio
         return status;
     }
     struct tpi_pool *pool = pool_of(channel); /* it may be gone once the operation has begun */
-    int failed = begin(operation, last, &posts);
+    int failed = begin(operation, &posts);
     if (failed)
         tpi_channel_withdraw(operation, &posts);
     struct tpi_worker *worker = own_worker(pool);
@@ -293,65 +310,56 @@ static void try_again(struct tpi_operation *operation, struct tpi_posts *posts)
     tpi_operation_complete(operation, outcome, posts);
 }
 
-/* The operations that wait for one of these states go into `found`. Lock held. */
-static void take_ready(struct tpi_channel *channel, uint32_t events, struct tpi_link *found)
+/* The operations that wait for one of these states are left to workers, as many as there is room for
+ * in the posts: the poller will tell of the others again. False if there is none. Lock held. */
+static bool queue_ready(struct tpi_channel *channel, uint32_t events, struct tpi_posts *posts)
 {
+    bool any = false;
     struct tpi_link *next;
     for (struct tpi_link *link = channel->waiting.next; link != &channel->waiting; link = next) {
         struct tpi_operation *operation = tpi_container(link, struct tpi_operation, link);
         next = link->next;
         if (!(events & (operation->states | TPI_ALWAYS)))
             continue;
+        any = true;
+        if (posts->count == TPI_POSTS)
+            break;
         tpi_list_remove(link);
-        operation->place = TPI_PLACE_QUEUE;
-        tpi_list_push_back(found, link);
+        queue_up(channel, operation, posts);
     }
-}
-
-/* Each is in flight, so the channel is there as long as one is left. */
-static void queue_all(struct tpi_link *found, struct tpi_posts *posts)
-{
-    while (!tpi_list_empty(found)) {
-        struct tpi_operation *operation = tpi_container(found->next, struct tpi_operation, link);
-        tpi_list_remove(&operation->link);
-        struct tpi_ready ready = tpi_operation_task(operation);
-        tpi_posts_add(posts, &ready);
-    }
+    return any;
 }
 
 void tpi_operations_ready(const struct tpp_poller_event *event, bool slept, struct tpi_posts *posts)
 {
     struct tpi_channel *channel = (struct tpi_channel *)(uintptr_t)(event->key & KEY_ADDRESS);
-    struct tpi_link found;
-    tpi_list_init(&found);
+    if (posts->count > TPI_POSTS / 2)
+        tpi_posts_flush(posts); /* now, while no lock is held */
     tpi_lock_take(&channel->lock);
     if (channel->polled &&
-        poll_key(channel, tpi_slot_generation(&channel->task->slot)) == event->key) {
-        take_ready(channel, event->events, &found);
-        if (slept && tpi_list_empty(&found))
-            listen_less(channel);
-    }
+        poll_key(channel, tpi_slot_generation(&channel->task->slot)) == event->key &&
+        !queue_ready(channel, event->events, posts) && slept)
+        listen_less(channel);
     tpi_lock_drop(&channel->lock);
-    queue_all(&found, posts);
 }
 
 void tpi_operation_told(struct tpi_operation *operation, struct tpp_outcome outcome,
                         struct tpi_posts *posts)
 {
     struct tpi_channel *channel = operation->channel;
-    struct tpi_ready ready;
+    if (posts->count == TPI_POSTS)
+        tpi_posts_flush(posts); /* now, while no lock of an object is held */
     tpi_lock_take(&channel->lock);
     bool refused = outcome.error == EAGAIN, undone = outcome.error == EINTR || refused;
     bool again = !operation->aborted && (undone || outcome.error == ECANCELED);
-    operation->place = !again ? TPI_PLACE_THREAD : refused ? TPI_PLACE_QUEUE : TPI_PLACE_RING;
     operation->by_thread = refused;
-    if (again && refused)
-        ready = tpi_operation_task(operation);
-    else if (again) /* the system's own doing: the thread that handed it over has gone */
+    if (!again)
+        operation->place = TPI_PLACE_THREAD;
+    else if (refused)
+        queue_up(channel, operation, posts);
+    else /* the system's own doing: the thread that handed it over has gone */
         tpi_port_put(&pool_of(channel)->port, operation);
     tpi_lock_drop(&channel->lock);
-    if (again && refused)
-        tpi_posts_add(posts, &ready);
     if (!again)
         tpi_operation_complete(operation, undone ? canceled : outcome, posts);
 }
@@ -368,7 +376,6 @@ static void carry_out(struct tpi_operation *operation, struct tpi_posts *posts)
     tpi_lock_take(&channel->lock);
     bool aborted = operation->aborted;
     if (!aborted) {
-        operation->place = TPI_PLACE_RING;
         tpi_port_put(port, operation);
     }
     tpi_lock_drop(&channel->lock);

@@ -16,10 +16,11 @@
 #include "core/wait/sources.h"
 
 /* tp_io_submit: TP_ERR_HANDLE, TP_ERR_CLOSED, TP_ERR_EXISTS, TP_ERR_NO_MEMORY; TP_ERR_SYSTEM leaves
- * a positive errno in *errno_out. The request's descriptor and kind are filled in here. `last`: no
- * other follows at once. */
+ * a positive errno in *errno_out. The request's descriptor and kind are filled in here. After one,
+ * or several, tpi_operations_flush hands over what this thread has put into the ring of its pool. */
 tp_status_t tpi_operation_submit(struct tpi_channel *channel, uint32_t generation, void *key,
-                                 const struct tpp_request *request, bool last, int *errno_out);
+                                 const struct tpp_request *request, int *errno_out);
+void tpi_operations_flush(void);
 
 /* tp_io_abort. TP_ERR_HANDLE, TP_ERR_ARGUMENT. */
 tp_status_t tpi_operation_abort(struct tpi_channel *channel, uint32_t generation, const void *key);

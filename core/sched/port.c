@@ -132,6 +132,7 @@ void tpi_port_put(struct tpi_port *port, struct tpi_operation *operation)
     struct tpp_ring *ring = tpp_load_acquire(&port->ring); /* [PT2] */
     tpp_add_relaxed(&port->away, 1);                       /* relaxed: a count */
     tpi_lock_take(&port->put);
+    operation->place = TPI_PLACE_RING; /* the channel's lock is held as well */
     count_unflushed(port);
     if (!tpi_list_empty(&port->backlog) || !give(ring, operation)) {
         tpi_list_push_back(&port->backlog, &operation->link);
@@ -185,15 +186,17 @@ static uint32_t take(struct tpi_port *port, struct tpp_ring *ring, struct tpi_po
     return count;
 }
 
-bool tpi_port_harvest(struct tpi_pool *pool)
+bool tpi_port_harvest(struct tpi_pool *pool, bool wait)
 {
     struct tpi_port *port = &pool->port;
     struct tpp_ring *ring = tpp_load_acquire(&port->ring); /* [PT2] */
     struct tpi_posts posts;
     uint32_t count, total = 0;
     posts.count = 0;
-    if (!ring || !tpi_lock_try(&port->take))
+    if (!ring || (!wait && !tpi_lock_try(&port->take)))
         return false;
+    if (wait)
+        tpi_lock_take(&port->take);
     do { /* ends: nothing is begun here but what was sent back */
         count = take(port, ring, &posts);
         total += count;

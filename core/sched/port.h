@@ -54,8 +54,9 @@ void tpi_port_abort(struct tpi_port *port, struct tpi_operation *operation);
  * again. */
 void tpi_port_flush(struct tpi_pool *pool);
 
-/* Passes on what the ring tells, unless somebody else is at it. True if there was something. */
-bool tpi_port_harvest(struct tpi_pool *pool);
+/* Passes on what the ring tells; if somebody else is at it, waits for him or leaves it to him. True
+ * if there was something. */
+bool tpi_port_harvest(struct tpi_pool *pool, bool wait);
 
 /* In the child of a fork, which has inherited it. */
 void tpi_port_inherited(struct tpi_port *port);

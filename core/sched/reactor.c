@@ -393,8 +393,8 @@ static void pass_on(struct tpi_pool *pool, const struct tpi_look *look)
             tpi_operations_ready(&look->events[i], look->slept, &posts);
     }
     tpi_posts_publish(&posts);
-    if (ring)
-        (void)tpi_port_harvest(pool);
+    if (ring) /* else the next sleep would end at once, until somebody has taken it */
+        (void)tpi_port_harvest(pool, true);
 }
 
 /* Looks into the poller, and posts what is ready; true if there was a batch, and so may be more.
@@ -475,7 +475,7 @@ void tpi_reactor_glance(struct tpi_worker *worker)
         return;
     }
     if (tpi_port_away(&worker->pool->port))
-        (void)tpi_port_harvest(worker->pool);
+        (void)tpi_port_harvest(worker->pool, false);
     int64_t now = tpp_now(TPP_CLOCK_MONOTONIC);
     bool brief = now - worker->glanced_at < GLANCE_SPAN;
     worker->glanced_at = now;

@@ -229,7 +229,7 @@ static bool tend_port(struct tpi_worker *worker)
     struct tpi_port *port = &worker->pool->port;
     if (tpi_port_unflushed(port))
         tpi_port_flush(worker->pool);
-    return tpi_port_away(port) && tpi_port_harvest(worker->pool);
+    return tpi_port_away(port) && tpi_port_harvest(worker->pool, false);
 }
 
 struct tpi_task *tpi_worker_take(struct tpi_worker *worker)

@@ -8,19 +8,39 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 enum { BACKLOG = 4096, PAUSE_NS = 100000000 };
 
-static void park(struct listener *listener, uint32_t number)
+/* Lock held. */
+static void pause_accepting(struct listener *listener)
 {
     tp_timer_spec_t spec = TP_TIMER_SPEC_INIT;
     spec.due = PAUSE_NS;
     spec.window = PAUSE_NS / 4;
-    if (atomic_fetch_or(&listener->parked, 1u << number) == 0)
-        count(listener->pauses, 1);
+    if (listener->paused)
+        return;
+    listener->paused = true;
+    count(listener->pauses, 1);
     tp_timer_set(listener->resume, &spec, NULL);
+}
+
+static void park(struct listener *listener, uint32_t number)
+{
+    pthread_mutex_lock(&listener->lock);
+    listener->parked |= 1u << number;
+    pause_accepting(listener);
+    pthread_mutex_unlock(&listener->lock);
+}
+
+static void hold(struct listener *listener, uint32_t number, int fd)
+{
+    pthread_mutex_lock(&listener->lock);
+    listener->held[listener->held_count++] = (struct held){.fd = fd, .number = number};
+    pause_accepting(listener);
+    pthread_mutex_unlock(&listener->lock);
 }
 
 /* The stop is looked at afterwards: of an accept that was submitted and a listener_stop() at the
@@ -37,14 +57,13 @@ static void accept_one(struct listener *listener, uint32_t number)
         park(listener, number);
 }
 
-static void offer(struct listener *listener, uint32_t number, int fd)
+/* Those who wait already come first. */
+static bool is_holding(struct listener *listener)
 {
-    bool taken = listener->accepted(listener->context, fd);
-    listener->held[number] = taken ? -1 : fd;
-    if (taken)
-        accept_one(listener, number);
-    else
-        park(listener, number);
+    pthread_mutex_lock(&listener->lock);
+    bool holding = listener->held_count > 0;
+    pthread_mutex_unlock(&listener->lock);
+    return holding;
 }
 
 /* What is wrong with one connection (ECONNABORTED) does not concern the next. Whatever else it is
@@ -56,28 +75,44 @@ static void on_accept(tp_callback_instance_t *instance, void *context, void *ope
     uint32_t number = (uint32_t)((char *)operation - listener->keys);
     (void)instance;
     (void)io;
-    if (error == 0)
-        offer(listener, number, (int)bytes);
-    else if (error == ECONNABORTED)
+    if (error == 0 && (is_holding(listener) || !listener->accepted(listener->context, (int)bytes)))
+        hold(listener, number, (int)bytes);
+    else if (error == 0 || error == ECONNABORTED)
         accept_one(listener, number);
     else if (!atomic_load(&listener->stopped))
         park(listener, number);
 }
 
+/* Returns the accepts to start again: none, as long as something is held. */
+static uint32_t offer_again(struct listener *listener)
+{
+    uint32_t taken = 0;
+    pthread_mutex_lock(&listener->lock);
+    listener->paused = false;
+    while (taken < listener->held_count &&
+           listener->accepted(listener->context, listener->held[taken].fd))
+        listener->parked |= 1u << listener->held[taken++].number;
+    listener->held_count -= taken;
+    memmove(listener->held, listener->held + taken, listener->held_count * sizeof(struct held));
+    uint32_t ready = listener->held_count == 0 ? listener->parked : 0;
+    listener->parked &= ~ready;
+    if (listener->held_count > 0)
+        pause_accepting(listener);
+    pthread_mutex_unlock(&listener->lock);
+    return ready;
+}
+
 static void on_resume(tp_callback_instance_t *instance, void *context, tp_timer_t *timer)
 {
     struct listener *listener = context;
-    uint32_t parked = atomic_exchange(&listener->parked, 0);
     (void)instance;
     (void)timer;
-    for (uint32_t i = 0; i < listener->accepts; i++) {
-        if ((parked & 1u << i) == 0 || atomic_load(&listener->stopped))
-            continue;
-        if (listener->held[i] >= 0)
-            offer(listener, i, listener->held[i]);
-        else
+    if (atomic_load(&listener->stopped))
+        return;
+    uint32_t ready = offer_again(listener);
+    for (uint32_t i = 0; i < listener->accepts; i++)
+        if ((ready & 1u << i) != 0)
             accept_one(listener, i);
-    }
 }
 
 /* TCP_NODELAY passes on to what is accepted: an echo is not kept back for company. Returns -1 if it
@@ -107,6 +142,7 @@ bool listener_start(struct listener *listener, uint16_t port, const tp_env_t *en
     int fd = open_socket(listener, port);
     if (fd < 0)
         return false;
+    pthread_mutex_init(&listener->lock, NULL);
     tp_status_t status = tp_timer_create(on_resume, listener, env, &listener->resume);
     if (status == TP_OK)
         status = tp_io_create(fd, on_accept, listener, env, &listener->io);
@@ -115,8 +151,6 @@ bool listener_start(struct listener *listener, uint16_t port, const tp_env_t *en
         complain_status(status, "listen");
         return false;
     }
-    for (uint32_t i = 0; i < listener->accepts; i++)
-        listener->held[i] = -1;
     for (uint32_t i = 0; i < listener->accepts; i++)
         accept_one(listener, i);
     return true;
@@ -133,8 +167,8 @@ void listener_stop(struct listener *listener)
         tp_io_wait(listener->io, false, TP_INFINITE) == TP_OK)
         tp_io_close(listener->io);
     tp_timer_close(listener->resume);
-    for (uint32_t i = 0; i < listener->accepts; i++)
-        if (listener->held[i] >= 0)
-            close(listener->held[i]);
+    for (uint32_t i = 0; i < listener->held_count; i++)
+        close(listener->held[i].fd);
+    pthread_mutex_destroy(&listener->lock);
     listener->io = NULL;
 }

@@ -4,11 +4,18 @@
 
 #include "tp/tp.h"
 
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
 enum { ACCEPTS_MOST = 32 };
+
+/* A connection, and the accept that has brought it and brings no other meanwhile. */
+struct held {
+    int fd;
+    uint32_t number;
+};
 
 struct listener {
     /* set at the start, then read-only */
@@ -22,10 +29,14 @@ struct listener {
     tp_io_t *io;
     tp_timer_t *resume;
 
-    atomic_uint parked;     /* the accepts that wait for the timer, as bits */
-    int held[ACCEPTS_MOST]; /* what is to be offered again, or -1; each is its accept's */
     atomic_bool stopped;
     char keys[ACCEPTS_MOST]; /* their addresses are the keys of the accepts */
+
+    pthread_mutex_t lock; /* for what follows */
+    bool paused;          /* the timer is set */
+    uint32_t parked;      /* the accepts that it is to start again, as bits */
+    uint32_t held_count;
+    struct held held[ACCEPTS_MOST]; /* what is to be offered again, in the order it came */
 };
 
 /* Binds to 127.0.0.1 and `port` (0: any; listener.port tells which) and accepts from there, with

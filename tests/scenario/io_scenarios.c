@@ -479,7 +479,9 @@ SCENE(io__the_only_thread_waits_for_an_announcement)
 /* A pool that its callers drive raises its flag, and they do all there is to do. */
 static void drive_until_told(tp_pool_t *pool, uint32_t callbacks)
 {
-    int flag = scene_flag_of(pool);
+    int flag = -1;
+    if (!scene_resource(tp_pool_poll_fd(pool, &flag)))
+        callbacks = 0;
     while (scene_io_told(A) < callbacks) {
         tpps_check(tpps_poll(flag, TPP_FOREVER));
         while (tp_pool_run(pool, 0, 0, NULL) == TP_OK)
@@ -497,7 +499,8 @@ SCENE(io__driven_by_its_callers)
     if (scene_io_of(A))
         drive_until_told(pool, (uint32_t)begun + both);
     tpps_join(other);
-    scene_io_wait(A);
+    while (scene_io_of(A) && tp_io_wait(scene_io_of(A), false, 0) != TP_OK)
+        (void)tp_pool_run(pool, 0, 0, NULL);
     scene_io_end(A);
     if (pool)
         scene_drive(pool);
@@ -592,7 +595,7 @@ static void wait_or_drop(void *unused)
 {
     (void)unused;
     if (tpps_choose(2))
-        scene_io_cancel(A);
+        scene_io_drop(A);
     else if (scene_io_of(A) && tp_io_wait(scene_io_of(A), false, MS) == TP_OK)
         scene_add(DONE, 1);
 }
@@ -635,7 +638,7 @@ SCENE(io__c163_bound_once)
     scene_io_close(A);
     tpps_join(other);
     make_b(pool);
-    tpps_check(!made || !scene_complete() || scene_latest(DONE) >= 1);
+    tpps_check(!made || scene_sweeps() || scene_latest(DONE) >= 1);
     scene_io_over(A);
     scene_close_pool(pool);
 }

@@ -170,6 +170,8 @@ void scene_io_await_release(uint32_t number)
 {
     if (scene_io_of(number))
         await(&record_of(number)->released, 1);
+    for (int i = 0; i < 1000 && tpps_descriptor_names(scene_io_fd(number)) > 1; i++)
+        tpps_sleep(US); /* the library gives its own back after that */
 }
 
 BLIND bool scene_op_told(uint32_t op)
@@ -422,6 +424,11 @@ static void count_cancel(void *context, void *cleanup_context)
 
 /* ---- objects --------------------------------------------------------------------------------- */
 
+bool scene_resource(tp_status_t status)
+{
+    return scene_made(status == TP_ERR_SYSTEM && scene_sweeps() ? TP_ERR_NO_MEMORY : status);
+}
+
 BLIND static void enrol(struct record *record, tp_io_t *io)
 {
     uint32_t index = tpi_token_index((uintptr_t)io);
@@ -441,8 +448,7 @@ bool scene_io_chosen(uint32_t number, tp_io_fn function, const struct scene_choi
         return false;
     tp_status_t status = tp_io_create(scene_io_fd(number), function, SCENE_WORD(number), env, &io);
     tpps_check(tp_env_destroy(env) == TP_OK);
-    /* Descriptors, rings and pollers are refused like memory. */
-    scene_made(status == TP_ERR_SYSTEM && scene_sweeps() ? TP_ERR_NO_MEMORY : status);
+    scene_resource(status);
     if (io)
         enrol(record_of(number), io);
     tpp_store_release(&record_of(number)->io, io);
@@ -501,6 +507,17 @@ void scene_io_cancel(uint32_t number)
     struct left left = look_what_is_out(number);
     tpps_check(tp_io_wait(scene_io_of(number), true, TP_INFINITE) == TP_OK);
     forget(number, &left);
+}
+
+void scene_io_drop(uint32_t number)
+{
+    if (!scene_io_of(number))
+        return;
+    struct left left = look_what_is_out(number);
+    tp_status_t status = tp_io_wait(scene_io_of(number), true, MS);
+    tpps_check(status == TP_OK || status == TP_ERR_TIMEOUT);
+    if (status == TP_OK) /* else one may have been about to be told */
+        forget(number, &left);
 }
 
 void scene_io_close(uint32_t number)
@@ -592,9 +609,11 @@ tp_status_t scene_io_try(uint32_t number, uint32_t op, uint32_t opcode)
 /* True: done. False: not made, or a resource failed. */
 static bool went(uint32_t number, tp_status_t status)
 {
+    if (status == TP_OK)
+        return true; /* whatever failed elsewhere */
     if (!scene_io_of(number) || !scene_complete())
         return false;
-    return scene_made(status == TP_ERR_SYSTEM && scene_sweeps() ? TP_ERR_NO_MEMORY : status);
+    return scene_resource(status);
 }
 
 bool scene_io_put_as(uint32_t number, uint32_t op, uint32_t key, uint32_t opcode)
@@ -623,9 +642,14 @@ BLIND static uint32_t ask(uint32_t op)
     return ops[op].key;
 }
 
+BLIND static bool is_begun(uint32_t op)
+{
+    return ops[op].state != UNUSED;
+}
+
 bool scene_io_abort(uint32_t number, uint32_t op)
 {
-    if (!scene_io_of(number))
+    if (!scene_io_of(number) || !is_begun(op))
         return false;
     tp_status_t status = tp_io_abort(scene_io_of(number), SCENE_WORD(ask(op)));
     if (status != TP_OK && status != TP_ERR_ARGUMENT && status != TP_ERR_HANDLE)

@@ -63,10 +63,14 @@ uint32_t scene_op_of(const void *operation);
 
 void scene_io_wait(uint32_t number);
 void scene_io_cancel(
-    uint32_t number); /* drops and forgets, and waits: what was begun is not told */
+    uint32_t number);                /* drops and forgets, and waits: what was begun is not told */
+void scene_io_drop(uint32_t number); /* the same, but does not wait for what begins meanwhile */
 void scene_io_close(uint32_t number);
 void scene_io_end(uint32_t number);  /* waits, all is told; closes; nothing is left of it */
 void scene_io_over(uint32_t number); /* the same of one that was closed before */
+
+/* As scene_made, of a call that needs descriptors, pollers or rings: these are refused like memory. */
+bool scene_resource(tp_status_t status);
 
 /* Until no operation of the pool is in flight, forgotten ones included. */
 void scene_io_settle(tp_pool_t *pool);
@@ -105,7 +109,7 @@ void scene_io_await(uint32_t number, uint32_t callbacks);
 uint32_t scene_io_told(uint32_t number);
 uint32_t scene_io_releases(uint32_t number);
 uint32_t scene_io_cancels(uint32_t number);
-void scene_io_await_release(uint32_t number);
+void scene_io_await_release(uint32_t number); /* and until the library has let go of the file */
 
 bool scene_op_told(uint32_t op);
 int32_t scene_op_error(uint32_t op);
