@@ -38,10 +38,17 @@ void tpi_operation_free(struct tpi_operation *operation)
     tpi_slab_free(TPI_KIND_OPERATION, &operation->task.slot, at_hand());
 }
 
-void tpi_operation_discard(struct tpi_operation *operation)
+/* What was accepted for nobody. */
+static void close_accepted(struct tpi_operation *operation)
 {
     if (operation->request.opcode == TPP_ACCEPT && operation->outcome.error == 0)
         tpp_file_close((int)operation->outcome.bytes);
+    operation->outcome.error = ECANCELED;
+}
+
+void tpi_operation_discard(struct tpi_operation *operation)
+{
+    close_accepted(operation);
     tpi_operation_free(operation);
 }
 
@@ -409,7 +416,10 @@ void tpi_operation_complete(struct tpi_operation *operation, struct tpp_outcome 
     struct tpi_ready ready;
     operation->outcome = outcome;
     tpi_lock_take(&channel->lock);
-    if (operation->forgotten) {
+    if (operation->forgotten) { /* for good */
+        tpi_lock_drop(&channel->lock);
+        close_accepted(operation); /* before the object may end */
+        tpi_lock_take(&channel->lock);
         end_forgotten(channel, operation, posts);
         return;
     }

@@ -26,7 +26,7 @@ static void over(tp_pool_t *pool)
 {
     scene_io_over(A);
     scene_close_pool(pool);
-    tpps_check(tpps_files_kept() == 0 && tpps_files_open() == tpps_rings_open());
+    scene_io_no_files();
 }
 
 static void serve(void *number)

@@ -25,7 +25,7 @@ static void end(tp_pool_t *pool, uint32_t objects)
     for (uint32_t i = 0; i < objects; i++)
         scene_io_end(i);
     scene_close_pool(pool);
-    tpps_check(tpps_files_kept() == 0 && tpps_files_open() == tpps_rings_open());
+    scene_io_no_files();
 }
 
 /* Now and then others go first for a while. */
@@ -527,7 +527,7 @@ SCENE(io__accepted_once_or_closed)
     scene_io_settle(pool);
     scene_io_end(A);
     scene_close_pool(pool);
-    tpps_check(tpps_files_open() == tpps_rings_open());
+    scene_io_no_files();
 }
 
 /* As before, and the completions were queued already. */
@@ -547,7 +547,7 @@ SCENE(io__accepted_and_dropped_in_the_queue)
     scene_io_settle(pool);
     scene_io_end(A);
     scene_close_pool(pool);
-    tpps_check(tpps_files_open() == tpps_rings_open());
+    scene_io_no_files();
 }
 
 SCENE(io__connected_or_refused)

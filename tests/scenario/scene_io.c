@@ -525,6 +525,13 @@ void scene_io_close(uint32_t number)
     tpps_check(tp_io_close(scene_io_of(number)) == TP_OK);
 }
 
+void scene_io_no_files(void)
+{
+    for (int i = 0; i < 1000 && tpps_files_open() != tpps_rings_open(); i++)
+        tpps_sleep(US);
+    tpps_check(tpps_files_kept() == 0 && tpps_files_open() == tpps_rings_open());
+}
+
 void scene_io_settle(tp_pool_t *pool)
 {
     while (scene_stats(pool).io_in_flight > 0)
