@@ -310,8 +310,8 @@ static void try_again(struct tpi_operation *operation, struct tpi_posts *posts)
     tpi_operation_complete(operation, outcome, posts);
 }
 
-/* The operations that wait for one of these states are left to workers, as many as there is room for
- * in the posts: the poller will tell of the others again. False if there is none. Lock held. */
+/* The operations that wait for one of these states are left to workers, as many as there is room
+ * for in the posts: the poller will tell of the others again. False if there is none. Lock held. */
 static bool queue_ready(struct tpi_channel *channel, uint32_t events, struct tpi_posts *posts)
 {
     bool any = false;

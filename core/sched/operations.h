@@ -15,9 +15,10 @@
 #include "core/sched/channel.h"
 #include "core/wait/sources.h"
 
-/* tp_io_submit: TP_ERR_HANDLE, TP_ERR_CLOSED, TP_ERR_EXISTS, TP_ERR_NO_MEMORY; TP_ERR_SYSTEM leaves
- * a positive errno in *errno_out. The request's descriptor and kind are filled in here. After one,
- * or several, tpi_operations_flush hands over what this thread has put into the ring of its pool. */
+/* tp_io_submit: TP_ERR_HANDLE, TP_ERR_CLOSED, TP_ERR_EXISTS, TP_ERR_NO_MEMORY; TP_ERR_SYSTEM
+ * leaves a positive errno in *errno_out. The request's descriptor and kind are filled in here.
+ * After one, or several, tpi_operations_flush hands over what this thread has put into the ring
+ * of its pool. */
 tp_status_t tpi_operation_submit(struct tpi_channel *channel, uint32_t generation, void *key,
                                  const struct tpp_request *request, int *errno_out);
 void tpi_operations_flush(void);

@@ -2,7 +2,6 @@
 #include "core/sched/reactor.h"
 
 #include "core/sched/monitor.h"
-#include "core/sched/operations.h"
 #include "core/sched/park.h"
 #include "core/sched/waits.h"
 #include "core/sched/worker.h"
@@ -349,105 +348,6 @@ void tpi_reactor_armed(struct tpi_pool *pool, uint64_t *timers_out, uint64_t *wa
     tpi_lock_drop(&reactor->lock);
 }
 
-/* ---- descriptors ----------------------------------------------------------------------------- */
-
-bool tpi_reactor_listens(struct tpi_reactor *reactor)
-{
-    bool before = tpp_peek(&reactor->listening);
-    bool now = reactor->sources.count > 0 || reactor->channels > 0;
-    if (now != before)
-        tpp_store_release(&reactor->listening, now); /* [DR1] */
-    return now && !before;
-}
-
-void tpi_reactor_channel_comes(struct tpi_pool *pool, uint32_t birth)
-{
-    struct tpi_reactor *reactor = &pool->reactor;
-    tpi_lock_take(&reactor->lock);
-    reactor->channels++;
-    bool first = tpi_reactor_listens(reactor);
-    tpi_lock_drop(&reactor->lock);
-    if (first)
-        tpi_reactor_call(pool, birth);
-}
-
-void tpi_reactor_channel_goes(struct tpi_pool *pool)
-{
-    tpi_lock_take(&pool->reactor.lock);
-    pool->reactor.channels--;
-    (void)tpi_reactor_listens(&pool->reactor);
-    tpi_lock_drop(&pool->reactor.lock);
-}
-
-/* What a look has found. */
-static void pass_on(struct tpi_pool *pool, const struct tpi_look *look)
-{
-    bool ring = false;
-    struct tpi_posts posts;
-    posts.count = 0;
-    tpi_waits_harvest(pool, look);
-    for (uint32_t i = 0; i < look->count; i++) {
-        if (look->events[i].key == TPI_PORT_KEY)
-            ring = true;
-        else if (tpi_operations_key(look->events[i].key))
-            tpi_operations_ready(&look->events[i], look->slept, &posts);
-    }
-    tpi_posts_publish(&posts);
-    if (ring) /* else the next sleep would end at once, until somebody has taken it */
-        (void)tpi_port_harvest(pool, true);
-}
-
-/* Looks into the poller, and posts what is ready; true if there was a batch, and so may be more.
- * `sleepless`: the caller would look again at once for as long as anything is ready. */
-static bool look(struct tpi_pool *pool, bool sleepless)
-{
-    struct tpi_look found; /* large: only what is filled is read */
-    struct tpp_poller *poller = tpi_sources_poller(&pool->reactor.sources);
-    if (!poller)
-        return false;
-    found.begun = tpi_sources_look(&pool->reactor.sources);
-    found.slept = sleepless;
-    found.count = tpp_poller_wait(poller, found.events, TPP_POLL_BATCH, 0);
-    if (found.count > 0)
-        pass_on(pool, &found);
-    return found.count == TPP_POLL_BATCH;
-}
-
-/* Has the worker enough to do? While callbacks wait to run, what they are to read is ready still,
- * and a look finds just that. */
-static bool supplied(struct tpi_worker *worker, int64_t now)
-{
-    if (now - worker->looked_at > TPP_GATE_PERIOD_NS)
-        return false;
-    return tpi_ring_size(&worker->ring) > 0 ||
-           tpi_inject_length(&worker->pool->inject[TPI_PRIORITY_NORMAL]) > 0;
-}
-
-bool tpi_reactor_deliver(struct tpi_worker *worker)
-{
-    if (worker->look.count == 0)
-        return false;
-    pass_on(worker->pool, &worker->look);
-    worker->look.count = 0;
-    return true;
-}
-
-/* Of a worker: what its sleep has brought, or a look while nobody sleeps in the poller. */
-static void look_around(struct tpi_worker *worker, int64_t now)
-{
-    struct tpi_pool *pool = worker->pool;
-    if (tpi_reactor_deliver(worker)) {
-        worker->looked_at = now;
-        return;
-    }
-    /* relaxed, both: a look. */
-    if (!tpp_load_relaxed(&pool->reactor.listening) || tpp_load_relaxed(&pool->reactor.driver) ||
-        supplied(worker, now))
-        return;
-    worker->looked_at = now;
-    (void)look(pool, false);
-}
-
 /* ---- between callbacks ----------------------------------------------------------------------- */
 
 /* Is another worker about to post what is left? Two that take turns would only fetch the wheel from
@@ -490,7 +390,7 @@ void tpi_reactor_glance(struct tpi_worker *worker)
     if (now >= wake && !left_to_another(worker, reactor, now - wake) &&
         !well_supplied(worker, brief))
         worker->timers_left = tpi_reactor_poll(worker->pool, worker);
-    look_around(worker, now);
+    tpi_reactor_look_around(worker, now);
 }
 
 /* ---- the role of the driver ------------------------------------------------------------------ */
@@ -577,7 +477,7 @@ static void stand_in(struct tpi_pool *pool)
         if (tpi_port_unflushed(&pool->port))
             tpi_port_flush(pool);
         if (alone && tpp_load_relaxed(&reactor->listening))
-            more = look(pool, true) || more;
+            more = tpi_reactor_look(pool, true) || more;
     }
 }
 

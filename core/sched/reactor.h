@@ -91,6 +91,13 @@ void tpi_reactor_channel_goes(struct tpi_pool *pool);
  * is one; the pool is alive. */
 bool tpi_reactor_poll(struct tpi_pool *pool, struct tpi_worker *worker);
 
+/* core/sched/look.c: looks into the poller, and posts what is ready; true if there was a batch,
+ * and so may be more. `sleepless`: the caller would look again at once for as long as anything
+ * is ready. A worker passes on what its sleep has brought, or looks if nobody sleeps in the
+ * poller. */
+bool tpi_reactor_look(struct tpi_pool *pool, bool sleepless);
+void tpi_reactor_look_around(struct tpi_worker *worker, int64_t now);
+
 /* Worker only: posts what its last sleep in the poller has brought. False if that is nothing. */
 bool tpi_reactor_deliver(struct tpi_worker *worker);
 

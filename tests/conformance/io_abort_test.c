@@ -105,8 +105,8 @@ static void come_now(void *context)
     waiting_comes(&r->w);
 }
 
-/* What it waits for comes meanwhile: one of the two results; if it says cancelled, nothing is taken;
- * and only what was in flight could be aborted. */
+/* What it waits for comes meanwhile: one of the two results; if it says cancelled, nothing is
+ * taken; and only what was in flight could be aborted. */
 STAGE_TEST(io_abort__c153_against_the_completion)
 {
     int aborted = 0, rounds = stage_rounds(300, 1);

@@ -1,4 +1,5 @@
-/* io_file_test.c - operations on files: offsets, the position, the end, vectors, errors, devices. */
+/* io_file_test.c - operations on files: offsets, the position, the end, vectors, errors,
+ * devices. */
 #define _GNU_SOURCE
 #include "tests/conformance/driven_scene.h"
 #include "tests/conformance/io_kernel.h"

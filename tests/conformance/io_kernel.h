@@ -1,4 +1,5 @@
-/* io_kernel.h - descriptors of the kernel for the tests of I/O: files, pipes, sockets, full ones. */
+/* io_kernel.h - descriptors of the kernel for the tests of I/O: files, pipes, sockets, full
+ * ones. */
 #ifndef TESTS_CONFORMANCE_IO_KERNEL_H
 #define TESTS_CONFORMANCE_IO_KERNEL_H
 

@@ -13,8 +13,8 @@ struct flow {
     tpp_u32 left;
 };
 
-/* One operation: its address is the key. All zero at first, and again before it is used again. It is
- * the test's own again as soon as `runs` says so. */
+/* One operation: its address is the key. All zero at first, and again before it is used again.
+ * It is the test's own again as soon as `runs` says so. */
 struct act {
     stage_counter_t runs;
     tpp_u32 error;
@@ -235,8 +235,8 @@ static inline void expect_balance(tp_pool_t *pool)
 
 /* ---- main ------------------------------------------------------------------------------------ */
 
-/* On real threads these programs run once for each back end. Where a ring is demanded that cannot be
- * had, nothing is tested, and that is said. */
+/* On real threads these programs run once for each back end. Where a ring is demanded that
+ * cannot be had, nothing is tested, and that is said. */
 #ifdef TPP_SIM
 #define IO_MAIN STAGE_MAIN
 #else

@@ -1,4 +1,5 @@
-/* io_socket_test.c - operations on sockets: messages, accept, connect, resets, both ways at once. */
+/* io_socket_test.c - operations on sockets: messages, accept, connect, resets, both ways at
+ * once. */
 #define _GNU_SOURCE
 #include "tests/conformance/io_kernel.h"
 

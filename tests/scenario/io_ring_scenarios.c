@@ -1,4 +1,5 @@
-/* io_ring_scenarios.c - what waits for a device: the pool's ring, its surprises, and doing without. */
+/* io_ring_scenarios.c - what waits for a device: the pool's ring, its surprises, and doing
+ * without. */
 #include "tests/scenario/scene_fork.h"
 #include "tests/scenario/scene_io.h"
 

@@ -111,7 +111,8 @@ SCENE(io__c162_no_credit_is_taken_twice)
     end(pool, 1);
 }
 
-/* [C-154] [C-156] What was announced is taken back by a wait that drops; what comes later is told. */
+/* [C-154] [C-156] What was announced is taken back by a wait that drops; what comes later is
+ * told. */
 SCENE(io__c154_dropped_announcements)
 {
     tp_pool_t *pool = one(TPPS_STREAM);

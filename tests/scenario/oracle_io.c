@@ -1,5 +1,5 @@
-/* oracle_io.c - what must be true of I/O objects, their operations and a pool's ring whenever nobody
- * can run. */
+/* oracle_io.c - what must be true of I/O objects, their operations and a pool's ring whenever
+ * nobody can run. */
 #include "core/object/io.h"
 #include "core/sched/operations.h"
 #include "tests/scenario/oracle_state.h"

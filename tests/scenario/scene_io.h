@@ -72,7 +72,8 @@ void scene_io_over(uint32_t number); /* the same of one that was closed before *
 /* No file is left, nor will be soon, but those of rings whose pool is still there. */
 void scene_io_no_files(void);
 
-/* As scene_made, of a call that needs descriptors, pollers or rings: these are refused like memory. */
+/* As scene_made, of a call that needs descriptors, pollers or rings: these are refused like
+ * memory. */
 bool scene_resource(tp_status_t status);
 
 /* Until no operation of the pool is in flight, forgotten ones included. */

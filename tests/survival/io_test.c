@@ -1,4 +1,5 @@
-/* io_test.c - I/O where the system refuses rings, descriptors or memory, and where it interrupts. */
+/* io_test.c - I/O where the system refuses rings, descriptors or memory, and where it
+ * interrupts. */
 #define _GNU_SOURCE
 #include <linux/audit.h>
 #include <linux/filter.h>

@@ -81,7 +81,7 @@ TP_API void tp_io_op_init(tp_io_op_t *op);
  *
  *  The first object of a pool chooses the pool's back end: io_uring where the system allows it,
  *  else epoll and the pool's own threads; see tp_pool_config_t and the environment variable
- *  TP_IO_BACKEND (auto, epoll, uring), which has the last word.
+ *  TP_IO_BACKEND: if that is epoll or uring, it has the last word.
  *
  *  Mirrors: CreateThreadpoolIo. Differs: status; any descriptor will do; MIRROR.md#io-create.
  *  fd        the descriptor. The library keeps a duplicate of it until the object has ended, so it
