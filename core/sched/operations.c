@@ -257,7 +257,7 @@ void tpi_operations_flush(void)
     struct tpi_worker *worker = tpi_worker_self();
     if (!worker || !tpi_port_unflushed(&worker->pool->port))
         return;
-    tpp_fence_seq_cst(); /* [DR1] as in tpi_pool_publish_soon */
+    tpp_fence_seq_cst(); /* [PB1] */
     if (tpi_ring_size(&worker->ring) == 0 || !tpi_reactor_guarded(worker->pool))
         tpi_port_flush(worker->pool);
 }

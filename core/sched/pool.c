@@ -194,9 +194,13 @@ void tpi_pool_publish_soon(const struct tpi_ready *ready, struct tpi_worker *wor
     struct tpi_pool *pool = worker->pool;
     if (!queue_up(&ready->target, ready->task, ready->epoch, worker))
         return;
-    tpp_fence_seq_cst(); /* [DR1] who becomes the driver after this look finds the task */
-    if (!tpi_idle_any(&pool->idle) || !tpi_reactor_guarded(pool))
-        tpi_park_notify(pool, ready->target.home_generation);
+    tpp_fence_seq_cst(); /* [PB1] */
+    bool idle = tpi_idle_any(&pool->idle);
+    if (idle && tpi_reactor_guarded(pool))
+        return;
+    tpi_park_notify(pool, ready->target.home_generation);
+    if (idle) /* so that this does not happen again and again */
+        tpi_monitor_cover(pool, ready->target.home_generation, false);
 }
 
 void tpi_pool_publish_many(struct tpi_pool *pool, const struct tpi_ready *ready, uint32_t count,

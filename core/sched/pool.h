@@ -172,9 +172,10 @@ void tpi_pool_leave(struct tpi_pool *pool, uint32_t objects);
 void tpi_pool_publish(const struct tpi_target *target, struct tpi_task *task, uint32_t epoch,
                       struct tpi_worker *worker);
 
-/* The same by a worker of the pool that is in a callback, which most likely is about to return:
- * nobody is woken to take the task from it, if the gate comes soon and looks whether that has
- * happened. */
+/* The same by a worker of the pool that is in a callback, and most likely about to return from it:
+ * nobody is woken to take the task away from it if the gate comes soon and looks whether that has
+ * happened. [PB1] The task is queued, full fence, then a look at the cover; whoever takes the cover
+ * away looks at the queues after a fence. */
 void tpi_pool_publish_soon(const struct tpi_ready *ready, struct tpi_worker *worker);
 
 /* The same for several tasks of one pool, with one decision about waking. */

@@ -407,9 +407,7 @@ int64_t tpi_reactor_sit(struct tpi_worker *worker, struct tpp_poller **poller_ou
             !tpp_cas_acq_rel(&reactor->driver, &nobody, worker->id + 1)) /* [DR1] */
             return TPP_FOREVER;
         worker->driving = true;
-        tpp_fence_seq_cst();                     /* [DR1] */
-        if (tpi_park_work_visible(worker->pool)) /* see tpi_pool_publish_soon */
-            return 0;
+        tpp_fence_seq_cst(); /* [DR1] */
     }
     bool listening = tpp_load_acquire(&reactor->listening); /* [DR1] */
     if (listening)
@@ -418,8 +416,12 @@ int64_t tpi_reactor_sit(struct tpi_worker *worker, struct tpp_poller **poller_ou
      * gate keep watch, lest it be told of each time; at the worst it wakes up once beside the
      * driver. */
     if (!worker->summoned && (worker->rested || !listening) &&
-        tpp_load_relaxed(&reactor->cover) != NEVER)
+        tpp_load_relaxed(&reactor->cover) != NEVER) {
         tpi_monitor_uncover(worker->pool);
+        tpp_fence_seq_cst(); /* [PB1] */
+        if (tpi_park_work_visible(worker->pool))
+            return 0;
+    }
     int64_t wake = (int64_t)tpp_load_acquire(&reactor->wake); /* [DR1] */
     if (!tpi_port_unflushed(&worker->pool->port))
         return wake;
@@ -430,9 +432,9 @@ int64_t tpi_reactor_sit(struct tpi_worker *worker, struct tpp_poller **poller_ou
 bool tpi_reactor_guarded(struct tpi_pool *pool)
 {
     struct tpi_reactor *reactor = &pool->reactor;
-    /* relaxed, all: ordered by the fence. */
-    return tpp_load_relaxed(&reactor->listening) && tpp_load_relaxed(&reactor->driver) == 0 &&
-           tpp_load_relaxed(&reactor->cover) != NEVER && tpp_load_relaxed(&pool->watch.soon);
+    /* [PB1] relaxed, all: ordered by the fence. */
+    return tpp_load_relaxed(&reactor->listening) && tpp_load_relaxed(&reactor->cover) != NEVER &&
+           tpp_load_relaxed(&pool->watch.soon);
 }
 
 void tpi_reactor_rise(struct tpi_worker *worker, bool go)
@@ -474,8 +476,6 @@ static void stand_in(struct tpi_pool *pool)
         if (tpp_load_relaxed(&reactor->driver))
             return;
         more = tpi_reactor_poll(pool, NULL);
-        if (tpi_port_unflushed(&pool->port))
-            tpi_port_flush(pool);
         if (alone && tpp_load_relaxed(&reactor->listening))
             more = tpi_reactor_look(pool, true) || more;
     }
@@ -487,7 +487,11 @@ void tpi_reactor_attend(struct tpi_pool *pool, uint32_t glances)
     /* relaxed: a sign of life. */
     pool->watch.alone = left_alone(pool, tpp_load_relaxed(&reactor->glances) - glances);
     stand_in(pool);
-    tpp_fence_seq_cst(); /* [DR1] */
+    tpp_fence_seq_cst(); /* [DR1] [PB1] */
+    if (tpi_port_unflushed(&pool->port))
+        tpi_port_flush(pool);
+    if (tpi_idle_any(&pool->idle) && tpi_park_work_visible(pool))
+        tpi_park_notify(pool, tpp_peek(&pool->birth));
     /* relaxed: ordered by the fence. */
     if (!tpi_reactor_active(reactor) || tpp_load_relaxed(&reactor->driver))
         return;

@@ -239,7 +239,7 @@ STAGE_TEST(io_abort__unknown_keys)
     stage_expect_eq(tp_io_abort(g.io, NULL), TP_ERR_ARGUMENT);
     complete_io(g.io, &acts[1], 0, 0);
     stage_expect_eq(tp_io_abort(g.io, &acts[1]), TP_ERR_ARGUMENT); /* queued */
-    submit(g.io, op_bytes(TP_IO_WRITE, &acts[2], &count, 8)); /* done at once, so queued */
+    submit(g.io, op_bytes(TP_IO_WRITE, &acts[2], &count, 8));      /* done at once, so queued */
     stage_expect_eq(stage_stats(g.gate.pool).io_in_flight, 0);
     stage_expect_eq(tp_io_abort(g.io, &acts[2]), TP_ERR_ARGUMENT);
     put(ends[1], "x");
@@ -315,7 +315,7 @@ STAGE_TEST(io_abort__key_is_free_as_soon_as_its_callback_is_queued)
     io_begin_gated(&s, fd, note);
     for (int i = 0; i < 2; i++)
         submit(s.io, op_bytes(TP_IO_WRITE, &act, &one, 8)); /* done at once */
-    submit(s.io, op_poll(&act, POLLPRI)); /* this one is in flight */
+    submit(s.io, op_poll(&act, POLLPRI));                   /* this one is in flight */
     abort_io(s.io, &act);
     stage_gate_open(&s.gate);
     stage_await(&act.runs, 3);

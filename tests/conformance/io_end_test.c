@@ -492,7 +492,7 @@ STAGE_TEST(io_end__shutdown_of_a_driven_pool)
     }
 }
 
-/* A wait from its own callback, with another operation in flight: a deadlock, and nothing
+/* A wait from its own callback while another operation is in flight: a deadlock, nothing is
  * dropped. */
 static void wait_for_itself(tp_callback_instance_t *instance, void *context, void *operation,
                             int32_t error, uint64_t bytes, tp_io_t *io)

@@ -1,5 +1,4 @@
-/* io_file_test.c - operations on files: offsets, the position, the end, vectors, errors,
- * devices. */
+/* io_file_test.c - operations on files: offsets, position, end, vectors, errors, devices. */
 #define _GNU_SOURCE
 #include "tests/conformance/driven_scene.h"
 #include "tests/conformance/io_kernel.h"
@@ -503,8 +502,8 @@ IO_MAIN(REAL(io_file__c148_read_and_write_at_an_offset_leave_the_position),
         REAL(io_file__c149_many_reads_of_what_is_not_cached), REAL(io_file__transfers_of_megabytes),
         REAL(io_file__syncs), REAL(io_file__memory_file), REAL(io_file__direct),
         REAL(io_file__mode_that_does_not_allow_it_is_ebadf),
-        REAL(io_file__what_wants_a_socket_is_enotsock),
-        REAL(io_file__directory_and_a_bad_address), REAL(io_file__devices_that_are_always_ready),
-        REAL(io_file__poll_finds_a_file_ready), REAL(io_file__c163_path_descriptor_is_refused),
-        REAL(io_file__c150_r31_done_at_once_is_one_callback_though), REAL(io_file__c206_only_thread_waits_for_what_needs_the_disk),
-        REAL(io_file__driven_pool))
+        REAL(io_file__what_wants_a_socket_is_enotsock), REAL(io_file__directory_and_a_bad_address),
+        REAL(io_file__devices_that_are_always_ready), REAL(io_file__poll_finds_a_file_ready),
+        REAL(io_file__c163_path_descriptor_is_refused),
+        REAL(io_file__c150_r31_done_at_once_is_one_callback_though),
+        REAL(io_file__c206_only_thread_waits_for_what_needs_the_disk), REAL(io_file__driven_pool))

@@ -336,13 +336,13 @@ STAGE_TEST(io_forgotten__c160_r33_context_is_released_after_the_late_completion)
             abort();
         owner->released = &released;
         waiting_open(&owner->w, kind, kind % 2);
+        struct waiting ends = owner->w; /* the owner may go while it comes */
         tp_io_t *io = make_io(owner->w.fd, never, owner, env);
         submit(io, owner->w.op);
         wait_io(io, true);
         close_io(io);
         settle();
         stage_expect_eq(stage_value(&released), 0);
-        struct waiting ends = owner->w; /* the owner may go meanwhile */
         waiting_comes(&ends);
         stage_await(&released, 1);
         await_in_flight(pool, 0);

@@ -221,6 +221,11 @@ STAGE_TEST(io_group__c165_without_cancel_what_is_queued_runs)
     wire_close(fd);
 }
 
+static bool one_was_dropped(void *pool)
+{
+    return stage_stats(pool).cancelled == 1;
+}
+
 /* C-170: the cancel callback comes after the running one. */
 STAGE_TEST(io_group__c170_cancelling_close_waits_for_the_running_callback)
 {
@@ -235,6 +240,7 @@ STAGE_TEST(io_group__c170_cancelling_close_waits_for_the_running_callback)
     start_io(io);
     struct closing closing = {&s.home, &s.flow.calls, true, 1};
     stage_thread_t thread = stage_start(closer, &closing);
+    stage_expect(stage_eventually(one_was_dropped, s.pool)); /* it has begun */
     settle();
     stage_expect_eq(stage_value(&s.flow.cancelled), 0);
     stage_add(&s.flow.open, 1);

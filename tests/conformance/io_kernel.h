@@ -1,5 +1,4 @@
-/* io_kernel.h - descriptors of the kernel for the tests of I/O: files, pipes, sockets, full
- * ones. */
+/* io_kernel.h - descriptors of the kernel for the tests of I/O: files, pipes, sockets. */
 #ifndef TESTS_CONFORMANCE_IO_KERNEL_H
 #define TESTS_CONFORMANCE_IO_KERNEL_H
 

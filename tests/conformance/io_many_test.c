@@ -4,7 +4,7 @@
 
 /* ---- many ------------------------------------------------------------------------------------ */
 
-enum { LANES = 8, MANY = 10000 };
+enum { LANES = 8, MANY = 10000, FEW = MANY / 5 };
 
 struct lane {
     struct flow flow;
@@ -63,7 +63,7 @@ STAGE_TEST(io_many__c149_ten_thousand_operations_in_flight_on_few_descriptors)
 {
     static struct lane lanes[LANES];
     static char bytes[MANY], out[MANY / LANES];
-    uint32_t count = SANITIZED ? MANY / 4 : MANY;
+    uint32_t count = SANITIZED ? FEW : MANY;
     uint64_t total = 0;
     tp_pool_t *pool = scene_pool(2);
     tp_env_t *env = scene_env(pool);
@@ -104,7 +104,7 @@ static void send_many(void *context)
 STAGE_TEST(io_many__c149_several_threads_submit)
 {
     static struct lane lanes[LANES];
-    uint32_t each = (SANITIZED ? MANY / 4 : MANY) / 4;
+    uint32_t each = (SANITIZED ? FEW : MANY) / 4;
     uint64_t received = 0;
     struct crowd crowds[4];
     stage_thread_t threads[4];
@@ -157,8 +157,8 @@ STAGE_TEST(io_many__r30_c153_some_come_some_are_aborted_some_forgotten)
     lane.io = lane.flow.io = make_io(lane.ends[0], note_any, &lane, s.env);
     for (uint32_t i = 0; i < ROUNDS; i++) {
         for (uint32_t k = 0; k < EACH; k++)
-            submit(lane.io, op_bytes(TP_IO_RECV, (void *)(uintptr_t)(i * EACH + k), &bytes[i][k],
-                                     1));
+            submit(lane.io,
+                   op_bytes(TP_IO_RECV, (void *)(uintptr_t)(i * EACH + k), &bytes[i][k], 1));
         put(lane.ends[1], "12345678901234567890");
         put_in += 20;
         for (uint32_t k = 0; k < EACH; k += 2) {
@@ -309,7 +309,7 @@ STAGE_TEST(io_many__batch_that_is_longer_than_any_queue)
     static tp_io_op_t ops[MANY];
     static char bytes[MANY], out[MANY];
     static struct lane lane;
-    uint32_t submitted = 0, count = SANITIZED ? MANY / 4 : MANY;
+    uint32_t submitted = 0, count = SANITIZED ? FEW : MANY;
     memset(told, 0, sizeof told);
     lane = (struct lane){.io = NULL};
     open_pipe(lane.ends, 0);
@@ -400,7 +400,6 @@ IO_MAIN(REAL(io_many__c149_ten_thousand_operations_in_flight_on_few_descriptors)
         REAL(io_many__r30_c153_some_come_some_are_aborted_some_forgotten),
         REAL(io_many__batch_is_started_in_order),
         REAL(io_many__batch_ends_at_the_first_that_is_refused),
-        REAL(io_many__batch_of_longer_structs),
-        REAL(io_many__batch_that_is_longer_than_any_queue),
+        REAL(io_many__batch_of_longer_structs), REAL(io_many__batch_that_is_longer_than_any_queue),
         REAL(io_many__c161_what_is_done_at_once_comes_in_the_order_of_the_submits),
         REAL(io_many__c161_callbacks_come_in_the_order_of_the_completions))

@@ -1,5 +1,4 @@
-/* io_socket_test.c - operations on sockets: messages, accept, connect, resets, both ways at
- * once. */
+/* io_socket_test.c - operations on sockets: messages, accept, connect, resets, both ways. */
 #define _GNU_SOURCE
 #include "tests/conformance/io_kernel.h"
 
@@ -264,15 +263,16 @@ STAGE_TEST(io_socket__message_with_a_descriptor)
     union {
         struct cmsghdr header;
         char room[CMSG_SPACE(sizeof(int))];
-    } out = {.header = {.cmsg_len = CMSG_LEN(sizeof(int)), .cmsg_level = SOL_SOCKET,
+    } out = {.header = {.cmsg_len = CMSG_LEN(sizeof(int)),
+                        .cmsg_level = SOL_SOCKET,
                         .cmsg_type = SCM_RIGHTS}},
       in = {.room = ""};
     char byte = 'x', back = 0;
     struct iovec vectors[2] = {{&byte, 1}, {&back, 1}};
-    struct msghdr sent = {.msg_iov = &vectors[0], .msg_iovlen = 1, .msg_control = &out,
-                          .msg_controllen = sizeof out};
-    struct msghdr received = {.msg_iov = &vectors[1], .msg_iovlen = 1, .msg_control = &in,
-                              .msg_controllen = sizeof in};
+    struct msghdr sent = {
+        .msg_iov = &vectors[0], .msg_iovlen = 1, .msg_control = &out, .msg_controllen = sizeof out};
+    struct msghdr received = {
+        .msg_iov = &vectors[1], .msg_iovlen = 1, .msg_control = &in, .msg_controllen = sizeof in};
     struct act act = {.runs = {{0}}};
     int ends[2], counter = open_counter(7, 0), passed = -1;
     uint64_t count = 0;
@@ -308,10 +308,10 @@ STAGE_TEST(io_socket__datagrams)
     char in[4] = "", out[] = "datagram";
     struct iovec in_vector = {in, 4}, out_vector = {out, 8};
     int near = bound_inet(SOCK_DGRAM, &here), far = bound_inet(SOCK_DGRAM, &there);
-    struct msghdr received = {.msg_name = &from, .msg_namelen = sizeof from, .msg_iov = &in_vector,
-                              .msg_iovlen = 1};
-    struct msghdr sent = {.msg_name = &there, .msg_namelen = sizeof there, .msg_iov = &out_vector,
-                          .msg_iovlen = 1};
+    struct msghdr received = {
+        .msg_name = &from, .msg_namelen = sizeof from, .msg_iov = &in_vector, .msg_iovlen = 1};
+    struct msghdr sent = {
+        .msg_name = &there, .msg_namelen = sizeof there, .msg_iov = &out_vector, .msg_iovlen = 1};
     io_begin(&s, 2, near, note);
     expect_one(s.io, op_bytes(TP_IO_SENDMSG, NULL, &sent, 0), 0, 8);
     stage_expect(got(far, "datagram"));
@@ -554,7 +554,6 @@ IO_MAIN(REAL(io_socket__c148_every_transfer_over_a_pair),
         REAL(io_socket__flags), REAL(io_socket__message_with_a_descriptor),
         REAL(io_socket__datagrams), REAL(io_socket__message_that_is_too_long),
         REAL(io_socket__accept_gives_descriptor_flags_and_address),
-        REAL(io_socket__c149_many_accepts_in_flight),
-        REAL(io_socket__accept_where_nobody_listens), REAL(io_socket__connect_succeeds),
-        REAL(io_socket__connect_is_refused), REAL(io_socket__what_is_not_connected),
-        REAL(io_socket__connect_to_a_full_queue))
+        REAL(io_socket__c149_many_accepts_in_flight), REAL(io_socket__accept_where_nobody_listens),
+        REAL(io_socket__connect_succeeds), REAL(io_socket__connect_is_refused),
+        REAL(io_socket__what_is_not_connected), REAL(io_socket__connect_to_a_full_queue))

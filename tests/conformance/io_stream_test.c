@@ -379,7 +379,7 @@ STAGE_TEST(io_stream__poll_completes_once_with_what_is_found)
     put(ends[1], "a");
     expect_act_again(&acts[0], 0, POLLIN);
     settle();
-    expect_no_act(&acts[0]);                    /* though it stays readable */
+    expect_no_act(&acts[0]);                 /* though it stays readable */
     submit(s.io, op_poll(&acts[0], POLLIN)); /* found at once */
     expect_act_again(&acts[0], 0, POLLIN);
     expect_no_act(&acts[1]);

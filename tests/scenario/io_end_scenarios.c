@@ -358,6 +358,22 @@ SCENE(io_end__c185_submitted_while_the_group_closes)
     over(home.pool);
 }
 
+/* ... and it does not wait for the peers of those that come while it drops. */
+SCENE(io_end__c185_nobody_serves_while_the_group_drops)
+{
+    struct home home = group_home(scene_any_stream());
+    scene_io_may_drop(A);
+    tpps_thread one = tpps_spawn(submit_some, SCENE_WORD(0));
+    tpps_thread other = tpps_spawn(submit_some, SCENE_WORD(4));
+    close_members(&home, true);
+    tpps_join(one);
+    tpps_join(other);
+    scene_io_serve(A, 100);
+    scene_io_await_release(A);
+    scene_close_group(home.group);
+    over(home.pool);
+}
+
 /* A member closed on its own, with forgotten operations: no cancel callback, and the group does not
  * wait for them when it cancels. */
 SCENE(io_end__a_closed_member_in_its_group)
@@ -600,6 +616,7 @@ static const struct tpps_scenario scenarios[] = {
     {SCENE_ROW(io_end__c180_the_group_forgets_operations)},
     {SCENE_ROW(io_end__the_group_closes_beside_completions)},
     {SCENE_ROW(io_end__c185_submitted_while_the_group_closes)},
+    {SCENE_ROW(io_end__c185_nobody_serves_while_the_group_drops)},
     {SCENE_ROW(io_end__a_closed_member_in_its_group)},
     {SCENE_ROW(io_end__shut_down_with_operations_in_flight)},
     {SCENE_ROW(io_end__shut_down_and_dropped)},

@@ -301,13 +301,13 @@ SCENE(io_ring__r30_forgotten_and_begun_anew)
     perhaps_sleep();
     scene_io_cancel(A);
     uint32_t before = scene_io_of(A) ? scene_io_told(A) : 0, begun = 0;
-    tpps_check(before == 0);
+    tpps_check(before == 0 || tpps_rings_open() == 0);
     for (uint32_t i = 0; i < 3; i++)
         begun += scene_io_put_as(A, 3 + i, 7 + i, TP_IO_READ);
     perhaps_sleep();
     tpps_ring_hold(false);
     scene_io_wait(A);
-    tpps_check(scene_io_told(A) == begun);
+    tpps_check(scene_io_told(A) == before + begun);
     end(pool);
 }
 
@@ -323,10 +323,11 @@ SCENE(io_ring__r33_the_last_holder_is_a_forgotten_request)
     scene_io_cancel(A);
     scene_io_close(A);
     perhaps_sleep();
-    tpps_check(scene_io_releases(A) == 0 || begun == 0);
+    bool ring = tpps_rings_open() > 0;
+    tpps_check(scene_io_releases(A) == 0 || begun == 0 || !ring);
     tpps_ring_hold(false);
     scene_io_await_release(A);
-    tpps_check(scene_io_told(A) == 0);
+    tpps_check(scene_io_told(A) == 0 || !ring);
     scene_io_over(A);
     scene_close_pool(pool);
 }
@@ -364,7 +365,7 @@ SCENE(io_ring__c180_a_group_forgets_requests)
         tpps_check(tp_cleanup_group_close_members(group, true, NULL) == TP_OK);
     scene_io_hush(A);
     tpps_check(scene_io_cancels(A) == (scene_io_of(A) ? 1 : 0));
-    tpps_check(!hold || begun == 0 || scene_io_releases(A) == 0);
+    tpps_check(!hold || begun == 0 || tpps_rings_open() == 0 || scene_io_releases(A) == 0);
     scene_close_group(group);
     tpps_ring_hold(false);
     scene_io_await_release(A);
@@ -451,14 +452,16 @@ SCENE(io_ring__driven_by_its_callers)
     if (pool && scene_resource(tp_pool_poll_fd(pool, &flag)))
         while (scene_io_told(A) < begun) {
             tpps_check(tpps_poll(flag, TPP_FOREVER));
-            while (tp_pool_run(pool, 0, 0, NULL) == TP_OK)
+            while (scene_io_drive(pool))
                 ;
         }
     while (scene_io_of(A) && tp_io_wait(scene_io_of(A), false, 0) != TP_OK)
-        (void)tp_pool_run(pool, 0, 0, NULL);
+        if (!scene_io_drive(pool))
+            tpps_sleep(100 * US);
     scene_io_close(A);
     while (scene_io_of(A) && scene_io_releases(A) == 0)
-        (void)tp_pool_run(pool, 0, 0, NULL);
+        if (!scene_io_drive(pool))
+            tpps_sleep(100 * US);
     scene_io_await_release(A);
     scene_io_over(A);
     scene_close_pool(pool);
@@ -503,8 +506,9 @@ SCENE(io_ring__in_flight_is_counted)
     tpps_ring_hold(true);
     uint32_t begun = submit(0, 3);
     begun += scene_io_start(A);
-    tpps_check(scene_stats(pool).io_in_flight == begun);
-    bool started = begun == 4;
+    bool ring = tpps_rings_open() > 0; /* else a worker may have done some */
+    tpps_check(!ring || scene_stats(pool).io_in_flight == begun);
+    bool started = ring && begun == 4;
     scene_io_cancel(A);
     tpps_check(!started || scene_stats(pool).io_in_flight == 3);
     tpps_ring_hold(false);

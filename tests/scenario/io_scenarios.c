@@ -485,7 +485,7 @@ static void drive_until_told(tp_pool_t *pool, uint32_t callbacks)
         callbacks = 0;
     while (scene_io_told(A) < callbacks) {
         tpps_check(tpps_poll(flag, TPP_FOREVER));
-        while (tp_pool_run(pool, 0, 0, NULL) == TP_OK)
+        while (scene_io_drive(pool))
             ;
     }
 }
@@ -501,7 +501,8 @@ SCENE(io__driven_by_its_callers)
         drive_until_told(pool, (uint32_t)begun + both);
     tpps_join(other);
     while (scene_io_of(A) && tp_io_wait(scene_io_of(A), false, 0) != TP_OK)
-        (void)tp_pool_run(pool, 0, 0, NULL);
+        if (!scene_io_drive(pool))
+            tpps_sleep(100 * US);
     scene_io_end(A);
     if (pool)
         scene_drive(pool);
@@ -635,6 +636,8 @@ SCENE(io__c163_bound_once)
 {
     tp_pool_t *pool = one(TPPS_STREAM);
     bool made = scene_io_of(A) != NULL;
+    make_b(pool);
+    tpps_check(!made || scene_latest(DONE) == 0);
     tpps_thread other = tpps_spawn(make_b, pool);
     scene_io_close(A);
     tpps_join(other);

@@ -261,6 +261,15 @@ void scene_io_close(uint32_t number)
     tpps_check(tp_io_close(scene_io_of(number)) == TP_OK);
 }
 
+bool scene_io_drive(tp_pool_t *pool)
+{
+    tp_status_t status = tp_pool_run(pool, 0, 0, NULL);
+    if (scene_sweeps() && (status == TP_ERR_NO_MEMORY || status == TP_ERR_SYSTEM))
+        tpps_exit();
+    tpps_check(status == TP_OK || status == TP_ERR_TIMEOUT);
+    return status == TP_OK;
+}
+
 void scene_io_no_files(void)
 {
     for (int i = 0; i < 1000 && tpps_files_open() != tpps_rings_open(); i++)
@@ -307,7 +316,7 @@ tp_status_t scene_io_announce(uint32_t number)
 
 bool scene_io_start(uint32_t number)
 {
-    return went(number, scene_io_announce(number));
+    return scene_io_went(number, scene_io_announce(number));
 }
 
 tp_status_t scene_io_retract(uint32_t number)

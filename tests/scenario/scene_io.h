@@ -69,6 +69,10 @@ void scene_io_close(uint32_t number);
 void scene_io_end(uint32_t number);  /* waits, all is told; closes; nothing is left of it */
 void scene_io_over(uint32_t number); /* the same of one that was closed before */
 
+/* Runs a callback of a pool that its callers drive; false if there was none. Where the call itself is
+ * refused what it needs, the run ends here: nobody could go on. */
+bool scene_io_drive(tp_pool_t *pool);
+
 /* No file is left, nor will be soon, but those of rings whose pool is still there. */
 void scene_io_no_files(void);
 

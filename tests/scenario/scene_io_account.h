@@ -1,4 +1,4 @@
-/* scene_io_account.h - what the two files behind scene_io.h share: what is known of each object and of
+/* scene_io_account.h - what the files behind scene_io.h share: what is known of each object and of
  * each operation. */
 #ifndef TESTS_SCENARIO_SCENE_IO_ACCOUNT_H
 #define TESTS_SCENARIO_SCENE_IO_ACCOUNT_H
@@ -9,8 +9,10 @@
 /* Plain fields are for one fiber at a time, and no schedule points: nothing is ordered by them. */
 #define BLIND __attribute__((no_sanitize("thread")))
 
-enum { FIRST = 40 /* descriptor */, UNTOUCHED = 0xee, ELSEWHERE = 1000 /* keys */, VALUES = 32 };
+/* What a buffer is full of, keys of completions from elsewhere, and how many of those there are. */
+enum { UNTOUCHED = 0xee, ELSEWHERE = 1000, VALUES = 32 };
 
+/* OUT: its submit may still be under way. */
 enum state { UNUSED, OUT, SENT, REFUSED, TOLD, FORGOTTEN };
 
 struct op {
@@ -62,6 +64,9 @@ static inline uint32_t latest(tpp_u32 *word)
 
 /* Do all operations of the object balance, as far as nothing may have dropped some? */
 void scene_io_balance(uint32_t number);
+
+/* True: done. False: not made, or a resource failed. */
+bool scene_io_went(uint32_t number, tp_status_t status);
 
 /* Is it one of a file on a disk? */
 bool scene_io_on_disk(uint32_t number);

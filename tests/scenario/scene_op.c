@@ -288,8 +288,7 @@ tp_status_t scene_io_try(uint32_t number, uint32_t op, uint32_t opcode)
     return scene_io_try_as(number, op, op, opcode);
 }
 
-/* True: done. False: not made, or a resource failed. */
-static bool went(uint32_t number, tp_status_t status)
+bool scene_io_went(uint32_t number, tp_status_t status)
 {
     if (status == TP_OK)
         return true; /* whatever failed elsewhere */
@@ -300,7 +299,7 @@ static bool went(uint32_t number, tp_status_t status)
 
 bool scene_io_put_as(uint32_t number, uint32_t op, uint32_t key, uint32_t opcode)
 {
-    return went(number, scene_io_try_as(number, op, key, opcode));
+    return scene_io_went(number, scene_io_try_as(number, op, key, opcode));
 }
 
 bool scene_io_put(uint32_t number, uint32_t op, uint32_t opcode)

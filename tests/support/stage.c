@@ -268,6 +268,8 @@ static const char *left_over(void)
         {TPI_KIND_WORK, "a work object"},
         {TPI_KIND_TIMER, "a timer"},
         {TPI_KIND_WAIT, "a wait"},
+        {TPI_KIND_IO, "an I/O object"},
+        {TPI_KIND_OPERATION, "an I/O operation"},
         {TPI_KIND_SOURCE, "a source"},
         {TPI_KIND_SIMPLE, "a simple callback"},
         {TPI_KIND_GROUP, "a group"},

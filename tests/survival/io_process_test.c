@@ -71,9 +71,8 @@ static void end_house(struct house *house)
     for (int i = 1; i < LANES; i++)
         check_eq(house->bytes[i], 'x');
     while (house->room > 0)
-        house->room -= (uint64_t)read(house->crammed[0], bytes, sizeof bytes < house->room
-                                                                    ? sizeof bytes
-                                                                    : house->room);
+        house->room -= (uint64_t)read(house->crammed[0], bytes,
+                                      sizeof bytes < house->room ? sizeof bytes : house->room);
     check(reaches(&good, LANES));
     check_eq(tp_io_complete(house->ios[1], NULL, 0, 1), TP_OK);
     check(reaches(&good, LANES + 1));

@@ -84,8 +84,8 @@ TAP_UNUSED_ static void expect_io_works(struct scene *scene)
     int pair[2], fd = mkostemp(name, O_CLOEXEC);
     new_pair(pair);
     check(fd >= 0 && unlink(name) == 0);
-    tp_io_t *io = scene_io(scene, pair[0], count_io, NULL), *file = scene_io(scene, fd, count_io,
-                                                                             NULL);
+    tp_io_t *io = scene_io(scene, pair[0], count_io, NULL),
+            *file = scene_io(scene, fd, count_io, NULL);
     submit(io, TP_IO_RECV, &in, 1);
     submit(io, TP_IO_SEND, &out, 1);
     put(pair[1], "i");
