@@ -209,9 +209,10 @@ uint64_t io_client_messages(void)
     return atomic_load_explicit(&board->messages, memory_order_relaxed);
 }
 
-/* Who fails ends by itself. */
+/* Who fails ends by itself. Some sides write to whom they do not know to be gone. */
 void io_client_end(void)
 {
+    must(signal(SIGPIPE, SIG_IGN) != SIG_ERR);
     must(waitpid(client, NULL, WNOHANG) == 0);
     must(kill(client, SIGKILL) == 0 && waitpid(client, NULL, 0) == client);
 }
