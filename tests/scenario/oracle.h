@@ -22,7 +22,10 @@
  *                  gate for him, is to wake up in time, and nothing that is due lies there; the
  *                  same of its waits; each of these stands where signals find it, and has as many
  *                  results to tell as posts pending; nobody waits where there is a unit; a mutex
- *                  has one owner or one heir or is free; the sets of groups hold their waits
+ *                  has one owner or one heir or is free; the sets of groups hold their waits;
+ *                  an I/O object's flags, counts and lists agree, and it has as many completions
+ *                  to tell as posts pending; each operation in flight is in one place, from where
+ *                  something will bring it on; a pool knows what its ring has
  *   at the end     nothing of the library is in use, nobody is idle, nobody searches */
 #ifndef TESTS_SCENARIO_ORACLE_H
 #define TESTS_SCENARIO_ORACLE_H

@@ -114,12 +114,19 @@ uint32_t scene_io_cancels(uint32_t number)
     return latest(&record_of(number)->cancelled);
 }
 
+/* A sleep may end early: then others go first, whatever their priority. */
+static void let_others(int64_t ns)
+{
+    tpps_sleep(ns);
+    tpp_cpu_relax();
+}
+
 void scene_io_await_release(uint32_t number)
 {
     if (scene_io_of(number))
         await(&record_of(number)->released, 1);
     for (int i = 0; i < 1000 && tpps_descriptor_names(scene_io_fd(number)) > 1; i++)
-        tpps_sleep(US); /* the library gives its own back after that */
+        let_others(US); /* the library gives its own back after that */
 }
 
 BLIND uint32_t scene_io_nth(uint32_t number, uint32_t nth)
@@ -273,14 +280,14 @@ bool scene_io_drive(tp_pool_t *pool)
 void scene_io_no_files(void)
 {
     for (int i = 0; i < 1000 && tpps_files_open() != tpps_rings_open(); i++)
-        tpps_sleep(US);
+        let_others(US);
     tpps_check(tpps_files_kept() == 0 && tpps_files_open() == tpps_rings_open());
 }
 
 void scene_io_settle(tp_pool_t *pool)
 {
     while (scene_stats(pool).io_in_flight > 0)
-        tpps_sleep(MS);
+        let_others(MS);
 }
 
 void scene_io_over(uint32_t number)

@@ -69,8 +69,8 @@ void scene_io_close(uint32_t number);
 void scene_io_end(uint32_t number);  /* waits, all is told; closes; nothing is left of it */
 void scene_io_over(uint32_t number); /* the same of one that was closed before */
 
-/* Runs a callback of a pool that its callers drive; false if there was none. Where the call itself is
- * refused what it needs, the run ends here: nobody could go on. */
+/* Runs a callback of a pool that its callers drive; false if there was none. Where the call itself
+ * is refused what it needs, the run ends here: nobody could go on. */
 bool scene_io_drive(tp_pool_t *pool);
 
 /* No file is left, nor will be soon, but those of rings whose pool is still there. */
@@ -117,7 +117,7 @@ void scene_io_await(uint32_t number, uint32_t callbacks);
 uint32_t scene_io_told(uint32_t number);
 uint32_t scene_io_releases(uint32_t number);
 uint32_t scene_io_cancels(uint32_t number);
-void scene_io_await_release(uint32_t number); /* and until the library has let go of the file */
+void scene_io_await_release(uint32_t number); /* and that the file is let go of */
 
 bool scene_op_told(uint32_t op);
 int32_t scene_op_error(uint32_t op);

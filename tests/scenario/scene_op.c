@@ -213,16 +213,17 @@ void scene_io_hit(tp_callback_instance_t *instance, void *context, void *operati
     add(&record->told);
 }
 
-/* Its operations are over, whether they were told of or not. */
-BLIND static bool belongs(uint32_t op, uint32_t number)
+/* Its operations are over, told of or not; one that is OUT is just being refused. */
+BLIND static bool is_over(uint32_t op, uint32_t number)
 {
-    return scene_ops[op].io == number && scene_ops[op].state != UNUSED;
+    return scene_ops[op].io == number &&
+           (scene_ops[op].state == SENT || scene_ops[op].state == FORGOTTEN);
 }
 
 void scene_io_free_buffers(uint32_t number)
 {
     for (uint32_t i = 0; i < SCENE_OPS; i++)
-        if (belongs(i, number))
+        if (is_over(i, number))
             free_buffer(i);
 }
 
