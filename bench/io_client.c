@@ -34,7 +34,7 @@ static cpu_set_t client_processors; /* empty: any */
 void io_client_apart(void)
 {
     cpu_set_t others;
-    int last = CPU_SETSIZE - 1;
+    size_t last = CPU_SETSIZE - 1;
     must(sched_getaffinity(0, sizeof others, &others) == 0);
     if (CPU_COUNT(&others) < 2)
         return;
