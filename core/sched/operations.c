@@ -451,7 +451,7 @@ static void abort_one(struct tpi_operation *operation, struct tpi_link *ended)
         return;
     operation->aborted = true;
     if (operation->place == TPI_PLACE_RING)
-        tpi_port_abort(&pool_of(operation->channel)->port, operation);
+        tpi_port_abort(pool_of(operation->channel), operation);
     if (operation->place != TPI_PLACE_WAITING)
         return; /* whoever is at it, or comes to it, finds it aborted */
     tpi_list_remove(&operation->link);

@@ -20,6 +20,7 @@ void tpi_port_begin(struct tpi_port *port)
     tpp_store_relaxed(&port->backend, TP_IO_BACKEND_AUTO);
     tpp_store_relaxed(&port->unflushed, 0);
     tpp_store_relaxed(&port->away, 0);
+    tpi_list_init(&port->staged);
     tpi_list_init(&port->backlog);
 }
 
@@ -85,16 +86,37 @@ tp_status_t tpi_port_prepare(struct tpi_pool *pool, int *errno_out)
     return status;
 }
 
-/* ---- giving: under the lock ------------------------------------------------------------------ */
+/* ---- giving ---------------------------------------------------------------------------------- */
 
 static uint64_t key_of(struct tpi_operation *operation)
 {
     return (uint64_t)tpi_slot_index(&operation->task.slot) + 1;
 }
 
-static bool give(struct tpp_ring *ring, struct tpi_operation *operation)
+/* Lock held. [PT1] release: whoever finds the count finds the ring, too. */
+static void count_unflushed(struct tpi_port *port, uint32_t more)
 {
-    return tpp_ring_put(ring, &operation->request, key_of(operation));
+    tpp_store_release(&port->unflushed, more ? tpp_peek(&port->unflushed) + more : 0);
+}
+
+void tpi_port_put(struct tpi_port *port, struct tpi_operation *operation)
+{
+    tpp_add_relaxed(&port->away, 1);   /* relaxed: a count */
+    operation->place = TPI_PLACE_RING; /* under the channel's lock */
+    tpi_lock_take(&port->put);
+    tpi_list_push_back(&port->staged, &operation->link);
+    count_unflushed(port, 1);
+    tpi_lock_drop(&port->put);
+}
+
+/* What was put is in the backlog from here on; if there is none, all has been handed over. */
+static void unstage(struct tpi_port *port)
+{
+    tpi_lock_take(&port->put);
+    tpi_list_splice_back(&port->backlog, &port->staged);
+    if (tpi_list_empty(&port->backlog))
+        count_unflushed(port, 0);
+    tpi_lock_drop(&port->put);
 }
 
 /* As many as there is room for. */
@@ -103,67 +125,54 @@ static void give_backlog(struct tpi_port *port, struct tpp_ring *ring)
     while (!tpi_list_empty(&port->backlog)) {
         struct tpi_operation *operation =
             tpi_container(port->backlog.next, struct tpi_operation, link);
-        if (!give(ring, operation))
+        if (!tpp_ring_put(ring, &operation->request, key_of(operation)))
             return;
         tpi_list_remove(&operation->link);
     }
 }
 
-static bool flush(struct tpi_port *port, struct tpp_ring *ring)
+/* Hands over what was put, and what is put meanwhile. False if the system takes no more. */
+static bool hand_over(struct tpi_port *port, struct tpp_ring *ring)
 {
-    bool all;
-    do { /* ends: each turn hands over a ring full of requests, or stops */
+    do { /* ends: others put less in that time than the ring takes */
         give_backlog(port, ring);
-        all = tpp_ring_flush(ring);
-    } while (all && !tpi_list_empty(&port->backlog));
-    if (all)
-        tpp_store_relaxed(&port->unflushed, 0); /* relaxed: under the lock; else a look */
-    return all;
-}
-
-/* relaxed, both: as above. */
-static void count_unflushed(struct tpi_port *port)
-{
-    tpp_store_relaxed(&port->unflushed, tpp_peek(&port->unflushed) + 1);
-}
-
-void tpi_port_put(struct tpi_port *port, struct tpi_operation *operation)
-{
-    struct tpp_ring *ring = tpp_load_acquire(&port->ring); /* [PT2] */
-    tpp_add_relaxed(&port->away, 1);                       /* relaxed: a count */
-    tpi_lock_take(&port->put);
-    operation->place = TPI_PLACE_RING; /* the channel's lock is held as well */
-    count_unflushed(port);
-    if (!tpi_list_empty(&port->backlog) || !give(ring, operation)) {
-        tpi_list_push_back(&port->backlog, &operation->link);
-        (void)flush(port, ring);
-    }
-    tpi_lock_drop(&port->put);
-}
-
-void tpi_port_abort(struct tpi_port *port, struct tpi_operation *operation)
-{
-    struct tpp_ring *ring = tpp_load_acquire(&port->ring); /* [PT2] */
-    tpi_lock_take(&port->put);
-    count_unflushed(port);
-    /* The request has to be flushed before its abort; which is a mere wish, if the system takes
-     * nothing now. */
-    if (flush(port, ring) && tpp_ring_abort(ring, key_of(operation)))
-        (void)flush(port, ring);
-    tpi_lock_drop(&port->put);
+        if (!tpp_ring_flush(ring))
+            return false;
+        unstage(port);
+    } while (!tpi_list_empty(&port->backlog));
+    return true;
 }
 
 void tpi_port_flush(struct tpi_pool *pool)
 {
     struct tpi_port *port = &pool->port;
-    struct tpp_ring *ring = tpp_load_acquire(&port->ring); /* [PT2] */
-    if (!ring)
+    for (;;) { /* ends: with all handed over, by whomever, or once the system refuses */
+        tpp_fence_seq_cst();                                                    /* [PT1] */
+        if (!tpp_load_acquire(&port->unflushed) || !tpi_lock_try(&port->flush)) /* [PT1] */
+            return;
+        bool all = hand_over(port, tpp_load_acquire(&port->ring)); /* [PT2] */
+        tpi_lock_drop(&port->flush);
+        if (all)
+            continue;
+        tpi_reactor_call(pool, tpp_peek(&pool->birth)); /* a driver, or the gate, tries again */
         return;
-    tpi_lock_take(&port->put);
-    bool all = tpp_peek(&port->unflushed) == 0 || flush(port, ring);
-    tpi_lock_drop(&port->put);
-    if (!all) /* a driver, or the gate, will not sleep on it. [PT1] */
-        tpi_reactor_call(pool, tpp_peek(&pool->birth));
+    }
+}
+
+/* The request has to be flushed before its abort; which is a mere wish, if the system takes nothing
+ * now. */
+void tpi_port_abort(struct tpi_pool *pool, struct tpi_operation *operation)
+{
+    struct tpi_port *port = &pool->port;
+    struct tpp_ring *ring = tpp_load_acquire(&port->ring); /* [PT2] */
+    tpi_lock_take(&port->flush);
+    if (hand_over(port, ring) && tpp_ring_abort(ring, key_of(operation)) && !tpp_ring_flush(ring)) {
+        tpi_lock_take(&port->put);
+        count_unflushed(port, 1);
+        tpi_lock_drop(&port->put);
+    }
+    tpi_lock_drop(&port->flush);
+    tpi_port_flush(pool);
 }
 
 /* ---- taking ---------------------------------------------------------------------------------- */

@@ -1,9 +1,14 @@
 /* port.h - a pool's way to the system's I/O: the back end it has chosen, and its ring.
  *
- * Workers put requests into the ring; they go to the system with the next flush, by whoever puts
- * the last of a batch, or between two callbacks. Who harvests takes outcomes and passes them on,
- * one thread at a time. [PT1] What could not be flushed is looked for again by whoever looks for
- * work, and a driver does not sleep on it for long.
+ * Workers put requests; they go through the ring to the system with the next flush, by whoever puts
+ * the last of a batch, or between two callbacks. Flushing takes its time, so nobody waits for it:
+ *
+ *   [PT1]  Who puts counts, and, after a full fence, tries to be the one who flushes; who has flushed
+ *          lets go, and, after a full fence, looks at the count. So of two one goes on. What the
+ *          system does not take is looked for again by whoever looks for work, and a driver does not
+ *          sleep on it for long.
+ *
+ * Who harvests takes outcomes and passes them on, one thread at a time.
  *
  *   [PT2]  The ring is made with the first I/O object of a pool, and then announced. */
 #ifndef TPI_SCHED_PORT_H
@@ -22,12 +27,14 @@ struct tpi_port {
     /* atomic */
     tpp_ptr ring;      /* struct tpp_ring; NULL: none. Made once for a life of the pool. [PT2] */
     tpp_u32 backend;   /* TP_IO_BACKEND_* in use; 0: not chosen yet. [PT2] */
-    tpp_u32 unflushed; /* requests put since the last flush that was complete; written under put */
+    tpp_u32 unflushed; /* requests put, before a flush was complete; written under put. [PT1] */
     tpp_u32 away;      /* requests put whose outcomes were not taken yet */
 
-    struct tpi_lock put;     /* around put, abort, flush */
-    struct tpi_lock take;    /* around take */
-    struct tpi_link backlog; /* operations for which the ring had no room; under put */
+    struct tpi_lock put;     /* for moments, inside the others */
+    struct tpi_lock flush;   /* around the ring's put, abort, flush */
+    struct tpi_lock take;    /* around the ring's take */
+    struct tpi_link staged;  /* operations that were put; under put */
+    struct tpi_link backlog; /* and are on their way into the ring; under flush */
 };
 
 /* The event of the pool's poller that is about the ring. */
@@ -48,7 +55,7 @@ static inline bool tpi_port_has_ring(struct tpi_port *port)
 
 /* Gives an operation to the ring, to be flushed soon; and asks for its end. */
 void tpi_port_put(struct tpi_port *port, struct tpi_operation *operation);
-void tpi_port_abort(struct tpi_port *port, struct tpi_operation *operation);
+void tpi_port_abort(struct tpi_pool *pool, struct tpi_operation *operation);
 
 /* Hands what was put to the system. If that takes no more for the time being, somebody will try
  * again. */
