@@ -148,8 +148,8 @@ static struct tpi_applied relieve(struct tpi_channel *channel, uint32_t flags)
  * generation, as in tpi_task_apply_handle. */
 bool tpi_channel_enter(struct tpi_channel *channel, uint32_t generation)
 {
+    tpi_lock_take(&channel->lock); /* also for `task`: a stale handle may look at a new life */
     struct tpi_task *task = channel->task;
-    tpi_lock_take(&channel->lock);
     if (task && !(tpp_load_acquire(&task->word) & TPI_STATE_CLOSED) && /* [ST1] */
         tpi_slot_generation(&task->slot) == generation)
         return true;
@@ -491,11 +491,11 @@ static void take_last(struct tpi_channel *channel, uint32_t count, struct tpi_li
 
 struct tpi_applied tpi_channel_cancel(struct tpi_channel *channel, uint32_t generation)
 {
-    struct tpi_task *task = channel->task;
-    struct tpi_target target = tpi_task_target(task);
     struct tpi_link dropped;
     tpi_list_init(&dropped);
     tpi_lock_take(&channel->lock);
+    struct tpi_task *task = channel->task;
+    struct tpi_target target = tpi_task_target(task);
     struct tpi_applied applied = tpi_inject_cancel(tpi_pool_queue(&target), task, generation);
     if (!(applied.effects & TPI_EFFECT_REFUSED))
         take_last(channel, tpi_state_pending(applied.before), &dropped);
@@ -526,11 +526,11 @@ struct tpi_applied tpi_channel_close(struct tpi_channel *channel)
 void tpi_channel_shut(struct tpi_channel *channel, uint32_t generation)
 {
     struct tpi_link dropped;
-    struct tpi_task *task = channel->task;
     tpi_list_init(&dropped);
-    tpi_task_apply_handle(task, generation, TPI_EVENT_SHUT, 0);
     if (!tpi_channel_enter(channel, generation))
-        return; /* closed: nothing is announced */
+        return; /* closed: nothing is announced, and nothing can begin */
+    struct tpi_task *task = channel->task;
+    tpi_task_apply(task, TPI_EVENT_SHUT, 0);
     uint32_t gone = take_all_announced(channel, &dropped);
     struct tpi_applied relieved = relieve(channel, subtract(channel, gone, 0));
     tpi_lock_drop(&channel->lock);
