@@ -4,7 +4,7 @@
  * the last of a batch, or between two callbacks. Flushing takes its time, so nobody waits for it:
  *
  *   [PT1]  Who puts counts, and, after a full fence, tries to be the one who flushes; who has
- *          flushed lets go, and, after a full fence, looks at the count. So of two one goes on. What
+ *          flushed lets go, and, after a full fence, looks at the count: of two one goes on. What
  *          the system does not take is looked for again by whoever looks for work, and a driver
  *          does not sleep on it for long.
  *
