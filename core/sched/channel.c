@@ -84,12 +84,14 @@ static void chain_in(struct tpi_channel *channel, struct tpi_operation *operatio
     *chain = operation;
 }
 
+/* Leaves the list of those in flight as well. */
 static void chain_out(struct tpi_channel *channel, struct tpi_operation *operation)
 {
     struct tpi_operation **at = chain_of(channel, operation->key);
     while (*at != operation)
         at = &(*at)->next;
     *at = operation->next;
+    tpi_list_remove(&operation->flight);
 }
 
 static void free_chains(struct tpi_channel *channel)
@@ -192,6 +194,7 @@ void tpi_channel_init(struct tpi_channel *channel, struct tpi_task *task, int ow
     tpi_list_init(&channel->announced);
     tpi_list_init(&channel->done);
     tpi_list_init(&channel->waiting);
+    tpi_list_init(&channel->flight);
     tpi_list_init(&channel->lost);
     /* relaxed, all: nobody has the object yet. */
     tpp_store_relaxed(&channel->eager, 1);
@@ -234,6 +237,7 @@ static tp_status_t admit(struct tpi_channel *channel, struct tpi_operation *oper
     operation->states = tpp_operation_states(&operation->request);
     operation->place = TPI_PLACE_THREAD;
     chain_in(channel, operation);
+    tpi_list_push_back(&channel->flight, &operation->flight);
     return TP_OK;
 }
 
@@ -392,7 +396,7 @@ static void end_forgotten(struct tpi_channel *channel, struct tpi_operation *ope
 {
     struct tpi_task *task = channel->task;
     struct tpi_target target = tpi_task_target(task);
-    tpi_list_remove(&operation->lost);
+    tpi_list_remove(&operation->flight);
     channel->lost_count--;
     if (channel->held == 1 && tpp_load_acquire(&task->word) & TPI_STATE_CLOSED) { /* [ST1] */
         operation->place = TPI_PLACE_NOWHERE; /* and held still */
@@ -443,11 +447,12 @@ void tpi_channel_tell(struct tpi_channel *channel, struct tpi_completion *comple
 
 /* ---- dropping and ending --------------------------------------------------------------------- */
 
+/* It is in no chain and no list any more. */
 static void forget(struct tpi_channel *channel, struct tpi_operation *operation)
 {
     operation->forgotten = true;
     channel->lost_count++;
-    tpi_list_push_back(&channel->lost, &operation->lost);
+    tpi_list_push_back(&channel->lost, &operation->flight);
 }
 
 void tpi_channel_withdraw(struct tpi_operation *operation, struct tpi_posts *posts)
@@ -469,12 +474,14 @@ void tpi_channel_withdraw(struct tpi_operation *operation, struct tpi_posts *pos
 static uint32_t forget_all(struct tpi_channel *channel)
 {
     uint32_t count = 0;
-    for (uint32_t i = 0; i <= channel->chain_mask; i++) {
-        for (struct tpi_operation *operation = channel->chains[i]; operation;
-             operation = operation->next, count++)
-            forget(channel, operation);
-        channel->chains[i] = NULL;
+    while (!tpi_list_empty(&channel->flight)) {
+        struct tpi_operation *operation =
+            tpi_container(channel->flight.next, struct tpi_operation, flight);
+        tpi_list_remove(&operation->flight);
+        forget(channel, operation);
+        count++;
     }
+    memset(channel->chains, 0, (channel->chain_mask + 1) * sizeof *channel->chains);
     return count;
 }
 

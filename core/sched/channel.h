@@ -36,7 +36,7 @@ struct tpi_operation {
     struct tpi_channel *channel;
     struct tpi_operation *next; /* in the chain of its key */
     struct tpi_link link;       /* in a list of its channel, or of its port */
-    struct tpi_link lost;       /* in its channel's list, if forgotten */
+    struct tpi_link flight;     /* in its channel's list of those in flight, or forgotten */
     void *key;
     struct tpp_request request;
     struct tpp_outcome outcome;
@@ -74,7 +74,8 @@ struct tpi_channel {
     struct tpi_link announced;
     struct tpi_link done; /* in the order in which they came */
     struct tpi_link waiting;
-    struct tpi_link lost;          /* forgotten operations in flight */
+    struct tpi_link flight; /* operations, in the order in which they were begun; by key, too */
+    struct tpi_link lost;   /* the same of forgotten ones */
     struct tpi_operation **chains; /* operations in flight, by key; forgotten ones are in none */
     struct tpi_operation *few[TPI_CHAINS_FEW];
 };

@@ -413,10 +413,12 @@ bool tpi_operation_rings(const struct tpi_operation *operation)
 /* One that stands in a queue, or NULL. Lock held. */
 static struct tpi_operation *queued(struct tpi_channel *channel)
 {
-    for (uint32_t i = 0; i <= channel->chain_mask; i++)
-        for (struct tpi_operation *one = channel->chains[i]; one; one = one->next)
-            if (one->place == TPI_PLACE_QUEUE)
-                return one;
+    for (struct tpi_link *link = channel->flight.next; link != &channel->flight;
+         link = link->next) {
+        struct tpi_operation *one = tpi_container(link, struct tpi_operation, flight);
+        if (one->place == TPI_PLACE_QUEUE)
+            return one;
+    }
     return NULL;
 }
 
@@ -485,21 +487,24 @@ tp_status_t tpi_operation_abort(struct tpi_channel *channel, uint32_t generation
     return operation ? TP_OK : TP_ERR_ARGUMENT;
 }
 
+/* Those of a list that wait for a peer. Lock held. */
+static void abort_peers(struct tpi_link *list, struct tpi_link *ended)
+{
+    for (struct tpi_link *link = list->next; link != list; link = link->next) {
+        struct tpi_operation *one = tpi_container(link, struct tpi_operation, flight);
+        if (!tpi_operation_blocks(one))
+            abort_one(one, ended);
+    }
+}
+
 void tpi_operations_shut(struct tpi_channel *channel, uint32_t generation)
 {
     struct tpi_link ended;
     tpi_list_init(&ended);
     tpi_lock_take(&channel->lock);
-    bool there = channel->held > 0 && tpi_slot_generation(&channel->task->slot) == generation;
-    for (uint32_t i = 0; there && i <= channel->chain_mask; i++)
-        for (struct tpi_operation *one = channel->chains[i]; one; one = one->next)
-            if (!tpi_operation_blocks(one))
-                abort_one(one, &ended);
-    for (struct tpi_link *link = channel->lost.next; there && link != &channel->lost;
-         link = link->next) {
-        struct tpi_operation *one = tpi_container(link, struct tpi_operation, lost);
-        if (!tpi_operation_blocks(one))
-            abort_one(one, &ended);
+    if (channel->held > 0 && tpi_slot_generation(&channel->task->slot) == generation) {
+        abort_peers(&channel->flight, &ended);
+        abort_peers(&channel->lost, &ended);
     }
     tpi_lock_drop(&channel->lock);
     complete_all(&ended);

@@ -97,7 +97,7 @@ BLIND static uint32_t visit_lost(struct ios *ios, struct tpi_channel *channel)
     uint32_t count = 0;
     for (struct tpi_link *link = channel->lost.next; link != &channel->lost;
          link = link->next, count++) {
-        struct tpi_operation *one = tpi_container(link, struct tpi_operation, lost);
+        struct tpi_operation *one = tpi_container(link, struct tpi_operation, flight);
         if (!one->forgotten)
             tpps_fail("oracle: an operation is lost that is not forgotten");
         check_operation(ios, one);
