@@ -1,7 +1,6 @@
 /* io.c - what an I/O object has beyond other objects: a descriptor, bound once, and a channel. */
 #include "core/object/io.h"
 
-#include "core/base/assert.h"
 #include "core/object/instance.h"
 #include "core/object/trade.h"
 #include "core/sched/operations.h"

@@ -38,7 +38,7 @@ static bool close_own(struct tpi_slot *slot, void *context)
     if (tpp_peek(&pool->flag))
         tpp_flag_close((int)tpp_peek(&pool->flag) - 1);
     tpp_init(&pool->flag, 0); /* a child of the child inherits the pool as well */
-    tpi_port_inherited(&pool->port);
+    tpi_port_end(&pool->port);
     tpi_sources_inherited(&pool->reactor.sources);
     return true;
 }

@@ -310,13 +310,15 @@ tp_status_t tpi_channel_retract(struct tpi_channel *channel, uint32_t generation
     return TP_OK;
 }
 
-/* All announcements go into `dropped`; returns how many there were. Lock held. */
-static uint32_t take_all_announced(struct tpi_channel *channel, struct tpi_link *dropped)
+/* All announcements go into `dropped`, and with them as many other credits as were forgotten. Lock
+ * held. */
+static void take_all_back(struct tpi_channel *channel, uint32_t forgotten, struct tpi_link *dropped)
 {
-    uint32_t count = channel->announced_count;
+    uint32_t gone = channel->announced_count + forgotten;
     tpi_list_splice_back(dropped, &channel->announced);
     channel->announced_count = 0;
-    return count;
+    struct tpi_applied relieved = relieve(channel, subtract(channel, gone, 0));
+    settled(channel->task, &relieved);
 }
 
 /* ---- completions ----------------------------------------------------------------------------- */
@@ -506,11 +508,8 @@ struct tpi_applied tpi_channel_cancel(struct tpi_channel *channel, uint32_t gene
     struct tpi_applied applied = tpi_inject_cancel(tpi_pool_queue(&target), task, generation);
     if (!(applied.effects & TPI_EFFECT_REFUSED))
         take_last(channel, tpi_state_pending(applied.before), &dropped);
-    if (tpi_slot_generation(&task->slot) == generation) {
-        uint32_t gone = forget_all(channel) + take_all_announced(channel, &dropped);
-        struct tpi_applied relieved = relieve(channel, subtract(channel, gone, 0));
-        settled(task, &relieved);
-    }
+    if (tpi_slot_generation(&task->slot) == generation)
+        take_all_back(channel, forget_all(channel), &dropped);
     tpi_lock_drop(&channel->lock);
     discard_all(&dropped);
     tell_shutdown(target.home);
@@ -521,9 +520,7 @@ struct tpi_applied tpi_channel_close(struct tpi_channel *channel)
 {
     struct tpi_link dropped;
     tpi_list_init(&dropped);
-    uint32_t gone = take_all_announced(channel, &dropped);
-    struct tpi_applied relieved = relieve(channel, subtract(channel, gone, 0));
-    settled(channel->task, &relieved);
+    take_all_back(channel, 0, &dropped);
     struct tpi_applied applied = tpi_task_apply(channel->task, TPI_EVENT_CLOSE, 0);
     tpi_lock_drop(&channel->lock); /* from here on the object may be freed; its slot stays */
     discard_all(&dropped);
@@ -536,12 +533,9 @@ void tpi_channel_shut(struct tpi_channel *channel, uint32_t generation)
     tpi_list_init(&dropped);
     if (!tpi_channel_enter(channel, generation))
         return; /* closed: nothing is announced, and nothing can begin */
-    struct tpi_task *task = channel->task;
-    tpi_task_apply(task, TPI_EVENT_SHUT, 0);
-    uint32_t gone = take_all_announced(channel, &dropped);
-    struct tpi_applied relieved = relieve(channel, subtract(channel, gone, 0));
+    tpi_task_apply(channel->task, TPI_EVENT_SHUT, 0);
+    take_all_back(channel, 0, &dropped);
     tpi_lock_drop(&channel->lock);
-    settled(task, &relieved);
     discard_all(&dropped);
 }
 

@@ -196,11 +196,9 @@ static struct tpi_worker *own_worker(struct tpi_pool *pool)
     return worker && worker->pool == pool ? worker : NULL;
 }
 
-/* Makes it wait, this thread being at it; false if it is over: *outcome_out says how. Requests of
- * others than workers are left to these. */
-static bool hand_over(struct tpi_channel *channel, struct tpi_operation *operation,
-                      struct tpi_worker *worker, struct tpi_posts *posts,
-                      struct tpp_outcome *outcome_out)
+/* Which of the ways; requests of others than workers are left to these. Lock held. */
+static bool choose_way(struct tpi_channel *channel, struct tpi_operation *operation,
+                       struct tpi_posts *posts, struct tpp_outcome *outcome_out)
 {
     struct tpi_pool *pool = pool_of(channel);
     *outcome_out = canceled;
@@ -210,7 +208,7 @@ static bool hand_over(struct tpi_channel *channel, struct tpi_operation *operati
         *outcome_out = (struct tpp_outcome){.error = wait_in_list(channel, operation), .bytes = 0};
         return outcome_out->error == 0;
     }
-    if (worker && tpi_operation_rings(operation)) {
+    if (own_worker(pool) && tpi_operation_rings(operation)) {
         tpi_port_put(&pool->port, operation);
         return true;
     }
@@ -218,22 +216,28 @@ static bool hand_over(struct tpi_channel *channel, struct tpi_operation *operati
     return true;
 }
 
+/* Makes it wait, this thread being at it; false if it is over: *outcome_out says how. */
+static bool hand_over(struct tpi_operation *operation, struct tpi_posts *posts,
+                      struct tpp_outcome *outcome_out)
+{
+    struct tpi_channel *channel = operation->channel;
+    tpi_lock_take(&channel->lock);
+    bool handed = choose_way(channel, operation, posts, outcome_out);
+    tpi_lock_drop(&channel->lock);
+    return handed;
+}
+
 /* ---- submitting ------------------------------------------------------------------------------ */
 
 /* Not done at once. */
 static int begin_to_wait(struct tpi_operation *operation, struct tpi_posts *posts)
 {
-    struct tpi_channel *channel = operation->channel;
-    struct tpi_pool *pool = pool_of(channel);
-    struct tpi_worker *worker = own_worker(pool);
     struct tpp_outcome outcome;
-    tpi_lock_take(&channel->lock);
-    bool handed = hand_over(channel, operation, worker, posts, &outcome);
-    tpi_lock_drop(&channel->lock);
-    if (!handed && outcome.error != ECANCELED)
+    if (hand_over(operation, posts, &outcome))
+        return 0;
+    if (outcome.error != ECANCELED)
         return outcome.error;
-    if (!handed)
-        tpi_operation_complete(operation, outcome, posts);
+    tpi_operation_complete(operation, outcome, posts);
     return 0;
 }
 
@@ -297,16 +301,10 @@ tp_status_t tpi_operation_submit(struct tpi_channel *channel, uint32_t generatio
 /* Its descriptor is ready: this thread is at it. */
 static void try_again(struct tpi_operation *operation, struct tpi_posts *posts)
 {
-    struct tpi_channel *channel = operation->channel;
     struct tpp_outcome outcome = tpp_operate(&operation->request, false);
     learn(operation, outcome);
-    if (outcome.error == EAGAIN) { /* somebody else was faster */
-        tpi_lock_take(&channel->lock);
-        bool handed = hand_over(channel, operation, NULL, posts, &outcome);
-        tpi_lock_drop(&channel->lock);
-        if (handed)
-            return;
-    }
+    if (outcome.error == EAGAIN && hand_over(operation, posts, &outcome))
+        return; /* somebody else was faster */
     tpi_operation_complete(operation, outcome, posts);
 }
 
@@ -367,20 +365,12 @@ void tpi_operation_told(struct tpi_operation *operation, struct tpp_outcome outc
 /* This worker is at it: it waits for a device. */
 static void carry_out(struct tpi_operation *operation, struct tpi_posts *posts)
 {
-    struct tpi_channel *channel = operation->channel;
-    struct tpi_port *port = &pool_of(channel)->port;
-    if (!tpi_operation_rings(operation)) {
-        tpi_operation_complete(operation, tpp_operate(&operation->request, true), posts);
+    struct tpp_outcome outcome;
+    if (!tpi_operation_rings(operation))
+        outcome = tpp_operate(&operation->request, true);
+    else if (hand_over(operation, posts, &outcome))
         return;
-    }
-    tpi_lock_take(&channel->lock);
-    bool aborted = operation->aborted;
-    if (!aborted) {
-        tpi_port_put(port, operation);
-    }
-    tpi_lock_drop(&channel->lock);
-    if (aborted)
-        tpi_operation_complete(operation, canceled, posts);
+    tpi_operation_complete(operation, outcome, posts);
 }
 
 bool tpi_operation_run(struct tpi_operation *operation, struct tpi_posts *posts)

@@ -33,14 +33,6 @@ void tpi_port_end(struct tpi_port *port)
     tpp_store_relaxed(&port->ring, NULL); /* relaxed: the pool is nobody's */
 }
 
-void tpi_port_inherited(struct tpi_port *port)
-{
-    struct tpp_ring *ring = tpp_peek(&port->ring);
-    if (ring)
-        tpp_ring_close(ring);
-    tpp_init(&port->ring, NULL);
-}
-
 /* A ring, known to the poller; or a positive errno. */
 static int open_ring(struct tpi_pool *pool, struct tpp_ring **ring_out)
 {

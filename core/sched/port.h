@@ -40,7 +40,7 @@ struct tpi_port {
 /* The event of the pool's poller that is about the ring. */
 #define TPI_PORT_KEY (UINT64_C(1) << 63) /* as of an I/O object at no address */
 
-/* Begins a life of the pool, and ends it. */
+/* Begins a life of the pool, and ends it: also in the child of a fork, which has inherited it. */
 void tpi_port_begin(struct tpi_port *port);
 void tpi_port_end(struct tpi_port *port);
 
@@ -64,9 +64,6 @@ void tpi_port_flush(struct tpi_pool *pool);
 /* Passes on what the ring tells; if somebody else is at it, waits for him or leaves it to him. True
  * if there was something. */
 bool tpi_port_harvest(struct tpi_pool *pool, bool wait);
-
-/* In the child of a fork, which has inherited it. */
-void tpi_port_inherited(struct tpi_port *port);
 
 static inline bool tpi_port_unflushed(struct tpi_port *port)
 {
