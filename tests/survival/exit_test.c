@@ -126,13 +126,13 @@ static void expect_end(const char *mode)
     int64_t longest = 0, begun = now();
     for (int i = 0; i < times; i++) {
         int64_t start = now();
-        check_eq(end_of(start_again(mode, 10, -1)), STATUS);
+        check_eq(end_of(start_again(mode, 30, -1)), STATUS);
         if (now() - start > longest)
             longest = now() - start;
     }
     printf("# %s, %d times: %.1f ms each, at most %.1f ms\n", mode, times,
            (double)(now() - begun) / 1e6 / times, (double)longest / 1e6);
-    check(longest < 2000 * MS * patience());
+    check(longest < 10000 * MS * patience()); /* a machine may be busy with other things */
 }
 
 TAP_TEST(exit__c210_r40_main_returns_while_pools_are_busy)
