@@ -4,6 +4,7 @@
 #include <errno.h>
 
 #include "core/base/assert.h"
+#include "core/sched/operations.h"
 #include "core/sched/worker.h"
 #include "core/wait/slots.h"
 
@@ -227,7 +228,8 @@ void tpi_waits_harvest(struct tpi_pool *pool, const struct tpi_look *look)
     posts.count = 0;
     tpi_lock_take(&pool->reactor.lock);
     for (uint32_t i = 0; i < look->count; i++)
-        dispatch(&pool->reactor, look, &look->events[i], &posts);
+        if (!tpi_operations_key(look->events[i].key)) /* else it is an address, and no number */
+            dispatch(&pool->reactor, look, &look->events[i], &posts);
     tpi_lock_drop(&pool->reactor.lock);
     tpi_posts_publish(&posts);
 }
