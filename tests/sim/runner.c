@@ -4,17 +4,14 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
+
+#include "core/os/sim/search.h"
 
 #define NAMES_MAX 32
-#define SHRINK_RUNS 3000
-#define TWICE 100 /* one seed in so many runs a second time */
-
-enum mode { MODE_MIX, MODE_PCT, MODE_RANDOM, MODE_DFS };
 
 struct settings {
     const char *program;
-    enum mode mode;
+    enum tpps_mode mode;
     uint64_t schedules, seed;
     double seconds;
     uint32_t depth;
@@ -28,20 +25,8 @@ struct settings {
 struct campaign {
     const struct settings *settings;
     const struct tpps_scenario *scenario;
-    void (*reset)(void);
-    uint64_t schedules, steps, faults;
-    uint32_t k; /* the longest run so far, rounded up: PCT wants to know */
-    bool exhausted, failed;
-    struct tpps_options options;
-    struct tpps_result result;
+    struct tpps_search search;
 };
-
-static double seconds_now(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
-}
 
 /* ---- deaths ---------------------------------------------------------------------------------- */
 
@@ -97,137 +82,6 @@ static void watch_for_death(void)
 }
 #endif
 
-/* ---- one schedule ---------------------------------------------------------------------------- */
-
-static uint64_t spread(uint64_t x)
-{
-    x = (x ^ (x >> 30)) * 0xBF58476D1CE4E5B9u;
-    x = (x ^ (x >> 27)) * 0x94D049BB133111EBu;
-    return x ^ (x >> 31);
-}
-
-/* What differs from seed to seed beside the schedule. */
-static void vary(struct tpps_options *o, const struct tpps_scenario *scenario, uint64_t bits)
-{
-    static const uint32_t early[] = {0, 0, 0, 512, 128, 32, 0, 64};
-    static const uint32_t spurious[] = {0, 0, 16, 4};
-    static const int64_t clocks[] = {1,
-                                     (INT64_C(1) << 31) - 100,
-                                     (INT64_C(1) << 32) - 100,
-                                     INT64_C(1000000) << 31,
-                                     (INT64_C(1) << 62) - 1,
-                                     INT64_MAX - INT64_C(86400000000000) * 400,
-                                     999999999,
-                                     INT64_C(4294967295) * 1000000};
-    if (!scenario->no_early)
-        o->early = early[bits & 7];
-    o->spurious = spurious[bits >> 3 & 3];
-    if ((bits >> 5 & 7) == 0)
-        o->clock0 = clocks[bits >> 8 & 7];
-    if (scenario->cpus == 0)
-        o->cpus = 1 + (uint32_t)(bits >> 11 & 3);
-}
-
-static void base_options(struct tpps_options *o, const struct campaign *c)
-{
-    *o = (struct tpps_options){.quiet = true,
-                               .weak = c->settings->weak,
-                               .cpus = c->scenario->cpus,
-                               .max_steps = c->scenario->max_steps,
-                               .settle_ns = c->scenario->settle_ns,
-                               .leaks_allowed = c->scenario->leaks_allowed,
-                               .no_fibers_left = c->scenario->no_fibers_left};
-}
-
-static void plan(struct campaign *c, uint64_t number)
-{
-    const struct settings *s = c->settings;
-    struct tpps_options *o = &c->options;
-    base_options(o, c);
-    o->seed = s->seed + number;
-    o->depth = s->depth;
-    o->k = c->k;
-    switch (s->mode) {
-    case MODE_DFS:
-        o->strategy = TPPS_DFS;
-        o->depth = s->depth != 0 ? s->depth : 2;
-        o->early = !c->scenario->no_early;
-        return;
-    case MODE_RANDOM:
-        o->strategy = TPPS_RANDOM;
-        break;
-    case MODE_PCT:
-        o->strategy = TPPS_PCT;
-        break;
-    case MODE_MIX:
-        o->strategy = number % 3 == 2 ? TPPS_RANDOM : TPPS_PCT;
-        o->depth = s->depth != 0 ? s->depth : 2 + (uint32_t)(number % 3);
-        break;
-    }
-    vary(o, c->scenario, spread(o->seed));
-}
-
-static bool run(struct campaign *c, const struct tpps_options *options, struct tpps_result *result)
-{
-    if (c->reset != NULL)
-        c->reset();
-    tpps_run(options, c->scenario->entry, c->scenario->arg, result);
-    if (result->token[0] == 0)
-        tpps_token_format(options, result->token, sizeof result->token);
-    return !result->failed;
-}
-
-static bool run_and_count(struct campaign *c)
-{
-    bool ok = run(c, &c->options, &c->result);
-    uint32_t k = (c->result.steps + 63) / 64 * 64;
-    c->schedules++;
-    c->steps += c->result.steps;
-    if (ok && k > c->k)
-        c->k = k;
-    return ok;
-}
-
-/* Same token, same run? */
-static bool run_again(struct campaign *c)
-{
-    static struct tpps_result again;
-    run(c, &c->options, &again);
-    if (again.trace == c->result.trace && again.steps == c->result.steps)
-        return true;
-    c->result.failed = true;
-    snprintf(c->result.message, sizeof c->result.message,
-             "not deterministic: two runs of one token differ (a global left over, an address?)");
-    return false;
-}
-
-/* The SQLite loop: fail the first fallible call, then the second, until none was left to fail. */
-static bool sweep(struct campaign *c)
-{
-    uint32_t points = c->result.fault_points;
-    for (uint32_t on = 0; on < 2; on++)
-        for (uint32_t nth = 1; nth <= points; nth++) {
-            c->options.fail_nth = nth;
-            c->options.fail_on = on != 0;
-            c->faults++;
-            if (!run_and_count(c))
-                return false;
-            if (c->result.fault_points > points && on == 0 && points < 4096)
-                points = c->result.fault_points;
-        }
-    return true;
-}
-
-static bool one_schedule(struct campaign *c, uint64_t number)
-{
-    plan(c, number);
-    if (!run_and_count(c))
-        return false;
-    if (number % TWICE == TWICE / 2 && c->settings->mode != MODE_DFS && !run_again(c))
-        return false;
-    return !c->settings->sweep || c->scenario->no_faults || sweep(c);
-}
-
 /* ---- one scenario ---------------------------------------------------------------------------- */
 
 static void print_as_comment(const char *text)
@@ -249,57 +103,52 @@ static void print_failure(struct campaign *c)
     char *text = NULL;
     size_t size = 0;
     FILE *out = open_memstream(&text, &size);
-    printf("# failed: %s\n", c->result.message);
+    printf("# failed: %s\n", c->search.result.message);
     print_as_comment(tpps_report());
     printf("# replay: %s --scenario %s --token %s\n", s->program, c->scenario->name,
-           c->result.token);
+           c->search.result.token);
     if (out == NULL || s->token == NULL) {
         if (out != NULL)
             fclose(out);
         free(text);
         return;
     }
-    tpps_shrink(&c->options, c->scenario->entry, c->scenario->arg, c->reset, SHRINK_RUNS, out,
-                &c->result);
+    tpps_search_shrink(&c->search, out);
     fclose(out);
     print_as_comment(text);
     free(text);
 }
 
-static void search(struct campaign *c)
+static void prepare(struct campaign *c, void (*reset)(void))
 {
     const struct settings *s = c->settings;
-    double end = seconds_now() + s->seconds;
-    if (s->mode == MODE_DFS)
-        tpps_dfs_reset();
-    for (uint64_t number = 0; !c->failed && !c->exhausted; number++) {
-        if (s->seconds > 0 ? number % 64 == 63 && seconds_now() > end : number >= s->schedules)
-            return;
-        c->failed = !one_schedule(c, number);
-        c->exhausted = s->mode == MODE_DFS && c->result.exhausted;
-    }
-}
-
-static void replay(struct campaign *c)
-{
-    if (!tpps_token_parse(c->settings->token, &c->options)) {
-        c->failed = c->result.failed = true;
-        snprintf(c->result.message, sizeof c->result.message, "this is no token");
-        return;
-    }
-    c->options.quiet = true;
-    c->failed = !run(c, &c->options, &c->result);
-    c->schedules = 1;
-    c->steps = c->result.steps;
+    const struct tpps_scenario *scenario = c->scenario;
+    c->search = (struct tpps_search){.entry = scenario->entry,
+                                     .arg = scenario->arg,
+                                     .reset = reset,
+                                     .base = {.quiet = true,
+                                              .weak = s->weak,
+                                              .cpus = scenario->cpus,
+                                              .max_steps = scenario->max_steps,
+                                              .settle_ns = scenario->settle_ns,
+                                              .leaks_allowed = scenario->leaks_allowed,
+                                              .no_fibers_left = scenario->no_fibers_left},
+                                     .mode = s->mode,
+                                     .seed = s->seed,
+                                     .schedules = s->seconds > 0 ? UINT64_MAX : s->schedules,
+                                     .limit_ns = (int64_t)(s->seconds * 1e9),
+                                     .depth = s->depth,
+                                     .sweep = s->sweep && !scenario->no_faults,
+                                     .no_early = scenario->no_early};
 }
 
 static bool as_expected(const struct campaign *c)
 {
     const struct tpps_scenario *scenario = c->scenario;
     if (!scenario->must_fail)
-        return !c->failed;
-    return c->failed && (scenario->fails_with == NULL ||
-                         strstr(c->result.message, scenario->fails_with) != NULL);
+        return !c->search.failed;
+    return c->search.failed && (scenario->fails_with == NULL ||
+                                strstr(c->search.result.message, scenario->fails_with) != NULL);
 }
 
 static bool run_scenario(const struct settings *s, const struct tpps_scenario *scenario,
@@ -307,23 +156,25 @@ static bool run_scenario(const struct settings *s, const struct tpps_scenario *s
 {
     static struct campaign c;
     bool ok;
-    c = (struct campaign){.settings = s, .scenario = scenario, .reset = reset};
+    c.settings = s;
+    c.scenario = scenario;
     running_name = scenario->name;
     if (s->weak && scenario->no_weak) {
         printf("ok %u - %s # SKIP not for weak memory\n", number, scenario->name);
         return true;
     }
+    prepare(&c, reset);
     if (s->token != NULL)
-        replay(&c);
+        tpps_search_token(&c.search, s->token);
     else
-        search(&c);
+        tpps_search(&c.search);
     ok = as_expected(&c);
     printf("%s %u - %s # %llu schedules, %llu steps, %llu faults%s\n", ok ? "ok" : "not ok", number,
-           scenario->name, (unsigned long long)c.schedules, (unsigned long long)c.steps,
-           (unsigned long long)c.faults, c.exhausted ? ", exhausted" : "");
+           scenario->name, (unsigned long long)c.search.runs, (unsigned long long)c.search.steps,
+           (unsigned long long)c.search.faults, c.search.exhausted ? ", exhausted" : "");
     if (s->token != NULL)
-        printf("# trace %016llx\n", (unsigned long long)c.result.trace);
-    if (c.failed && (!ok || s->token != NULL))
+        printf("# trace %016llx\n", (unsigned long long)c.search.result.trace);
+    if (c.search.failed && (!ok || s->token != NULL))
         print_failure(&c);
     else if (!ok)
         printf("# no schedule failed, but one should\n");
@@ -352,7 +203,7 @@ static bool set_mode(struct settings *s, const char *name)
     static const char *const names[] = {"mix", "pct", "random", "dfs"};
     for (int i = 0; i < 4; i++)
         if (strcmp(name, names[i]) == 0) {
-            s->mode = (enum mode)i;
+            s->mode = (enum tpps_mode)i;
             return true;
         }
     return false;
@@ -388,7 +239,7 @@ static bool read_arguments(struct settings *s, int argc, char **argv)
             return false;
         i++;
     }
-    if (s->mode == MODE_DFS && s->sweep)
+    if (s->mode == TPPS_MODE_DFS && s->sweep)
         return false; /* a failing call would change the tree that is being searched */
     return s->token == NULL || s->name_count == 1;
 }

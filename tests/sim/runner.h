@@ -23,9 +23,7 @@
  *     --weak            weak memory
  *     --list            prints the names
  *
- * In the mix, times and odds differ from seed to seed (some runs never let a deadline pass early,
- * some often do; the clock starts at odd places): all of it is in the token. One seed in a hundred
- * runs twice and both traces must be the same. */
+ * How schedules are chosen, and what differs from seed to seed: core/os/sim/search.h. */
 #ifndef TESTS_SIM_RUNNER_H
 #define TESTS_SIM_RUNNER_H
 
