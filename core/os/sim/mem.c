@@ -34,6 +34,7 @@ static uint32_t block_count, alive_count;
 static uint32_t table[TABLE]; /* index + 1 of a block, by address; entries of this run only */
 static uint32_t table_run[TABLE], run_number;
 static size_t arena_used;
+static uint8_t gone[ARENA / GRAIN / 8]; /* a bit for each grain: its block was freed */
 static struct tpp_memory_hooks hooks;
 
 /* ---- the table of blocks --------------------------------------------------------------------- */
@@ -141,6 +142,19 @@ void *(tpp_alloc_large)(size_t size, size_t alignment)
     return (tpp_alloc)(size, alignment);
 }
 
+/* Its last grain may be shared with nothing: raw_alloc leaves a gap. */
+static void mark_gone(const struct block *block)
+{
+    size_t first = ((uintptr_t)block->memory - tpps_arena_) / GRAIN;
+    size_t end = first + (block->size + GRAIN - 1) / GRAIN;
+    for (; first < end && first % 8 != 0; first++)
+        gone[first / 8] |= (uint8_t)(1u << first % 8);
+    if (first < end)
+        memset(&gone[first / 8], 0xff, (end - first) / 8);
+    for (first += (end - first) / 8 * 8; first < end; first++)
+        gone[first / 8] |= (uint8_t)(1u << first % 8);
+}
+
 static void check_free(const struct block *block, const void *memory, size_t size)
 {
     if (block == NULL)
@@ -173,8 +187,10 @@ void(tpp_free)(void *memory, size_t size)
         hooks.free(hooks.context, memory, size);
     else if (TPPS_REAL_MALLOC)
         free(memory);
-    else
+    else {
         memset(memory, FREED, size);
+        mark_gone(block);
+    }
 }
 
 void tpps_forbid_alloc(bool forbidden)
@@ -195,27 +211,16 @@ size_t tpps_alloc_count(void)
 
 /* ---- looking after --------------------------------------------------------------------------- */
 
-/* Blocks lie in the arena in the order they were made, so the one around an address is found by
- * halving. Hooked blocks are elsewhere and have no place in that order. */
+/* The word lies in the arena. This is on the path of every atomic operation, the loop is not. */
 void tpps_mem_check_(const volatile void *word)
 {
-    uint32_t low = 0, high = block_count;
-    const struct block *block;
-    if (block_count == 0)
+    size_t grain = ((uintptr_t)word - tpps_arena_) / GRAIN;
+    if (!(gone[grain / 8] >> grain % 8 & 1))
         return;
-    while (high - low > 1) {
-        uint32_t middle = low + (high - low) / 2;
-        if ((uintptr_t)blocks[middle].memory <= (uintptr_t)word)
-            low = middle;
-        else
-            high = middle;
-    }
-    block = &blocks[low];
-    if (hooks.alloc != NULL || (uintptr_t)word - (uintptr_t)block->memory >= block->size)
-        return;
-    if (block->state == BLOCK_FREED)
-        tpps_fail("access to a block of %zu bytes after it was freed at %s", block->size,
-                  tpps_site_name(block->freed_site));
+    for (uint32_t i = 0; i < block_count; i++)
+        if ((uintptr_t)word - (uintptr_t)blocks[i].memory < blocks[i].size)
+            tpps_fail("access to a block of %zu bytes after it was freed at %s", blocks[i].size,
+                      tpps_site_name(blocks[i].freed_site));
 }
 
 static void check_untouched(const struct block *block)
@@ -248,6 +253,7 @@ void tpps_mem_begin_(void)
 {
     run_number++;
     block_count = alive_count = 0;
+    memset(gone, 0, (arena_used + GRAIN * 8 - 1) / (GRAIN * 8));
     arena_used = 0;
 }
 

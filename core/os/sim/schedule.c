@@ -165,14 +165,13 @@ static void go_on(bool may_stay, bool relax)
 static void check_progress(void)
 {
     struct tpps_sim *s = &tpps_sim_;
-    uint32_t runnable = (uint32_t)__builtin_popcountll(s->runnable);
+    uint32_t still = s->steps - s->progress;
     if (s->steps >= s->options.max_steps)
         tpps_fail("livelock: still running after %u steps", s->options.max_steps);
-    if (s->steps - s->progress <= SPIN * (runnable + 1))
+    if (still <= SPIN || still <= SPIN * ((uint32_t)__builtin_popcountll(s->runnable) + 1))
         return;
     if (s->timed == 0)
-        tpps_fail("livelock: no write, wake or sleep by anybody for %u steps",
-                  s->steps - s->progress);
+        tpps_fail("livelock: no write, wake or sleep by anybody for %u steps", still);
     jump_to_next_deadline(); /* whoever spins may be waiting for one that sleeps */
     s->progress = s->steps;
 }
