@@ -51,7 +51,7 @@ bool scene_complete(void)
 static bool wants_faults(const char *argument)
 {
     const char *fail = strstr(argument, ":fail=");
-    return strcmp(argument, "--sweep-faults") == 0 || (fail && fail[6] != '0');
+    return strncmp(argument, "--sweep-", 8) == 0 || (fail && fail[6] != '0');
 }
 
 int scene_main(int argc, char **argv, const struct tpps_scenario *table, size_t count)

@@ -18,7 +18,8 @@ struct settings {
     const char *names[NAMES_MAX];
     size_t name_count;
     const char *token;
-    bool sweep, weak, list;
+    bool sweep, pairs, weak, list;
+    uint32_t budget; /* of pairs */
 };
 
 /* One scenario's campaign. */
@@ -139,6 +140,7 @@ static void prepare(struct campaign *c, void (*reset)(void))
                                      .limit_ns = (int64_t)(s->seconds * 1e9),
                                      .depth = s->depth,
                                      .sweep = s->sweep && !scenario->no_faults,
+                                     .pairs = s->pairs && !scenario->no_faults ? s->budget : 0,
                                      .no_early = scenario->no_early};
 }
 
@@ -189,6 +191,8 @@ static bool set_flag(struct settings *s, const char *name)
 {
     if (strcmp(name, "--sweep-faults") == 0)
         s->sweep = true;
+    else if (strcmp(name, "--sweep-pairs") == 0)
+        s->pairs = true;
     else if (strcmp(name, "--weak") == 0)
         s->weak = true;
     else if (strcmp(name, "--list") == 0)
@@ -215,6 +219,8 @@ static bool set_value(struct settings *s, const char *name, const char *value)
         s->schedules = strtoull(value, NULL, 10);
     else if (strcmp(name, "--seconds") == 0)
         s->seconds = strtod(value, NULL);
+    else if (strcmp(name, "--pairs") == 0)
+        s->budget = (uint32_t)strtoul(value, NULL, 10);
     else if (strcmp(name, "--depth") == 0)
         s->depth = (uint32_t)strtoul(value, NULL, 10);
     else if (strcmp(name, "--seed") == 0)
@@ -239,7 +245,7 @@ static bool read_arguments(struct settings *s, int argc, char **argv)
             return false;
         i++;
     }
-    if (s->mode == TPPS_MODE_DFS && s->sweep)
+    if (s->mode == TPPS_MODE_DFS && (s->sweep || s->pairs))
         return false; /* a failing call would change the tree that is being searched */
     return s->token == NULL || s->name_count == 1;
 }
@@ -255,7 +261,7 @@ static bool wanted(const struct settings *s, const struct tpps_scenario *scenari
 int tpps_runner(int argc, char **argv, const struct tpps_scenario *scenarios, size_t count,
                 void (*reset)(void))
 {
-    struct settings s = {.program = argv[0], .schedules = 1000, .seed = 1};
+    struct settings s = {.program = argv[0], .schedules = 1000, .seed = 1, .budget = 300};
     unsigned number = 0, bad = 0;
     if (!read_arguments(&s, argc, argv)) {
         fprintf(stderr, "%s: bad arguments, see tests/sim/runner.h\n", argv[0]);

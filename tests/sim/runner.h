@@ -20,6 +20,8 @@
  *     --token TOKEN     repeats one run (with --scenario), prints report and shrunk schedule
  *     --sweep-faults    for each schedule: fails the 1st, 2nd, ... fallible call until none is left
  *                       (not with dfs)
+ *     --sweep-pairs     for each schedule: fails every two of its fallible calls (not with dfs)
+ *     --pairs N         so many of these pairs at most, drawn by the seed if there are more (300)
  *     --weak            weak memory
  *     --list            prints the names
  *

@@ -53,6 +53,18 @@ static void leaks_on_failure(void *arg)
     tpp_free(a, 8);
 }
 
+/* Only the first and the third of four, and nothing else, do it. */
+static void loses_if_two_fail(void *arg)
+{
+    void *got[4];
+    (void)arg;
+    for (int i = 0; i < 4; i++)
+        got[i] = tpp_alloc(8, 8);
+    for (int i = 0; i < 4; i++)
+        if (i != 1 || got[0] != NULL || got[2] != NULL || got[3] == NULL)
+            tpp_free(got[i], 8);
+}
+
 static void for_ever(void *arg)
 {
     (void)arg;
@@ -87,6 +99,10 @@ static const struct tpps_scenario scenarios[] = {
      .entry = leaks_on_failure,
      .must_fail = true,
      .fails_with = "leak"},
+    {.name = "runner__sweeps_every_pair_of_faults",
+     .entry = loses_if_two_fail,
+     .must_fail = true,
+     .fails_with = "leak"},
     {.name = "runner__counts_threads_left",
      .entry = leaves_a_thread,
      .no_fibers_left = true,
@@ -98,8 +114,8 @@ static const struct tpps_scenario scenarios[] = {
 /* With no arguments: a short campaign with faults; with some: what they say. */
 int main(int argc, char **argv)
 {
-    static char program[] = "runner_test", flag[] = "--sweep-faults";
-    char *usual[] = {program, flag, NULL};
-    return tpps_runner(argc > 1 ? argc : 2, argc > 1 ? argv : usual, scenarios,
+    static char program[] = "runner_test", one[] = "--sweep-faults", two[] = "--sweep-pairs";
+    char *usual[] = {program, one, two, NULL};
+    return tpps_runner(argc > 1 ? argc : 3, argc > 1 ? argv : usual, scenarios,
                        sizeof scenarios / sizeof *scenarios, reset);
 }

@@ -161,6 +161,7 @@ TAP_TEST(token__holds_everything)
                                      .weak = true,
                                      .fail_nth = 12,
                                      .fail_on = true,
+                                     .fail_also = 13,
                                      .cpus = 5,
                                      .clock0 = INT64_MAX - 5,
                                      .early = 33,
@@ -176,7 +177,8 @@ TAP_TEST(token__holds_everything)
     check(tpps_token_format(&back, again, sizeof again));
     check(strcmp(text, again) == 0);
     check(back.seed == all.seed && back.depth == 7 && back.k == 901 && back.max_steps == 77);
-    check(back.weak && back.fail_nth == 12 && back.fail_on && back.cpus == 5);
+    check(back.fail_nth == 12 && back.fail_on && back.fail_also == 13);
+    check(back.weak && back.cpus == 5);
     check(back.clock0 == all.clock0 && back.early == 33 && back.spurious == 9);
     check(back.settle_ns == all.settle_ns && back.relax_ns == 17);
     check(back.leaks_allowed && back.no_fibers_left);

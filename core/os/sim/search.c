@@ -113,9 +113,8 @@ static bool run_again(struct tpps_search *s)
 }
 
 /* The SQLite loop: fail the first fallible call, then the second, until none was left to fail. */
-static bool sweep(struct tpps_search *s)
+static bool sweep(struct tpps_search *s, uint32_t points)
 {
-    uint32_t points = s->result.fault_points;
     for (uint32_t on = 0; on < 2; on++)
         for (uint32_t nth = 1; nth <= points; nth++) {
             s->options.fail_nth = nth;
@@ -129,6 +128,46 @@ static bool sweep(struct tpps_search *s)
     return true;
 }
 
+static bool fail_two(struct tpps_search *s, uint32_t first, uint32_t second)
+{
+    s->options.fail_nth = first;
+    s->options.fail_also = second;
+    if (!run_and_count(s))
+        return false;
+    s->faults += s->result.fault_points >= first ? 1 : 0;
+    s->faults += s->result.fault_points >= second ? 1 : 0;
+    return true;
+}
+
+/* The first of two may be followed by more calls than there were without it. */
+static bool sweep_all_pairs(struct tpps_search *s, uint32_t points)
+{
+    for (uint32_t first = 1; first <= points; first++)
+        for (uint32_t second = first + 1, last = points; second <= last; second++) {
+            if (!fail_two(s, first, second))
+                return false;
+            last = s->result.fault_points < 4096 ? s->result.fault_points : 4096;
+        }
+    return true;
+}
+
+static bool sweep_pairs(struct tpps_search *s, uint32_t points)
+{
+    uint64_t dice = s->options.seed;
+    s->options.fail_on = false;
+    if (points < 2)
+        return true;
+    if ((uint64_t)points * (points - 1) / 2 <= s->pairs)
+        return sweep_all_pairs(s, points);
+    for (uint32_t i = 0; i < s->pairs; i++) {
+        uint32_t first = 1 + (uint32_t)((dice = spread(dice + i)) % (points - 1));
+        uint32_t after = 1 + (uint32_t)((dice = spread(dice + i)) % (points - first));
+        if (!fail_two(s, first, first + after))
+            return false;
+    }
+    return true;
+}
+
 static bool one_schedule(struct tpps_search *s, uint64_t number)
 {
     bool drawn = s->mode != TPPS_MODE_DFS && s->mode != TPPS_MODE_BYTES;
@@ -137,7 +176,8 @@ static bool one_schedule(struct tpps_search *s, uint64_t number)
         return false;
     if (number % TWICE == TWICE / 2 && drawn && !run_again(s))
         return false;
-    return !s->sweep || s->mode == TPPS_MODE_DFS || sweep(s);
+    uint32_t points = s->mode == TPPS_MODE_DFS ? 0 : s->result.fault_points;
+    return (!s->sweep || sweep(s, points)) && (s->pairs == 0 || sweep_pairs(s, points));
 }
 
 /* ---- the search ------------------------------------------------------------------------------ */

@@ -27,7 +27,9 @@ struct tpps_search {
     uint64_t schedules; /* at most */
     int64_t limit_ns;   /* of real time; 0: none */
     uint32_t depth;     /* of pct, 0: 2 and 3; the preemption bound of dfs, 0: 2 */
-    bool sweep;    /* each schedule again with the 1st, 2nd ... fallible call failing; not dfs */
+    bool sweep; /* each schedule again with the 1st, 2nd ... fallible call failing; not dfs */
+    uint32_t
+        pairs;     /* also with every two of them, so many pairs at most, drawn if there are more */
     bool no_early; /* no deadline passes early: the scenario measures time */
     /* what came of it */
     uint64_t runs, steps, faults;

@@ -74,6 +74,7 @@ struct tpps_options {
     bool weak;            /* weak memory; ignored under ThreadSanitizer */
     uint32_t fail_nth;    /* this fallible call fails (the first is 1); 0: none */
     bool fail_on;         /* with fail_nth: all from there on fail */
+    uint32_t fail_also;   /* with fail_nth: this later one fails too; 0: none */
     uint32_t cpus;        /* 0: 2 */
     int64_t clock0;       /* monotonic clock at the start; 0: 1000 s */
     uint32_t early;       /* about every so many points a deadline passes early; 0: never */

@@ -82,9 +82,9 @@ bool tpps_token_format(const struct tpps_options *o, char *text, size_t size)
 {
     struct writer w = {.text = text, .size = size};
     enum tpps_strategy named = o->strategy == TPPS_DFS ? TPPS_PATH : o->strategy;
-    put(&w, "tp1:%s:seed=%llu:d=%u:k=%u:weak=%u:fail=%u:on=%u:cpus=%u:clock0=%lld:max=%u",
+    put(&w, "tp1:%s:seed=%llu:d=%u:k=%u:weak=%u:fail=%u:on=%u:also=%u:cpus=%u:clock0=%lld:max=%u",
         strategy_names[named], (unsigned long long)o->seed, o->depth, o->k, o->weak, o->fail_nth,
-        o->fail_on, o->cpus, (long long)o->clock0, o->max_steps);
+        o->fail_on, o->fail_also, o->cpus, (long long)o->clock0, o->max_steps);
     put(&w, ":early=%u:spur=%u:settle=%lld:relax=%lld:leaks=%u:none_left=%u", o->early, o->spurious,
         (long long)o->settle_ns, (long long)o->relax_ns, o->leaks_allowed, o->no_fibers_left);
     if (o->strategy >= TPPS_DFS) {
@@ -198,6 +198,7 @@ static bool set_field(struct tpps_options *o, const char *name, const char *valu
         {"weak", NULL, NULL, &o->weak},
         {"fail", &o->fail_nth, NULL, NULL},
         {"on", NULL, NULL, &o->fail_on},
+        {"also", &o->fail_also, NULL, NULL},
         {"cpus", &o->cpus, NULL, NULL},
         {"clock0", NULL, &o->clock0, NULL},
         {"max", &o->max_steps, NULL, NULL},
