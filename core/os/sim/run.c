@@ -86,14 +86,19 @@ uint32_t tpps_start_system_(void (*body)(void *))
     return slot;
 }
 
-tpps_thread tpps_spawn(void (*body)(void *), void *arg)
+tpps_thread tpps_spawn_named(void (*body)(void *), void *arg, const char *name)
 {
     tpps_thread thread;
     tpps_point_(TPPS_OP_THREAD, NULL, "tpps_spawn");
-    thread = tpps_start_(body, arg, false, "spawned");
+    thread = tpps_start_(body, arg, false, name);
     if (thread == 0)
         tpps_fail("more than %d fibers alive", TPPS_FIBERS);
     return thread;
+}
+
+tpps_thread tpps_spawn(void (*body)(void *), void *arg)
+{
+    return tpps_spawn_named(body, arg, "spawned");
 }
 
 /* An id that is not in the table any more has ended long ago. */

@@ -129,6 +129,7 @@ int tpps_shrink(const struct tpps_options *options, void (*entry)(void *), void 
 
 typedef uint64_t tpps_thread; /* the same number as tpp_thread_id there */
 tpps_thread tpps_spawn(void (*body)(void *), void *arg); /* a foreign thread; never fails */
+tpps_thread tpps_spawn_named(void (*body)(void *), void *arg, const char *name); /* 15 bytes */
 void tpps_join(tpps_thread thread);
 void tpps_sleep(int64_t ns);
 void tpps_busy(int64_t ns);                   /* computes for so long: the state stays 'R' */
