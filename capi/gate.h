@@ -7,7 +7,7 @@
 
 /* The object behind a handle, or NULL; see tpi_handle_slot. */
 #define tpi_gate_slot(kind, handle, generation_out) \
-    tpi_handle_slot((kind), (const void *)(handle), (generation_out))
+    (tpp_called(handle), tpi_handle_slot((kind), (const void *)(handle), (generation_out)))
 
 /* Tells the misuse hook if the status is one that a correct program never gets. Returns it. */
 tp_status_t tpi_gate_report(const char *function, const void *handle, tp_status_t status);
@@ -19,6 +19,7 @@ tp_status_t tpi_gate_system(int system_errno);
 static inline tp_status_t tpi_gate_result(const char *function, const void *handle,
                                           tp_status_t status)
 {
+    tpp_called(NULL);
     return __builtin_expect(status == TP_OK, 1) ? TP_OK : tpi_gate_report(function, handle, status);
 }
 

@@ -11,7 +11,7 @@
 #define OPTIONS_FIRST sizeof(tp_sim_options_t)
 #define REPORT_FIRST sizeof(tp_sim_report_t)
 #define CPUS_MAX 64
-#define FLAGS_ALL 127u
+#define FLAGS_ALL 255u
 #define SCHEDULES 1000
 
 struct tpi_sim_job tpi_sim_job;
@@ -104,6 +104,8 @@ static void prepare(const tp_sim_options_t *o)
                                   .limit_ns = o->time_limit_ns,
                                   .depth = o->depth,
                                   .sweep = o->flags & TP_SIM_FAULTS,
+                                  .users = true,
+                                  .fine = o->flags & TP_SIM_FINE,
                                   .no_early = o->flags & TP_SIM_EXACT_TIME};
 }
 

@@ -177,6 +177,7 @@ enum tpp_probe {
     TPP_PROBE_UNLOCK,     /* lock, 0 */
     TPP_PROBE_FREE,       /* object, kind: gone for good */
 };
+/* tpp_called(const void *subject): user code calls the interface about this, or, NULL, has done. */
 #include "tpp_probe.h" /* tpp_probe(enum tpp_probe, const void *subject, uint64_t value) */
 
 /* Ends the process as the return of its last thread would: exit handlers run, the status is 0. */

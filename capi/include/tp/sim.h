@@ -15,7 +15,8 @@
  * queued while everybody sleeps; an object that is still open at the end; a call that the misuse
  * hook would be told of, where TP_SIM_MISUSE_FAILS says so. docs/SIMULATION.md tells the story.
  *
- * Where another thread may come in between: at each call of tp, and at TP_SIM_POINT().
+ * Where another thread may come in between: at each call of tp, at the beginning and end of each
+ * callback, and at TP_SIM_POINT().
  * Thread-local variables are shared by all threads of a run, system calls that block stop all of
  * them, and global variables keep their values from run to run: put them back in `reset`. Handles
  * of an earlier run are not handles any more.
@@ -41,7 +42,8 @@ typedef void (*tp_sim_fn)(void *context);
 /** How schedules are chosen. MIX: PCT of depth 2 and 3 and random walks, by turns. PCT: random
  *  priorities with `depth` - 1 changes at random points; finds a bug that needs few preemptions
  *  with a known probability. RANDOM: any thread next. EXHAUSTIVE: every schedule with at most
- *  `depth` preemptions, for small scenarios. BYTES: the caller's bytes decide, for fuzzers. */
+ *  `depth` preemptions between the program's own steps, for small scenarios. BYTES: the caller's
+ *  bytes decide, for fuzzers. */
 enum { TP_SIM_MIX = 0, TP_SIM_PCT = 1, TP_SIM_RANDOM = 2, TP_SIM_EXHAUSTIVE = 3, TP_SIM_BYTES = 4 };
 
 /** Flags of tp_sim_options_t.
@@ -52,7 +54,9 @@ enum { TP_SIM_MIX = 0, TP_SIM_PCT = 1, TP_SIM_RANDOM = 2, TP_SIM_EXHAUSTIVE = 3,
  *  OBJECTS_MAY_STAY: open objects at the end are no failure.
  *  MISUSE_FAILS: a call that the misuse hook hears of fails the run.
  *  NO_SHRINK: a failing schedule is not made smaller.
- *  PRINT: the report goes to standard error when a run has failed. */
+ *  PRINT: the report goes to standard error when a run has failed.
+ *  FINE: threads change within calls of tp, too, in every schedule; else in one of four, and the
+ *  others change them only between steps of the program itself, where its own bugs are. */
 enum {
     TP_SIM_WEAK_MEMORY = 1,
     TP_SIM_FAULTS = 2,
@@ -60,7 +64,8 @@ enum {
     TP_SIM_OBJECTS_MAY_STAY = 8,
     TP_SIM_MISUSE_FAILS = 16,
     TP_SIM_NO_SHRINK = 32,
-    TP_SIM_PRINT = 64
+    TP_SIM_PRINT = 64,
+    TP_SIM_FINE = 128
 };
 
 /** What to search, and how. Zero in each field is a sensible default; start from

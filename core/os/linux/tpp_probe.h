@@ -4,4 +4,6 @@
 
 #define tpp_probe(probe, subject, value) ((void)sizeof(probe), (void)(subject), (void)(value))
 
+#define tpp_called(subject) ((void)(subject))
+
 #endif

@@ -96,6 +96,13 @@ static int32_t follow_script(enum tpps_kind kind, uint32_t index)
 
 uint32_t tpps_choose_(uint32_t n)
 {
+    const struct tpps_options *o = &tpps_sim_.options;
+    bool fixed = o->coarse && (o->strategy == TPPS_DFS || o->strategy == TPPS_PATH);
+    return fixed ? 0 : tpps_choose_user_(n);
+}
+
+uint32_t tpps_choose_user_(uint32_t n)
+{
     struct tpps_fiber *self = tpps_sim_.current;
     uint32_t value = 0, index;
     int32_t scripted;
@@ -134,6 +141,8 @@ bool tpps_rarely_(uint32_t odds)
     switch (s->options.strategy) {
     case TPPS_DFS:
     case TPPS_PATH: /* something rare costs as much as a preemption */
+        if (s->options.coarse)
+            return false;
         yes = s->preemptions < s->options.depth && follow_path(2) == 1;
         s->preemptions += yes;
         break;
@@ -210,7 +219,8 @@ static uint32_t highest(uint64_t mask)
 static uint32_t by_priority(uint64_t mask, bool relax)
 {
     struct tpps_sim *s = &tpps_sim_;
-    while (s->change_at < s->changes && s->change[s->change_at] <= s->steps) {
+    uint32_t now = s->options.coarse ? s->user_points : s->steps;
+    while (s->change_at < s->changes && s->change[s->change_at] <= now) {
         s->current->priority = --s->lowest;
         s->change_at++;
     }

@@ -69,8 +69,9 @@ struct tpps_fiber {
     int64_t deadline;
     bool timed_out;
     uint32_t forbid;
-    int64_t busy_ns; /* tpps_busy in all, with what is left of the one that runs */
-    bool vanished;   /* it stayed behind in a fork */
+    const void *called; /* what the call of the interface is about in which it is, if it is */
+    int64_t busy_ns;    /* tpps_busy in all, with what is left of the one that runs */
+    bool vanished;      /* it stayed behind in a fork */
     /* choices */
     uint32_t points;  /* schedule points and parks so far: the index of schedule decisions */
     uint32_t choices; /* other choices so far */
@@ -114,6 +115,7 @@ struct tpps_sim {
     /* choices */
     uint64_t rng, rng_core;
     uint32_t steps, stop, progress, last_switch;
+    uint32_t user_points;
     uint32_t change[TPPS_DEPTH_MAX], changes, change_at;
     int64_t lowest;
     uint32_t early_at, preemptions, run_left;
@@ -152,8 +154,9 @@ uint64_t tpps_draw_(uint64_t *state);
 void tpps_choice_begin_(void);
 void tpps_choice_end_(void); /* steps DFS on to its next path */
 uint32_t tpps_choose_(uint32_t n);
-bool tpps_rarely_(uint32_t odds); /* one in `odds`; never if 0 */
-bool tpps_choose_early_(void);    /* does a deadline pass now, with others runnable? */
+uint32_t tpps_choose_user_(uint32_t n); /* the scenario's own */
+bool tpps_rarely_(uint32_t odds);       /* one in `odds`; never if 0 */
+bool tpps_choose_early_(void);          /* does a deadline pass now, with others runnable? */
 uint32_t tpps_choose_fiber_(bool may_stay, bool relax);
 uint32_t tpps_choice_record_(const struct tpps_decision **list_out);
 size_t tpps_choice_path_(const uint8_t **picks_out); /* DFS: of the running schedule */

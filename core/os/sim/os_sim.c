@@ -395,11 +395,24 @@ void tpps_probe_(enum tpp_probe probe, const void *subject, uint64_t value)
 {
     struct tpps_sim *s = &tpps_sim_;
     bool began;
+    if (s->options.coarse && (probe == TPP_PROBE_USER_ENTER || probe == TPP_PROBE_USER_LEAVE))
+        tpps_point_(TPPS_OP_USER, NULL, NULL);
     if (s->on_probe == NULL || s->current == NULL)
         return;
     began = tpps_hook_begin_();
     s->on_probe(probe, subject, value);
     tpps_hook_end_(began);
+}
+
+/* The interface is called, or returns: to others a step of the user's code. */
+void tpps_called_(const void *subject)
+{
+    struct tpps_sim *s = &tpps_sim_;
+    if (s->current == NULL || s->hook)
+        return;
+    if (s->options.coarse)
+        tpps_point_(TPPS_OP_USER, NULL, NULL);
+    s->current->called = subject;
 }
 
 _Noreturn void tpp_exit(void)

@@ -37,6 +37,7 @@ static void reset_fiber(struct tpps_fiber *fiber)
     fiber->timed_out = false;
     fiber->forbid = 0;
     fiber->guarded = NULL;
+    fiber->called = NULL;
     fiber->busy_ns = 0;
     fiber->vanished = fiber->system = false;
     fiber->points = fiber->choices = 0;
@@ -148,7 +149,7 @@ int64_t tpps_now(void)
 
 uint32_t tpps_choose(uint32_t n)
 {
-    return tpps_choose_(n);
+    return tpps_choose_user_(n);
 }
 
 uint32_t tpps_fibers_parked(void)
@@ -324,6 +325,7 @@ bool tpps_run(const struct tpps_options *options, void (*entry)(void *), void *a
     tpps_fiber_drop_all_();
     tpps_mix_((uint64_t)s->clock);
     s->result.steps = s->steps;
+    s->result.user_points = s->user_points;
     s->result.clock_ns = s->clock;
     s->result.trace = s->trace;
     if (s->result.failed) {

@@ -180,7 +180,7 @@ static void plan_stop(void)
 {
     struct tpps_sim *s = &tpps_sim_;
     uint32_t stop = s->steps + HOUSEKEEPING;
-    if (s->change_at < s->changes && s->change[s->change_at] < stop)
+    if (s->change_at < s->changes && !s->options.coarse && s->change[s->change_at] < stop)
         stop = s->change[s->change_at];
     if (s->early_at < stop)
         stop = s->early_at;
@@ -219,6 +219,24 @@ void tpps_touch_(const void *memory, size_t size)
         (void)bytes[i];
 }
 
+/* Within the library nobody chooses: whoever runs goes on, but for one of higher priority that has
+ * just been woken. A script knows what was chosen, wherever that was. */
+static void inner_point(void)
+{
+    struct tpps_sim *s = &tpps_sim_;
+    if (!s->every && (s->dirty || s->steps >= s->stop)) {
+        slow_point(false);
+        return;
+    }
+    if (s->steps < s->stop)
+        return;
+    check_progress();
+    if (s->timed != 0 && s->options.strategy != TPPS_DFS && s->options.strategy != TPPS_PATH &&
+        tpps_choose_early_())
+        jump_to_next_deadline();
+    plan_stop();
+}
+
 void tpps_point_(enum tpps_op op, const volatile void *word, const char *site)
 {
     struct tpps_sim *s = &tpps_sim_;
@@ -235,7 +253,14 @@ void tpps_point_(enum tpps_op op, const volatile void *word, const char *site)
     tpps_mix_((uint64_t)op << 6 | tpps_slot_(self));
     if (op != TPPS_OP_LOAD && op != TPPS_OP_CAS && op != TPPS_OP_CLOCK && op != TPPS_OP_FENCE)
         s->progress = s->steps;
-    if (s->steps < s->stop && !s->dirty &&
+    if (s->options.coarse && op != TPPS_OP_USER && s->options.strategy != TPPS_SCRIPT) {
+        inner_point();
+        if (word != NULL)
+            check_word(word);
+        return;
+    }
+    s->user_points += op == TPPS_OP_USER;
+    if (!(s->options.coarse && op == TPPS_OP_USER) && s->steps < s->stop && !s->dirty &&
         (!s->every || (s->runnable == bit(tpps_slot_(self)) && s->timed == 0)))
         return;
     slow_point(false);

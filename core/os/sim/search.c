@@ -51,7 +51,8 @@ static void plan(struct tpps_search *s, uint64_t number)
     *o = s->base;
     o->seed = s->seed + number;
     o->depth = s->depth;
-    o->k = s->k;
+    o->coarse = s->users && !s->fine && (s->mode >= TPPS_MODE_DFS || number % 4 != 3);
+    o->k = o->coarse ? s->k_coarse : s->k;
     switch (s->mode) {
     case TPPS_MODE_DFS:
         o->strategy = TPPS_DFS;
@@ -91,11 +92,13 @@ static bool run(struct tpps_search *s, struct tpps_result *result)
 static bool run_and_count(struct tpps_search *s)
 {
     bool ok = run(s, &s->result);
-    uint32_t k = (s->result.steps + 63) / 64 * 64;
+    uint32_t k = (s->result.steps + 63) / 64 * 64, k_coarse = s->result.user_points + 1;
     s->runs++;
     s->steps += s->result.steps;
     if (ok && k > s->k)
         s->k = k;
+    if (ok && k_coarse > s->k_coarse)
+        s->k_coarse = k_coarse;
     return ok;
 }
 

@@ -28,12 +28,15 @@ struct tpps_search {
     int64_t limit_ns;   /* of real time; 0: none */
     uint32_t depth;     /* of pct, 0: 2 and 3; the preemption bound of dfs, 0: 2 */
     bool sweep; /* each schedule again with the 1st, 2nd ... fallible call failing; not dfs */
-    uint32_t
-        pairs;     /* also with every two of them, so many pairs at most, drawn if there are more */
+    /* also with every two of them, so many pairs at most, drawn if there are more */
+    uint32_t pairs;
+    /* user code is what is tested: three of four schedules are coarse, dfs and bytes always */
+    bool users;
+    bool fine;     /* none are */
     bool no_early; /* no deadline passes early: the scenario measures time */
     /* what came of it */
     uint64_t runs, steps, faults;
-    uint32_t k; /* the longest run so far, rounded up: PCT wants to know */
+    uint32_t k, k_coarse; /* the longest run so far, rounded up: PCT wants to know */
     bool exhausted, failed;
     struct tpps_options options; /* of the last run, and its result, with a token */
     struct tpps_result result;

@@ -87,6 +87,8 @@ struct tpps_options {
                              in tpp_alarm_wait */
     bool quiet;           /* no report on standard error; tpps_report() has it in any case */
     bool record;          /* keep the decisions of the run for tpps_shrink */
+    bool coarse;          /* others go on only where user code stands: at tpps_point, and where it
+                             calls the library or is called by it; DFS: nothing else varies */
     const uint8_t *bytes; /* BYTES */
     size_t bytes_size;
     const struct tpps_decision *script; /* SCRIPT */
@@ -99,8 +101,9 @@ struct tpps_result {
     uint32_t steps, switches, fault_points;
     uint32_t fibers_left; /* service fibers still parked at the end, not in tpp_alarm_wait */
     uint32_t fibers_made;
-    int64_t clock_ns; /* virtual time at the end */
-    uint64_t trace;   /* hash of the whole run */
+    uint32_t user_points; /* steps at which user code stood */
+    int64_t clock_ns;     /* virtual time at the end */
+    uint64_t trace;       /* hash of the whole run */
     char message[TPPS_MESSAGE_SIZE];
     char token[TPPS_TOKEN_SIZE]; /* set if the run failed */
 };

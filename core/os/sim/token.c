@@ -85,8 +85,9 @@ bool tpps_token_format(const struct tpps_options *o, char *text, size_t size)
     put(&w, "tp1:%s:seed=%llu:d=%u:k=%u:weak=%u:fail=%u:on=%u:also=%u:cpus=%u:clock0=%lld:max=%u",
         strategy_names[named], (unsigned long long)o->seed, o->depth, o->k, o->weak, o->fail_nth,
         o->fail_on, o->fail_also, o->cpus, (long long)o->clock0, o->max_steps);
-    put(&w, ":early=%u:spur=%u:settle=%lld:relax=%lld:leaks=%u:none_left=%u", o->early, o->spurious,
-        (long long)o->settle_ns, (long long)o->relax_ns, o->leaks_allowed, o->no_fibers_left);
+    put(&w, ":early=%u:spur=%u:settle=%lld:relax=%lld:leaks=%u:none_left=%u:coarse=%u", o->early,
+        o->spurious, (long long)o->settle_ns, (long long)o->relax_ns, o->leaks_allowed,
+        o->no_fibers_left, o->coarse);
     if (o->strategy >= TPPS_DFS) {
         put(&w, ":x=");
         put_payload(&w, o);
@@ -208,6 +209,7 @@ static bool set_field(struct tpps_options *o, const char *name, const char *valu
         {"relax", NULL, &o->relax_ns, NULL},
         {"leaks", NULL, NULL, &o->leaks_allowed},
         {"none_left", NULL, NULL, &o->no_fibers_left},
+        {"coarse", NULL, NULL, &o->coarse},
     };
     char *end;
     long long number = strtoll(value, &end, 10);

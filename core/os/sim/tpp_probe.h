@@ -5,6 +5,8 @@
 void tpps_probe_(enum tpp_probe probe, const void *subject, uint64_t value);
 void tpps_at_(const char *site);
 
+void tpps_called_(const void *subject);
+#define tpp_called(subject) tpps_called_(subject)
 #define tpp_probe(probe, subject, value) tpps_probe_((probe), (subject), (value))
 
 /* os.h has declared these by now, so a macro of the same name can tell the reports where the call
