@@ -1,0 +1,65 @@
+"""argued.py - reads the mutants that somebody argued to be equivalent; a stale entry is an error.
+
+The file has blocks, set apart by empty lines; lines that begin with # are comments. A block:
+
+    core/queue/ring.c tpi_ring_push
+    - the line, or lines, as they are
+    + and as they would be
+    one sentence or more: why nobody can tell
+
+Lines are compared token by token, so neither numbers nor layout matter. All mutants of the function
+that read so are meant.
+"""
+import os
+import sys
+
+from source import squeezed
+
+
+class Argued:
+    def __init__(self, path, mutants, orders):
+        self.reasons = {}
+        entries = {}
+        if os.path.exists(path):
+            with open(path, encoding="utf-8") as file:
+                for block in file.read().split("\n\n"):
+                    self.read(block, entries, path)
+        there = {key_of(mutant.file, mutant.function, mutant.before, mutant.after)
+                 for mutant in mutants}
+        for key, (reason, order) in entries.items():
+            if order != orders:
+                continue
+            if key not in there:
+                sys.exit("mutate: stale entry in %s:\n%s %s\n- %s\n+ %s" % ((path,) + key))
+            self.reasons[key] = reason
+
+    @staticmethod
+    def read(block, entries, path):
+        lines = [line for line in block.splitlines() if line.strip() and line[0] != "#"]
+        if not lines:
+            return
+        before = "\n".join(line[1:] for line in lines if line[0] == "-")
+        after = "\n".join(line[1:] for line in lines if line[0] == "+")
+        reason = " ".join(line.strip() for line in lines[1:] if line[0] not in "-+")
+        where = lines[0].split()
+        if len(where) != 2 or not before or not after or not reason:
+            sys.exit("mutate: %s: not an entry:\n%s" % (path, block))
+        key = key_of(where[0], where[1], before, after)
+        entries[key] = reason, weaker(before, after)
+
+    def reason(self, mutant):
+        return self.reasons.get(key_of(mutant.file, mutant.function, mutant.before, mutant.after))
+
+
+def weaker(before, after):
+    """Whether it is about a memory order."""
+    def ordered(text):
+        return sum(text.count(word) for word in ("_acquire", "_release", "_acq_rel", "_seq_cst"))
+    def relaxed(text):
+        return text.count("_relaxed")
+    return (ordered(after) < ordered(before) or relaxed(after) > relaxed(before) or
+            before.replace("cas_acq_rel", "") != before and "cas_acq_rel" not in after)
+
+
+def key_of(file, function, before, after):
+    return file, function, squeezed(before), squeezed(after)
