@@ -1,278 +1,8 @@
 /* state_test.c - the transition function against a model written from the table in state.h. */
 #include "core/base/state.h"
 
+#include "tests/core/base/state_model.h"
 #include "tests/support/tap.h"
-
-/* ---- the model: the table once more, as code over a struct ----------------------------------- */
-
-struct model {
-    uint32_t pending, running, epoch;
-    bool queued, waited, closed, detached, shut, expected, held;
-    uint32_t effects;
-};
-
-static struct model decode(uint64_t word)
-{
-    return (struct model){
-        .pending = (uint32_t)(word & 0xffffffffu),
-        .running = (uint32_t)(word >> 32 & 0xfff),
-        .epoch = (uint32_t)(word >> TPI_STATE_EPOCH_SHIFT),
-        .queued = word >> 44 & 1,
-        .waited = word >> 45 & 1,
-        .closed = word >> 46 & 1,
-        .detached = word >> 47 & 1,
-        .shut = word >> 48 & 1,
-        .expected = word >> 49 & 1,
-        .held = word >> 50 & 1,
-    };
-}
-
-static uint64_t encode(const struct model *model)
-{
-    return (uint64_t)model->pending | (uint64_t)(model->running & 0xfff) << 32 |
-           (uint64_t)model->queued << 44 | (uint64_t)model->waited << 45 |
-           (uint64_t)model->closed << 46 | (uint64_t)model->detached << 47 |
-           (uint64_t)model->shut << 48 | (uint64_t)model->expected << 49 |
-           (uint64_t)model->held << 50 |
-           (uint64_t)(model->epoch & TPI_STATE_EPOCH_MASK) << TPI_STATE_EPOCH_SHIFT;
-}
-
-static bool is_quiet(const struct model *model)
-{
-    return model->pending == 0 && model->running == 0 && !model->expected;
-}
-
-static bool is_idle(const struct model *model)
-{
-    return is_quiet(model) && !model->detached;
-}
-
-static void settle(struct model *model, uint32_t room)
-{
-    if (model->pending > 0 && model->running < room && !model->queued) {
-        model->queued = true;
-        model->effects |= TPI_EFFECT_ENQUEUE;
-    }
-    if (is_quiet(model) && model->waited) {
-        model->waited = false;
-        model->effects |= TPI_EFFECT_WAKE;
-    }
-    if (is_idle(model) && model->closed && !model->held) {
-        model->epoch++;
-        model->effects |= TPI_EFFECT_FREE;
-    }
-}
-
-static void submit(struct model *model, uint32_t posts, uint32_t room)
-{
-    if (model->closed) {
-        model->effects = TPI_EFFECT_REFUSED;
-        return;
-    }
-    if (model->shut) {
-        model->effects = TPI_EFFECT_REFUSED | TPI_EFFECT_SHUT;
-        return;
-    }
-    if ((uint64_t)model->pending + posts > UINT32_MAX) {
-        model->effects = TPI_EFFECT_REFUSED | TPI_EFFECT_LIMIT;
-        return;
-    }
-    model->pending += posts;
-    if (posts > 0 && !model->queued && model->running < room) {
-        model->queued = true;
-        model->effects = TPI_EFFECT_ENQUEUE;
-    }
-}
-
-static void claim(struct model *model, uint32_t epoch, uint32_t room)
-{
-    if (!model->queued || model->epoch != epoch) {
-        model->effects = TPI_EFFECT_REFUSED;
-    } else if (model->running >= room) {
-        model->queued = false;
-        model->effects = TPI_EFFECT_REFUSED | TPI_EFFECT_UNQUEUED;
-    } else {
-        model->pending--;
-        model->running++;
-        if (model->pending > 0 && model->running < room)
-            model->effects = TPI_EFFECT_REQUEUE;
-        else
-            model->queued = false;
-    }
-}
-
-static void help(struct model *model, uint32_t room)
-{
-    if (model->pending == 0 || model->running >= room) {
-        model->effects = TPI_EFFECT_REFUSED;
-        return;
-    }
-    model->pending--;
-    model->running++;
-    if (model->pending == 0 && model->queued) {
-        model->queued = false;
-        model->epoch++;
-        model->effects = TPI_EFFECT_UNLINK;
-    }
-}
-
-static void cancel(struct model *model, uint32_t room)
-{
-    if (model->pending == 0) {
-        model->effects = TPI_EFFECT_REFUSED;
-        return;
-    }
-    model->pending = 0;
-    model->queued = false;
-    model->epoch++;
-    settle(model, room);
-}
-
-static void rejoin(struct model *model, uint32_t remaining, uint32_t room)
-{
-    if (remaining == 0)
-        model->detached = false;
-    if (!model->queued)
-        model->epoch++;
-    settle(model, room);
-}
-
-static void release(struct model *model)
-{
-    if (is_idle(model) && model->held)
-        model->effects = TPI_EFFECT_PART;
-    if (model->closed) {
-        model->effects |= TPI_EFFECT_REFUSED;
-        if (!is_idle(model))
-            model->waited = true;
-    } else if (is_idle(model) && model->held) {
-        model->closed = true;
-    } else if (is_idle(model)) {
-        model->closed = true;
-        model->epoch++;
-        model->effects = TPI_EFFECT_FREE;
-    } else {
-        model->waited = true;
-    }
-}
-
-static void close_handle(struct model *model, uint32_t room)
-{
-    if (model->closed) {
-        model->effects = TPI_EFFECT_REFUSED;
-        return;
-    }
-    model->closed = true;
-    settle(model, room);
-}
-
-static void end_run(struct model *model, bool disassociate, uint32_t room)
-{
-    model->running--;
-    model->detached = model->detached || disassociate;
-    settle(model, room);
-}
-
-static void wait_for(struct model *model)
-{
-    if (is_quiet(model))
-        model->effects = TPI_EFFECT_QUIET;
-    else
-        model->waited = true;
-}
-
-static void retry(struct model *model, uint32_t room)
-{
-    if (model->pending == 0)
-        model->effects = TPI_EFFECT_REFUSED;
-    else
-        settle(model, room);
-}
-
-static void drop_flags(struct model *model, uint32_t flags)
-{
-    model->expected = model->expected && !(flags & TPI_FLAG_EXPECTED);
-    model->held = model->held && !(flags & TPI_FLAG_HELD);
-}
-
-static void expect(struct model *model, uint32_t flags)
-{
-    if (model->closed) {
-        model->effects = TPI_EFFECT_REFUSED;
-    } else if (model->shut) {
-        model->effects = TPI_EFFECT_REFUSED | TPI_EFFECT_SHUT;
-    } else {
-        model->expected = model->expected || flags & TPI_FLAG_EXPECTED;
-        model->held = model->held || flags & TPI_FLAG_HELD;
-    }
-}
-
-static void complete(struct model *model, uint32_t flags, uint32_t room)
-{
-    struct model open = *model;
-    open.closed = open.shut = false;
-    drop_flags(&open, flags);
-    submit(&open, 1, room);
-    open.closed = model->closed;
-    open.shut = model->shut;
-    *model = open;
-}
-
-static void relieve(struct model *model, uint32_t flags, uint32_t room)
-{
-    drop_flags(model, flags);
-    settle(model, room);
-}
-
-static void step(struct model *model, enum tpi_event event, uint32_t count, uint32_t room)
-{
-    model->effects = 0;
-    switch (event) {
-    case TPI_EVENT_SUBMIT:
-        submit(model, count, room);
-        break;
-    case TPI_EVENT_CLAIM:
-        claim(model, count, room);
-        break;
-    case TPI_EVENT_HELP:
-        help(model, room);
-        break;
-    case TPI_EVENT_FINISH:
-    case TPI_EVENT_DISASSOCIATE:
-        end_run(model, event == TPI_EVENT_DISASSOCIATE, room);
-        break;
-    case TPI_EVENT_REJOIN:
-        rejoin(model, count, room);
-        break;
-    case TPI_EVENT_RETRY:
-        retry(model, room);
-        break;
-    case TPI_EVENT_CANCEL:
-        cancel(model, room);
-        break;
-    case TPI_EVENT_WAIT:
-        wait_for(model);
-        break;
-    case TPI_EVENT_CLOSE:
-        close_handle(model, room);
-        break;
-    case TPI_EVENT_RELEASE:
-        release(model);
-        break;
-    case TPI_EVENT_SHUT:
-        model->shut = true;
-        break;
-    case TPI_EVENT_EXPECT:
-        expect(model, count);
-        break;
-    case TPI_EVENT_COMPLETE:
-        complete(model, count, room);
-        break;
-    case TPI_EVENT_RELIEVE:
-        relieve(model, count, room);
-        break;
-    }
-}
 
 /* ---- every cell ------------------------------------------------------------------------------ */
 
@@ -299,20 +29,20 @@ static bool meaningless(const struct model *before, enum tpi_event event)
 
 static void compare(uint64_t word, enum tpi_event event, uint32_t count, uint32_t room)
 {
-    struct model model = decode(word);
+    struct model model = model_decode(word);
     if (meaningless(&model, event))
         return;
-    step(&model, event, count, room);
+    model_step(&model, event, count, room);
     struct tpi_step got = tpi_state_step(word, event, count, room);
     cells[event]++;
     effects_met |= got.effects;
-    if (got.next == encode(&model) && got.effects == model.effects)
+    if (got.next == model_encode(&model) && got.effects == model.effects)
         return;
     if (wrong++ < 10)
         printf("# word %016llx event %d count %u room %u: next %016llx effects %u, model %016llx "
                "effects %u\n",
                (unsigned long long)word, (int)event, count, room, (unsigned long long)got.next,
-               got.effects, (unsigned long long)encode(&model), model.effects);
+               got.effects, (unsigned long long)model_encode(&model), model.effects);
 }
 
 static void compare_counts(uint64_t word, enum tpi_event event, uint32_t room)
@@ -333,7 +63,7 @@ static void compare_counts(uint64_t word, enum tpi_event event, uint32_t room)
 
 static void compare_word(const struct model *model, uint32_t room)
 {
-    uint64_t word = encode(model);
+    uint64_t word = model_encode(model);
     for (int event = 0; event < EVENTS; event++)
         compare_counts(word, (enum tpi_event)event, room);
 }
@@ -379,7 +109,7 @@ TAP_TEST(state__refused_changes_nothing_but_what_the_table_says)
             for (uint32_t running = 0; running < 3; running++)
                 for (int event = 0; event < EVENTS; event++) {
                     uint64_t word = (uint64_t)flags << 44 | (uint64_t)running << 32 | pending;
-                    struct model model = decode(word);
+                    struct model model = model_decode(word);
                     if (meaningless(&model, (enum tpi_event)event))
                         continue;
                     struct tpi_step got = tpi_state_step(word, (enum tpi_event)event, 0, 2);

@@ -1,0 +1,43 @@
+/* steps.h - the bytes of an input, taken one after another, and what a target finds wrong. */
+#ifndef FUZZ_STEPS_H
+#define FUZZ_STEPS_H
+
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "fuzz/target.h"
+
+struct steps {
+    const char *target;
+    const uint8_t *data;
+    size_t left, count; /* bytes to come; steps made */
+};
+
+/* Behind the end there are zeros. */
+static inline uint8_t take(struct steps *steps)
+{
+    if (steps->left == 0)
+        return 0;
+    steps->left--;
+    return *steps->data++;
+}
+
+/* Little end first. */
+static inline uint32_t take_bytes(struct steps *steps, uint32_t count)
+{
+    uint32_t number = 0;
+    for (uint32_t i = 0; i < count; i++)
+        number |= (uint32_t)take(steps) << 8 * i;
+    return number;
+}
+
+static inline _Noreturn void steps_complain(const struct steps *steps, const char *text)
+{
+    fprintf(stderr, "%s: step %zu: not so: %s\n", steps->target, steps->count, text);
+    abort();
+}
+
+#define EXPECT(steps, condition) ((condition) ? (void)0 : steps_complain(steps, #condition))
+
+#endif
