@@ -1,4 +1,4 @@
-/* state.c - a fuzz target: bytes become the life of a callback object, beside a table and counts. */
+/* state.c - a fuzz target: bytes become the life of a callback object, beside a model of it. */
 #include <string.h>
 
 #include "fuzz/steps.h"

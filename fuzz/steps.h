@@ -40,4 +40,17 @@ static inline _Noreturn void steps_complain(const struct steps *steps, const cha
 
 #define EXPECT(steps, condition) ((condition) ? (void)0 : steps_complain(steps, #condition))
 
+/* Between these two stands what is the target's own, as a model: its branches teach a fuzzer
+ * nothing, and to count them would take most of the time. */
+#if defined(__clang__)
+#define MODEL_PRAGMA(...) _Pragma(#__VA_ARGS__)
+#define MODEL_ALL(which) \
+    MODEL_PRAGMA(clang attribute push(__attribute__((which)), apply_to = function))
+#define MODEL_BEGIN MODEL_ALL(noinline) MODEL_ALL(no_sanitize("coverage"))
+#define MODEL_END MODEL_PRAGMA(clang attribute pop) MODEL_PRAGMA(clang attribute pop)
+#else
+#define MODEL_BEGIN
+#define MODEL_END
+#endif
+
 #endif

@@ -1,13 +1,14 @@
 /* wheel.c - a fuzz target: bytes become steps on a timer wheel beside a sorted list. */
 #include <inttypes.h>
-#include <stdio.h>
-#include <stdlib.h>
 
-#include "fuzz/target.h"
+#include "core/time/wheel.h"
+#include "fuzz/steps.h"
 
 /* Enough that many are left when one call has filed anew all that it may. */
 #define MODEL_NODES (2u * TPP_WHEEL_WORK + 40u)
+MODEL_BEGIN
 #include "tests/core/time/wheel_model.h"
+MODEL_END
 
 /* An input is one byte for the time at which it all begins, then steps until it ends. A step is one
  * byte, its kind in the lower three bits and a number n from 0 to 31 in the upper five, and the
@@ -24,23 +25,10 @@ enum kind {
     REWIND, /* time: so long before what it has seen; odd n: only asked, not rewound */
 };
 
-struct input {
-    const uint8_t *data;
-    size_t left;
-};
-
-static uint8_t take(struct input *input)
+static uint64_t take_time(struct steps *steps)
 {
-    if (input->left == 0)
-        return 0;
-    input->left--;
-    return *input->data++;
-}
-
-static uint64_t take_time(struct input *input)
-{
-    uint64_t number = take(input);
-    return number << take(input) % 63 & INT64_MAX;
+    uint64_t number = take(steps);
+    return number << take(steps) % 63 & INT64_MAX;
 }
 
 static int64_t later(int64_t time, uint64_t delay)
@@ -57,19 +45,19 @@ static int64_t earlier(int64_t time, uint64_t delay)
     return __builtin_sub_overflow(time, (int64_t)delay, &difference) ? INT64_MIN : difference;
 }
 
-static void step(struct model *model, struct input *input, int64_t *last)
+static void step(struct model *model, struct steps *steps, int64_t *last)
 {
-    uint8_t first = take(input);
+    uint8_t first = take(steps);
     uint32_t n = first >> 3;
     int64_t window = 0;
     switch ((enum kind)(first & 7)) {
     case ADD:
-        *last = later(model->now, take_time(input));
-        model_add(model, *last, later(*last, take_time(input)));
+        *last = later(model->now, take_time(steps));
+        model_add(model, *last, later(*last, take_time(steps)));
         break;
     case LATE:
-        *last = earlier(model->now, take_time(input));
-        model_add(model, *last, later(*last, take_time(input)));
+        *last = earlier(model->now, take_time(steps));
+        model_add(model, *last, later(*last, take_time(steps)));
         break;
     case BURST:
         for (uint32_t i = 0; i <= 8 * n; i++, *last = later(*last, n & 1), window += 3)
@@ -77,22 +65,22 @@ static void step(struct model *model, struct input *input, int64_t *last)
         model_check(model, model->seen);
         break;
     case REMOVE:
-        model_remove(model, take(input) * model->count / 256);
+        model_remove(model, take(steps) * model->count / 256);
         break;
     case EXPIRE:
-        model_expire(model, later(model->now, take_time(input)), n);
+        model_expire(model, later(model->now, take_time(steps)), n);
         break;
     case PASS:
-        model_expire_all(model, later(model->now, take_time(input)), n + 1);
+        model_expire_all(model, later(model->now, take_time(steps)), n + 1);
         break;
     case WAKE:
         model_wake(model, n + 1);
         break;
     case REWIND:
         if (n & 1)
-            model_expire(model, earlier(model->seen, take_time(input)), n);
+            model_expire(model, earlier(model->seen, take_time(steps)), n);
         else
-            model_rewind(model, earlier(model->seen, take_time(input)));
+            model_rewind(model, earlier(model->seen, take_time(steps)));
         break;
     }
 }
@@ -105,16 +93,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         4095,      -65,     TPI_WHEEL_NEVER - 300,
     };
     static struct model model; /* not on the stack: too large */
-    struct input input = {data, size};
-    uint32_t steps = 0;
-    int64_t begin = begins[take(&input) % (sizeof begins / sizeof *begins)], last = begin;
+    struct steps steps = {"wheel", data, size, 0};
+    int64_t begin = begins[take(&steps) % (sizeof begins / sizeof *begins)], last = begin;
     model_init(&model, begin);
-    for (; input.left > 0 && model.complaint == NULL; steps++)
-        step(&model, &input, &last);
+    for (; steps.left > 0 && model.complaint == NULL; steps.count++)
+        step(&model, &steps, &last);
     if (model.complaint == NULL)
         model_drain(&model, 7);
     if (model.complaint != NULL) {
-        fprintf(stderr, "wheel: after %" PRIu32 " steps from %" PRId64 ": %s\n", steps, begin,
+        fprintf(stderr, "wheel: after %zu steps from %" PRId64 ": %s\n", steps.count, begin,
                 model.complaint);
         abort();
     }

@@ -1,4 +1,4 @@
-/* state_model.h - the table of core/base/state.h once more, as code over a struct of plain fields. */
+/* state_model.h - the table of core/base/state.h once more, over a struct of plain fields. */
 #ifndef TESTS_CORE_BASE_STATE_MODEL_H
 #define TESTS_CORE_BASE_STATE_MODEL_H
 

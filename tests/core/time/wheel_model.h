@@ -26,6 +26,7 @@ struct model {
     uint32_t order[MODEL_NODES];  /* of adding */
     uint32_t sorted[MODEL_NODES]; /* which nodes are in the wheel, in order; behind them the rest */
     uint32_t count, added;
+    uint32_t used; /* so many from the beginning of `sorted` have been in the wheel */
     int64_t now;                             /* what the caller said last */
     int64_t seen;                            /* what the wheel has seen */
     struct model_ghost ghosts[MODEL_GHOSTS]; /* taken out: next may be as early as them */
@@ -94,7 +95,7 @@ static inline void model_check(struct model *model, int64_t until)
     MODEL_EXPECT(model, !tpi_wheel_ahead(&model->wheel, seen), "ahead of what it has seen");
     MODEL_EXPECT(model, seen == INT64_MIN || tpi_wheel_ahead(&model->wheel, seen - 1),
                  "not ahead of an earlier time");
-    for (uint32_t i = 0; i < MODEL_NODES; i++)
+    for (uint32_t i = 0; i < model->used; i++)
         MODEL_EXPECT(model, tpi_wheel_holds(&model->nodes[model->sorted[i]]) == (i < model->count),
                      "a node is in the wheel and should not be, or the other way round");
     model->seen = seen;
@@ -128,6 +129,7 @@ static inline bool model_put(struct model *model, int64_t due, int64_t latest)
         return false;
     uint32_t index = model->sorted[model->count];
     struct tpi_wheel_node *node = &model->nodes[index];
+    model->used = model->used > model->count ? model->used : model->count + 1;
     node->due = due;
     node->latest = latest;
     node->tag = ~index;
@@ -186,7 +188,7 @@ static inline void model_lay_ghosts(struct model *model)
 static inline uint32_t model_moved(const struct model *model, const uint32_t *places)
 {
     uint32_t moved = 0;
-    for (uint32_t i = 0; i < MODEL_NODES; i++)
+    for (uint32_t i = 0; i < model->used; i++)
         moved += places[i] != model->nodes[i].place;
     return moved;
 }
@@ -198,9 +200,9 @@ static inline bool model_expire(struct model *model, int64_t now, uint32_t most)
     int64_t until = now > model->seen ? now : model->seen;
     bool done = (most & 1) == 0; /* either must be overwritten */
     most = most < MODEL_NODES ? most : MODEL_NODES;
-    for (uint32_t i = 0; i < MODEL_NODES; i++)
+    for (uint32_t i = 0; i < model->used; i++)
         places[i] = model->nodes[i].place;
-    for (uint32_t i = 0; i <= MODEL_NODES; i++)
+    for (uint32_t i = 0; i <= most; i++)
         out[i] = untouched;
     model->now = now;
     uint32_t count = tpi_wheel_expire(&model->wheel, now, out, most, &done);
