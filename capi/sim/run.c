@@ -118,33 +118,68 @@ static void forget_report(void)
     message[0] = token[0] = shrunk[0] = 0;
 }
 
+/* The smallest run that fails, once more, for its decisions to be told in words. */
+static int shrink(void)
+{
+    static struct tpps_search again;
+    int left;
+    tpi_sim_listen(false, false);
+    left = tpps_search_smallest(&search, &again);
+    if (left < 0 || !tpps_token_parse(search.result.token, &search.options))
+        return -1;
+    memcpy(shrunk, search.result.token, sizeof shrunk);
+    search.options.record = search.options.quiet = true;
+    tpi_sim_listen(true, true);
+    reset();
+    tpps_run(&search.options, enter, NULL, &search.result);
+    return left;
+}
+
+static void write_text(FILE *out, const tp_sim_report_t *report)
+{
+    fprintf(out, "tp-sim: %s\n", message);
+    fprintf(out, "schedules: %llu, of %llu steps in all\n", (unsigned long long)report->schedules,
+            (unsigned long long)report->steps);
+    tpi_sim_print(out);
+    if (shrunk[0] != 0)
+        fprintf(out, "replay of that, with %u decisions: %s\n", report->decisions, shrunk);
+    fprintf(out, "replay of the run as it was found: %s\n", token);
+}
+
+static bool can_shrink(uint32_t flags)
+{
+    return !(flags & TP_SIM_NO_SHRINK) && strncmp(message, "not deterministic", 17) != 0;
+}
+
 static void write_report(uint32_t flags, tp_sim_report_t *report)
 {
     size_t size = 0;
-    FILE *out = open_memstream(&text, &size);
+    FILE *out;
     int left = -1;
-    memcpy(message, search.result.message, sizeof message);
+    bool own = tpi_sim_message()[0] == 0; /* no run failed, but the search did */
+    memcpy(message, own ? search.result.message : tpi_sim_message(), sizeof message);
     memcpy(token, search.result.token, sizeof token);
-    if (out == NULL)
-        return;
-    fputs(tpps_report(), out);
-    if (!(flags & TP_SIM_NO_SHRINK))
-        left = tpps_search_shrink(&search, out);
-    fclose(out);
+    if (can_shrink(flags))
+        left = shrink();
     report->message = message;
     report->token = token;
-    report->text = text;
-    if (left < 0)
+    if (left >= 0) {
+        report->shrunk = shrunk;
+        report->decisions = (uint32_t)left;
+    }
+    out = open_memstream(&text, &size);
+    if (out == NULL)
         return;
-    memcpy(shrunk, search.result.token, sizeof shrunk);
-    report->shrunk = shrunk;
-    report->decisions = (uint32_t)left;
+    write_text(out, report);
+    fclose(out);
+    report->text = text;
 }
 
 static tp_status_t run(const tp_sim_options_t *o, tp_sim_report_t *report)
 {
     bool passed;
     prepare(o);
+    tpi_sim_listen(true, false);
     passed = o->token != NULL ? tpps_search_token(&search, o->token) : tpps_search(&search);
     report->schedules = search.runs;
     report->steps = search.steps;

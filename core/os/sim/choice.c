@@ -41,11 +41,14 @@ static void note(enum tpps_kind kind, uint32_t index, uint32_t value)
     struct tpps_fiber *self = tpps_sim_.current;
     if (!tpps_sim_.options.record || recorded == RECORD_MAX)
         return;
-    record[recorded++] = (struct tpps_decision){.fiber = (uint8_t)tpps_slot_(self),
-                                                .kind = (uint8_t)kind,
-                                                .value = (uint16_t)value,
-                                                .index = index,
-                                                .site = self->site};
+    record[recorded] = (struct tpps_decision){.fiber = (uint8_t)tpps_slot_(self),
+                                              .kind = (uint8_t)kind,
+                                              .value = (uint16_t)value,
+                                              .index = index,
+                                              .site = self->site};
+    if (tpps_sim_.watch.decided != NULL)
+        tpps_sim_.watch.decided(&record[recorded]);
+    recorded++;
 }
 
 uint32_t tpps_choice_record_(const struct tpps_decision **list_out)

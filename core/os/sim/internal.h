@@ -2,7 +2,7 @@
 #ifndef TPI_OS_SIM_INTERNAL_H
 #define TPI_OS_SIM_INTERNAL_H
 
-#include "core/os/sim/sim.h"
+#include "core/os/sim/watch.h"
 
 #if defined(__has_feature)
 #if __has_feature(address_sanitizer)
@@ -32,13 +32,6 @@ enum tpps_state {
     TPPS_BUSY,  /* tpps_busy: nothing to schedule, but its thread computes */
     TPPS_REST,  /* no thread: what carries out requests of rings, and has none to complete now */
     TPPS_DONE,
-};
-
-/* What a choice decides; goes into recorded decisions. */
-enum tpps_kind {
-    TPPS_KIND_EARLY,    /* a deadline passes although somebody could run */
-    TPPS_KIND_SCHEDULE, /* value: the fiber that goes on; after EARLY at the same point */
-    TPPS_KIND_OTHER,    /* anything else: value is the choice */
 };
 
 struct tpps_context; /* where a fiber stopped, see switch_*.c */
@@ -128,6 +121,7 @@ struct tpps_sim {
     void (*on_probe)(enum tpp_probe, const void *, uint64_t);
     void (*at_exit)(void *);
     void (*at_fork)(void);
+    struct tpps_watch watch;
 };
 extern struct tpps_sim tpps_sim_;
 extern struct tpps_fiber tpps_fibers_[TPPS_FIBERS];
@@ -275,7 +269,6 @@ void tpps_report_begin_(void);
 void tpps_report_add_(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void tpps_report_pc_(const char *indent, void *pc);
 void tpps_report_fibers_(void);
-const char *tpps_symbol_(const void *address); /* symbol.c; NULL: unknown */
 void tpps_note_failure_(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 #endif

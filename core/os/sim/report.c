@@ -63,7 +63,7 @@ void tpps_report_pc_(const char *indent, void *pc)
 {
     Dl_info info;
     char *call = (char *)pc - 1;
-    const char *name = tpps_symbol_(call);
+    const char *name = tpps_symbol(call);
     if (dladdr(call, &info) == 0) {
         tpps_report_add_("%s%p\n", indent, pc);
         return;
@@ -104,8 +104,22 @@ __attribute__((no_sanitize("address"))) static void report_fiber(const struct tp
         tpps_report_pc_("      ", pcs[i]);
 }
 
+/* Whoever watches looks at a run that fails before anything of it is gone. */
+static bool watched(void)
+{
+    bool began;
+    if (tpps_sim_.watch.failed == NULL)
+        return false;
+    began = tpps_hook_begin_();
+    tpps_sim_.watch.failed(tpps_sim_.result.message);
+    tpps_hook_end_(began);
+    return true;
+}
+
 void tpps_report_fibers_(void)
 {
+    if (watched())
+        return;
     for (uint32_t i = 0; i < tpps_sim_.high; i++)
         if (tpps_fibers_[i].state != TPPS_FREE)
             report_fiber(&tpps_fibers_[i]);

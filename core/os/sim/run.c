@@ -255,7 +255,9 @@ static void begin(const struct tpps_options *options)
     void (*on_probe)(enum tpp_probe, const void *, uint64_t) = s->on_probe;
     void *context = s->quiet_context;
     void (*at_fork)(void) = s->at_fork;
+    struct tpps_watch watch = s->watch;
     memset(s, 0, sizeof *s);
+    s->watch = watch;
     s->at_fork = at_fork;
     s->on_quiet = on_quiet;
     s->on_probe = on_probe;
@@ -299,6 +301,8 @@ static void take_stock(void)
         tpps_note_failure_("%u service threads left at the end", s->result.fibers_left);
         tpps_report_fibers_();
     }
+    if (!s->result.failed && !s->exited && s->watch.ended != NULL)
+        s->watch.ended();
     if (s->result.failed || s->options.leaks_allowed || s->forked || s->exited)
         return;
     if (tpps_alloc_count() != 0 || pollers != 0 || flags != 0 || own != 0 || rings != 0) {
@@ -361,6 +365,39 @@ void tpps_on_quiet(void (*function)(void *context), void *context)
 {
     tpps_sim_.on_quiet = function;
     tpps_sim_.quiet_context = context;
+}
+
+void tpps_set_watch(const struct tpps_watch *watch)
+{
+    tpps_sim_.watch = *watch;
+}
+
+void tpps_fail_ended(const char *message)
+{
+    tpps_note_failure_("%s", message);
+    tpps_report_fibers_();
+}
+
+bool tpps_view(uint32_t number, struct tpps_view *out)
+{
+    const struct tpps_fiber *fiber = &tpps_fibers_[number];
+    if (number >= tpps_sim_.high)
+        return false;
+    *out = (struct tpps_view){
+        .name = fiber->name,
+        .id = fiber->id,
+        .local = fiber->local,
+        .called = fiber->called,
+        .service = fiber->service,
+        .here = fiber == tpps_sim_.current,
+        .alive = fiber->state != TPPS_DONE && fiber->state != TPPS_FREE && !fiber->system,
+        .asleep = fiber->state != TPPS_RUN && fiber->state != TPPS_BUSY,
+        .sleeps = fiber->state == TPPS_SLEEP,
+        .joins = fiber->state == TPPS_JOIN ? (tpps_thread)(uintptr_t)fiber->wait : 0,
+        .deadline = fiber->deadline};
+    if (out->alive)
+        out->frames = tpps_backtrace_(fiber, out->pcs, TPPS_VIEW_FRAMES);
+    return true;
 }
 
 void tpps_on_probe(void (*function)(enum tpp_probe probe, const void *subject, uint64_t value))

@@ -4,7 +4,9 @@
 #include <time.h>
 
 #define SHRINK_RUNS 3000
-#define TWICE 100 /* one seed in so many runs a second time */
+#define OTHERS 5          /* schedules that fail the same way are made small, too ... */
+#define OTHERS_AMONG 1000 /* ... if each is found among so many */
+#define TWICE 100         /* one seed in so many runs a second time */
 
 static int64_t real_now(void)
 {
@@ -222,4 +224,31 @@ bool tpps_search_token(struct tpps_search *s, const char *token)
 int tpps_search_shrink(struct tpps_search *s, FILE *out)
 {
     return tpps_shrink(&s->options, s->entry, s->arg, s->reset, SHRINK_RUNS, out, &s->result);
+}
+
+int tpps_search_smallest(struct tpps_search *s, struct tpps_search *again)
+{
+    uint64_t seed = s->options.seed;
+    bool faulty = s->options.fail_nth != 0;
+    int best = tpps_search_shrink(s, NULL);
+    for (uint32_t i = 0; i < OTHERS && best > 1 && !faulty; i++) {
+        int left;
+        *again = *s;
+        again->mode = TPPS_MODE_MIX;
+        again->seed = seed + 1;
+        again->schedules = OTHERS_AMONG;
+        again->sweep = again->failed = false;
+        again->pairs = 0;
+        if (tpps_search(again))
+            break;
+        seed = again->options.seed;
+        if (!tpps_same_message(again->result.message, s->result.message))
+            continue;
+        left = tpps_search_shrink(again, NULL);
+        if (left < 0 || left >= best)
+            continue;
+        best = left;
+        s->result = again->result;
+    }
+    return best;
 }

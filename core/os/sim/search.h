@@ -52,4 +52,8 @@ bool tpps_search_token(struct tpps_search *search, const char *token);
  * smallest. */
 int tpps_search_shrink(struct tpps_search *search, FILE *out);
 
+/* The same, and then looks for other schedules that fail so, some of which get smaller. `again` is
+ * scratch. Prints nothing. */
+int tpps_search_smallest(struct tpps_search *search, struct tpps_search *again);
+
 #endif

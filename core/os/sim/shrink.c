@@ -12,6 +12,7 @@ struct shrink {
     void *arg;
     void (*reset)(void);
     uint32_t runs_left;
+    char message[TPPS_MESSAGE_SIZE]; /* what it fails with */
     struct tpps_decision *best, *trial;
     uint32_t count;
     struct tpps_result *result; /* of the best list */
@@ -29,6 +30,22 @@ static int compare(const void *left, const void *right)
     return (int)a->kind - (int)b->kind;
 }
 
+/* Another failure would be another bug. */
+bool tpps_same_message(const char *a, const char *b)
+{
+    while (*a != 0 || *b != 0) {
+        while (*a >= '0' && *a <= '9')
+            a++;
+        while (*b >= '0' && *b <= '9')
+            b++;
+        if (*a != *b)
+            return false;
+        a += *a != 0;
+        b += *b != 0;
+    }
+    return true;
+}
+
 static bool still_fails(struct shrink *s, const struct tpps_decision *list, uint32_t count)
 {
     if (s->runs_left == 0)
@@ -38,7 +55,8 @@ static bool still_fails(struct shrink *s, const struct tpps_decision *list, uint
     s->options.script_count = count;
     if (s->reset != NULL)
         s->reset();
-    return !tpps_run(&s->options, s->entry, s->arg, s->attempt);
+    return !tpps_run(&s->options, s->entry, s->arg, s->attempt) &&
+           tpps_same_message(s->attempt->message, s->message);
 }
 
 /* Tries without `size` decisions from `at` on; keeps that if it fails too. */
@@ -99,6 +117,7 @@ static bool take_record(struct shrink *s)
         s->reset();
     if (tpps_run(&first, s->entry, s->arg, s->result))
         return false;
+    memcpy(s->message, s->result->message, sizeof s->message);
     s->count = tpps_choice_record_(&list);
     memcpy(s->best, list, s->count * sizeof *list);
     qsort(s->best, s->count, sizeof *s->best, compare);

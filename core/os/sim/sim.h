@@ -56,9 +56,15 @@ enum tpps_strategy {
     TPPS_SCRIPT, /* a list of what differs from "stay and take the first", see tpps_shrink */
 };
 
+enum tpps_kind {
+    TPPS_KIND_EARLY,    /* a deadline passes although somebody could run */
+    TPPS_KIND_SCHEDULE, /* value: the fiber that goes on; after EARLY at the same point */
+    TPPS_KIND_OTHER,    /* anything else: value is the choice */
+};
+
 /* One choice that was not the default, at the nth point (or nth other choice) of a fiber. */
 struct tpps_decision {
-    uint8_t fiber, kind;
+    uint8_t fiber, kind; /* enum tpps_kind */
     uint16_t value;
     uint32_t index;
     const char *site; /* where the fiber stood; NULL if read from a token */
@@ -125,6 +131,7 @@ bool tpps_token_parse(const char *text, struct tpps_options *options_out);
 /* Repeats a failing run with fewer and fewer decisions while it still fails, at most `runs` times,
  * and prints what is left to `out`, if not NULL. The result is that of the shortest failing run.
  * Returns how many decisions are left, or -1 if the run did not fail when repeated. */
+bool tpps_same_message(const char *a, const char *b); /* but for numbers */
 int tpps_shrink(const struct tpps_options *options, void (*entry)(void *), void *arg,
                 void (*reset)(void), uint32_t runs, FILE *out, struct tpps_result *result);
 

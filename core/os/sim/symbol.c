@@ -1,68 +1,127 @@
-/* symbol.c - names of static functions too: reads the program's own symbol table. */
+/* symbol.c - names of functions, static ones too: reads the symbol tables of what is loaded. */
 #define _GNU_SOURCE 1 /* dladdr */
 #include <dlfcn.h>
 #include <elf.h>
 #include <fcntl.h>
 #include <link.h>
 #include <string.h>
+#include <sys/auxv.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "core/os/sim/internal.h"
 
-static const ElfW(Sym) * symbols;
-static size_t symbol_count;
-static const char *names;
-static uintptr_t base;
+#define IMAGES 16
 
-static void take_table(const char *image, size_t size)
+/* A program or shared object. Its file is mapped at the first report, and stays so. */
+struct image {
+    const void *base;
+    const ElfW(Sym) * symbols;
+    size_t count;
+    const char *names;
+    uintptr_t bias; /* of its addresses against those in the file */
+};
+static struct image images[IMAGES];
+static uint32_t loaded;
+
+static void take_table(struct image *image, const char *file, size_t size)
 {
-    const ElfW(Ehdr) *header = (const void *)image;
-    const ElfW(Shdr) *section = (const void *)(image + header->e_shoff);
+    const ElfW(Ehdr) *header = (const void *)file;
+    const ElfW(Shdr) *section = (const void *)(file + header->e_shoff);
     if (header->e_shoff == 0 || header->e_shoff + header->e_shnum * sizeof *section > size)
         return;
     for (unsigned i = 0; i < header->e_shnum; i++) {
         if (section[i].sh_type != SHT_SYMTAB || section[i].sh_link >= header->e_shnum)
             continue;
-        symbols = (const void *)(image + section[i].sh_offset);
-        symbol_count = section[i].sh_size / sizeof *symbols;
-        names = image + section[section[i].sh_link].sh_offset;
+        image->symbols = (const void *)(file + section[i].sh_offset);
+        image->count = section[i].sh_size / sizeof *image->symbols;
+        image->names = file + section[section[i].sh_link].sh_offset;
     }
-    base = header->e_type == ET_DYN ? 1 : 0;
+    image->bias = header->e_type == ET_DYN ? (uintptr_t)image->base : 0;
 }
 
-/* Once, at the first report; the image stays mapped. */
-static void load(void)
+static void load(struct image *image, const char *path)
 {
-    int file = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
+    int file = open(path, O_RDONLY | O_CLOEXEC);
     struct stat status;
-    void *image;
+    void *content;
     if (file < 0)
         return;
     if (fstat(file, &status) == 0 && (size_t)status.st_size > sizeof(ElfW(Ehdr))) {
-        image = mmap(NULL, (size_t)status.st_size, PROT_READ, MAP_PRIVATE, file, 0);
-        if (image != MAP_FAILED)
-            take_table(image, (size_t)status.st_size);
+        content = mmap(NULL, (size_t)status.st_size, PROT_READ, MAP_PRIVATE, file, 0);
+        if (content != MAP_FAILED)
+            take_table(image, content, (size_t)status.st_size);
     }
     close(file);
 }
 
-const char *tpps_symbol_(const void *address)
+static bool is_program(const Dl_info *info)
 {
-    static bool loaded;
-    Dl_info own, info;
-    uintptr_t offset;
-    if (!loaded)
-        load();
-    loaded = true;
-    if (symbols == NULL || dladdr((const void *)(uintptr_t)&tpps_sim_, &own) == 0 ||
-        dladdr(address, &info) == 0 || info.dli_fbase != own.dli_fbase)
+    Dl_info program;
+    return dladdr((const void *)getauxval(AT_ENTRY), &program) != 0 &&
+           program.dli_fbase == info->dli_fbase;
+}
+
+/* NULL if there are too many. */
+static const struct image *image_of(const Dl_info *info)
+{
+    for (uint32_t i = 0; i < loaded; i++)
+        if (images[i].base == info->dli_fbase)
+            return &images[i];
+    if (loaded == IMAGES)
         return NULL;
-    offset = (uintptr_t)address - (base != 0 ? (uintptr_t)own.dli_fbase : 0);
-    for (size_t i = 0; i < symbol_count; i++)
-        if ((symbols[i].st_info & 0xf) == STT_FUNC && offset >= symbols[i].st_value &&
-            offset - symbols[i].st_value < symbols[i].st_size)
-            return names + symbols[i].st_name;
-    return NULL;
+    images[loaded] = (struct image){.base = info->dli_fbase};
+    load(&images[loaded], is_program(info) ? "/proc/self/exe" : info->dli_fname);
+    return &images[loaded++];
+}
+
+const char *tpps_symbol(const void *address)
+{
+    Dl_info info;
+    const struct image *image = dladdr(address, &info) != 0 ? image_of(&info) : NULL;
+    if (image == NULL)
+        return NULL;
+    for (size_t i = 0; i < image->count; i++) {
+        uintptr_t offset = (uintptr_t)address - image->bias - image->symbols[i].st_value;
+        if ((image->symbols[i].st_info & 0xf) == STT_FUNC && offset < image->symbols[i].st_size)
+            return image->names + image->symbols[i].st_name;
+    }
+    return info.dli_sname;
+}
+
+/* ---- whose code ------------------------------------------------------------------------------ */
+
+/* Where the library is part of the program its functions lie side by side, as they came from the
+ * archive; the names of most of them tell. */
+static void find_range(const struct image *image, uintptr_t *from, uintptr_t *to)
+{
+    *from = UINTPTR_MAX;
+    *to = 0;
+    for (size_t i = 0; i < image->count; i++) {
+        const ElfW(Sym) *symbol = &image->symbols[i];
+        const char *name = image->names + symbol->st_name;
+        uintptr_t at = symbol->st_value + image->bias;
+        if ((symbol->st_info & 0xf) != STT_FUNC || symbol->st_shndx == SHN_UNDEF ||
+            (strncmp(name, "tpi_", 4) != 0 && strncmp(name, "tpp", 3) != 0))
+            continue;
+        *from = at < *from ? at : *from;
+        *to = at + symbol->st_size > *to ? at + symbol->st_size : *to;
+    }
+}
+
+bool tpps_is_library(const void *address)
+{
+    static uintptr_t from, to;
+    Dl_info own, info;
+    const struct image *image;
+    if (dladdr((const void *)(uintptr_t)&tpps_sim_, &own) == 0 || dladdr(address, &info) == 0 ||
+        info.dli_fbase != own.dli_fbase)
+        return false;
+    if (!is_program(&own))
+        return true;
+    image = from == 0 ? image_of(&own) : NULL;
+    if (image != NULL)
+        find_range(image, &from, &to);
+    return (uintptr_t)address >= from && (uintptr_t)address < to;
 }
