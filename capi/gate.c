@@ -59,6 +59,13 @@ tp_status_t tpi_gate_system(int system_errno)
     return TP_ERR_SYSTEM;
 }
 
+void tpi_gate_errno(int system_errno)
+{
+    struct tpi_thread *thread = tpi_thread_self();
+    if (thread)
+        thread->last_errno = system_errno;
+}
+
 tp_status_t tpi_gate_report(const char *function, const void *handle, tp_status_t status)
 {
     char message[256];

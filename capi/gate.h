@@ -15,6 +15,9 @@ tp_status_t tpi_gate_report(const char *function, const void *handle, tp_status_
 /* TP_ERR_SYSTEM, with that errno for tp_last_errno. */
 tp_status_t tpi_gate_system(int system_errno);
 
+/* The same for a thread that is known already; allocates nothing. */
+void tpi_gate_errno(int system_errno);
+
 /* The end of every function of the interface. */
 static inline tp_status_t tpi_gate_result(const char *function, const void *handle,
                                           tp_status_t status)

@@ -3,6 +3,7 @@
 
 #include "capi/gate.h"
 #include "core/object/default_pool.h"
+#include "core/object/dump.h"
 #include "core/object/instance.h"
 #include "core/object/io.h"
 #include "core/object/shutdown.h"
@@ -161,6 +162,20 @@ tp_status_t tp_pool_get_stats(tp_pool_t *handle, tp_pool_stats_t *stats)
         tpi_pool_unhold(pool);
     }
     tpi_gate_write(&own, sizeof own, stats);
+    return tpi_gate_result(__func__, handle, status);
+}
+
+tp_status_t tp_pool_dump(tp_pool_t *handle, int fd)
+{
+    uint32_t generation;
+    int error = 0;
+    /* Not held: letting go of it may be the end of it, which is nothing for a signal handler. */
+    struct tpi_pool *pool = tpi_gate_slot(TPI_KIND_POOL, handle, &generation);
+    tp_status_t status = pool ? TP_OK : TP_ERR_HANDLE;
+    if (pool)
+        status = fd < 0 ? TP_ERR_ARGUMENT : tpi_dump(pool, generation, fd, &error);
+    if (status == TP_ERR_SYSTEM)
+        tpi_gate_errno(error);
     return tpi_gate_result(__func__, handle, status);
 }
 

@@ -6,6 +6,7 @@
  *
  * After FINISH the object belongs to others, unless the event says that we are the last. */
 #include <stdio.h>
+#include <string.h>
 
 #include "core/object/handle.h"
 #include "core/object/instance.h"
@@ -61,6 +62,22 @@ static void release_what_was_asked(struct tpi_instance *instance)
     tpi_posts_publish(&posts);
 }
 
+/* Tells a dump what runs here; NULL: nothing. */
+static void show(struct tpi_runs *runs, struct tpi_object *object)
+{
+    struct tpi_extra *extra = object ? tpi_object_extra(object) : NULL;
+    bool brief = object && tpi_object_simple(object);
+    uint64_t word;
+    /* relaxed, all: a dump that comes in between tells half of this and half of that. */
+    if (extra || tpp_peek(&runs->name[0]))
+        for (uint32_t i = 0; i < TPI_NAME_SIZE / sizeof word; i++) {
+            memcpy(&word, extra ? extra->name + i * sizeof word : "\0\0\0\0\0\0\0", sizeof word);
+            tpp_store_relaxed(&runs->name[i], word);
+        }
+    tpp_store_relaxed(&runs->handle, object && !brief ? object->handle : NULL);
+    tpp_store_relaxed(&runs->function, object ? (void *)(uintptr_t)object->task.function : NULL);
+}
+
 static void begin(struct tpi_instance *instance, struct tpi_object *object,
                   struct tpi_thread *thread)
 {
@@ -73,6 +90,7 @@ static void begin(struct tpi_instance *instance, struct tpi_object *object,
         .handle = (void *)tpi_token_make(TPI_KIND_INSTANCE, count, thread->index),
     };
     thread->instance = instance;
+    show(&thread->worker->runs, object);
     if (tpi_object_trade(object)->tell)
         tpi_object_trade(object)->tell(object, instance);
 }
@@ -149,6 +167,7 @@ static void complete(const struct run *run)
     end_blocking(instance, run->worker);
     release_what_was_asked(instance);
     run->thread->instance = instance->outer;
+    show(&run->worker->runs, instance->outer ? instance->outer->object : NULL);
     tpi_count(&run->worker->executed, 1);
     finish(run->object, instance->disassociated);
     if (instance->library && !tpi_forked(run->forks))

@@ -183,6 +183,9 @@ enum tpp_probe {
 /* Ends the process as the return of its last thread would: exit handlers run, the status is 0. */
 _Noreturn void tpp_exit(void);
 
+/* Writes all of the text, also in a signal handler. Returns 0 or a positive errno. */
+int tpp_print(int descriptor, const char *text, size_t size);
+
 /* The process cannot go on: says so on standard error and aborts. */
 _Noreturn void tpp_abort(const char *message);
 

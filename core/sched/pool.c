@@ -216,11 +216,24 @@ void tpi_pool_publish_many(struct tpi_pool *pool, const struct tpi_ready *ready,
 
 /* ---- the beginning of a pool --------------------------------------------------------------- */
 
-static void copy_name(char *to, const char *from)
+static void set_name(struct tpi_pool *pool, const char *from)
 {
-    size_t length = strnlen(from, TPI_POOL_NAME_SIZE - 1);
-    memcpy(to, from, length);
-    to[length] = 0;
+    char name[TPI_POOL_NAME_SIZE] = {0};
+    uint32_t word;
+    memcpy(name, from, strnlen(from, TPI_POOL_NAME_SIZE - 1));
+    for (uint32_t i = 0; i < TPI_POOL_NAME_SIZE / sizeof word; i++) {
+        memcpy(&word, name + i * sizeof word, sizeof word);
+        tpp_store_relaxed(&pool->name[i], word); /* relaxed: as the other words of a new life */
+    }
+}
+
+void tpi_pool_name(struct tpi_pool *pool, char name_out[TPI_POOL_NAME_SIZE])
+{
+    for (uint32_t i = 0; i < TPI_POOL_NAME_SIZE / sizeof(uint32_t); i++) {
+        uint32_t word = tpp_peek(&pool->name[i]); /* constant for a life */
+        memcpy(name_out + i * sizeof word, &word, sizeof word);
+    }
+    name_out[TPI_POOL_NAME_SIZE - 1] = 0; /* half of one life's, half of another's */
 }
 
 /* The atomic words keep what latecomers rely on: queues empty, nobody idle, nobody searching. */
@@ -238,7 +251,7 @@ static void begin_life(struct tpi_pool *pool, const tp_pool_config_t *config)
     pool->hook_context = config->hook_context;
     pool->stack_reserve = config->stack_reserve ? config->stack_reserve : tpp_stack_default();
     pool->stack_commit = config->stack_commit ? config->stack_commit : tpp_stack_minimum();
-    copy_name(pool->name, config->name ? config->name : "tp-worker");
+    set_name(pool, config->name ? config->name : "tp-worker");
     for (uint32_t priority = 0; priority < TPI_PRIORITY_COUNT; priority++) {
         tpi_inject_init(&pool->inject[priority], priority);
         tpi_inject_init(&pool->kept[priority], priority);

@@ -91,7 +91,7 @@ struct tpi_pool {
     uint32_t queue_limit;
     uint32_t io_backend;
     int64_t idle_timeout;
-    char name[TPI_POOL_NAME_SIZE];
+    tpp_u32 name[TPI_POOL_NAME_SIZE / 4]; /* latecomers read it: tpi_pool_name */
     void (*on_thread_start)(void *);
     void (*on_thread_stop)(void *);
     void *hook_context;
@@ -237,6 +237,7 @@ void tpi_pool_set_stack(struct tpi_pool *pool, uint64_t reserve, uint64_t commit
 void tpi_pool_get_stack(struct tpi_pool *pool, uint64_t *reserve_out, uint64_t *commit_out);
 
 void tpi_pool_stats(struct tpi_pool *pool, tp_pool_stats_t *stats);
+void tpi_pool_stats_unlocked(struct tpi_pool *pool, tp_pool_stats_t *stats); /* and no more */
 void tpi_pool_count_submitted(struct tpi_pool *pool, struct tpi_worker *worker, uint32_t priority,
                               uint64_t posts);
 
@@ -246,6 +247,9 @@ struct tpi_demand tpi_pool_demand(struct tpi_pool *pool);
 struct tpi_demand tpi_pool_limits(struct tpi_pool *pool);
 /* Is a thread of the pool neither in a callback nor on its way out? */
 bool tpi_pool_thread_free(struct tpi_pool *pool);
+
+/* The prefix of its threads' names. */
+void tpi_pool_name(struct tpi_pool *pool, char name_out[TPI_POOL_NAME_SIZE]);
 
 /* Threads that are there, those included that are in their last hook. */
 uint32_t tpi_pool_threads_left(struct tpi_pool *pool);

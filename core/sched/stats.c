@@ -79,7 +79,7 @@ uint64_t tpi_pool_pending(struct tpi_pool *pool, uint64_t *claims_out)
     return pending;
 }
 
-void tpi_pool_stats(struct tpi_pool *pool, tp_pool_stats_t *stats)
+void tpi_pool_stats_unlocked(struct tpi_pool *pool, tp_pool_stats_t *stats)
 {
     uint32_t size = stats->struct_size;
     struct totals totals = {{0}, {0}, 0, 0, 0};
@@ -89,10 +89,20 @@ void tpi_pool_stats(struct tpi_pool *pool, tp_pool_stats_t *stats)
     add_posts(pool, &totals, stats);
     stats->stolen = totals.stolen;
     stats->run_ns_total = totals.busy_ns;
-    tpi_lock_take(&pool->lock);
     stats->threads = tpi_life_threads(tpp_peek(&pool->life));
     stats->thread_minimum = tpp_peek(&pool->minimum);
     stats->thread_maximum = tpp_peek(&pool->maximum);
+    stats->io_backend = tpp_peek(&pool->port.backend);
+    stats->idle_threads = tpi_idle_count(&pool->idle);
+    stats->thread_target = tpp_peek(&pool->target);
+    stats->threads_blocked = tpp_peek(&pool->blocked);
+    stats->thread_cap_reached = tpp_peek(&pool->cap_reached);
+}
+
+void tpi_pool_stats(struct tpi_pool *pool, tp_pool_stats_t *stats)
+{
+    tpi_lock_take(&pool->lock);
+    tpi_pool_stats_unlocked(pool, stats);
     stats->threads_peak = pool->threads_peak;
     stats->threads_created = pool->threads_created;
     stats->threads_retired = pool->threads_retired;
@@ -100,9 +110,4 @@ void tpi_pool_stats(struct tpi_pool *pool, tp_pool_stats_t *stats)
     stats->thread_create_failures = pool->create_failures;
     tpi_lock_drop(&pool->lock);
     tpi_reactor_armed(pool, &stats->timers_armed, &stats->waits_armed);
-    stats->io_backend = tpp_peek(&pool->port.backend);
-    stats->idle_threads = tpi_idle_count(&pool->idle);
-    stats->thread_target = tpp_peek(&pool->target);
-    stats->threads_blocked = tpp_peek(&pool->blocked);
-    stats->thread_cap_reached = tpp_peek(&pool->cap_reached);
 }

@@ -134,10 +134,10 @@ uint32_t tpi_pool_threads_left(struct tpi_pool *pool)
 /* ---- adding ---------------------------------------------------------------------------------- */
 
 /* "name-3", cut so that the number stays. */
-static void thread_name(char name[16], const struct tpi_pool *pool, uint32_t id)
+static void thread_name(char name[16], struct tpi_pool *pool, uint32_t id)
 {
-    size_t length = strlen(pool->name);
-    memcpy(name, pool->name, length);
+    tpi_pool_name(pool, name);
+    size_t length = strlen(name);
     name[length++] = '-';
     char digits[3];
     uint32_t count = 0;

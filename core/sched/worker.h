@@ -8,6 +8,13 @@
 #include "core/sched/pool.h"
 #include "core/sched/thread.h"
 
+/* The innermost callback that a worker runs, as far as a dump tells of it. */
+struct tpi_runs {
+    tpp_ptr function; /* NULL: none */
+    tpp_ptr handle;
+    tpp_u64 name[TPI_NAME_SIZE / sizeof(uint64_t)];
+};
+
 struct tpi_worker {
     struct tpi_slot slot;
 
@@ -51,6 +58,7 @@ struct tpi_worker {
     tpp_u64 executed;
     tpp_u64 stolen;
     tpp_u64 busy_ns; /* awake, from the end of one sleep to the next */
+    struct tpi_runs runs;
 
     _Alignas(128) tpp_u32 park; /* asleep on it while 0; set by whoever took the idle bit; [PK2] */
     struct tpi_ring ring;

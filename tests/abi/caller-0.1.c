@@ -212,6 +212,7 @@ static void check_stats(tp_pool_t *pool, uint64_t callbacks)
 
     tp_pool_stats_init(&stats);
     ok(tp_pool_get_stats(pool, &stats));
+    ok(tp_pool_dump(pool, 2));
     check_eq(stats.struct_size, sizeof stats);
     check(stats.threads >= 2 && stats.threads <= 3);
     check_eq(stats.thread_minimum, 2);

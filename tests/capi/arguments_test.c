@@ -133,6 +133,7 @@ TAP_TEST(arguments__null_out_parameters)
     expect(tp_pool_get_stack(live.pool, NULL, &bytes), TP_ERR_ARGUMENT, "tp_pool_get_stack");
     expect(tp_pool_get_stack(live.pool, &bytes, NULL), TP_ERR_ARGUMENT, "tp_pool_get_stack");
     expect(tp_pool_get_stats(live.pool, NULL), TP_ERR_ARGUMENT, "tp_pool_get_stats");
+    expect(tp_pool_dump(live.pool, -1), TP_ERR_ARGUMENT, "tp_pool_dump");
     expect(tp_env_create(NULL), TP_ERR_ARGUMENT, "tp_env_create");
     expect(tp_work_create(never_work, NULL, NULL, NULL), TP_ERR_ARGUMENT, "tp_work_create");
     expect(tp_timer_create(never_timer, NULL, NULL, NULL), TP_ERR_ARGUMENT, "tp_timer_create");

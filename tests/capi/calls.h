@@ -35,6 +35,11 @@ static tp_status_t pool_get_stats(void *h)
     return tp_pool_get_stats(h, &stats);
 }
 
+static tp_status_t pool_dump(void *h)
+{
+    return tp_pool_dump(h, -1);
+}
+
 static tp_status_t pool_close(void *h)
 {
     return tp_pool_close(h);
@@ -490,6 +495,7 @@ static const struct row rows[] = {
     {"tp_pool_set_stack", TPI_KIND_POOL, false, pool_set_stack},
     {"tp_pool_get_stack", TPI_KIND_POOL, false, pool_get_stack},
     {"tp_pool_get_stats", TPI_KIND_POOL, false, pool_get_stats},
+    {"tp_pool_dump", TPI_KIND_POOL, false, pool_dump},
     {"tp_pool_close", TPI_KIND_POOL, true, pool_close},
     {"tp_pool_shutdown", TPI_KIND_POOL, false, pool_shutdown},
     {"tp_pool_run", TPI_KIND_POOL, false, pool_run},

@@ -123,6 +123,26 @@ TP_API tp_status_t tp_pool_get_stack(tp_pool_t *pool, uint64_t *reserve, uint64_
  *  Since:   0.1 */
 TP_API tp_status_t tp_pool_get_stats(tp_pool_t *pool, tp_pool_stats_t *stats);
 
+/** Writes what the pool is doing, as lines of text for people: its limits and what is queued, then
+ *  a line for each thread, with its number and state for the kernel and the callback it runs.
+ *
+ *  The form of the text is no part of the interface. What changes meanwhile may be told half as it
+ *  was before. Names are those of tp_pool_config_t and tp_env_set_name.
+ *
+ *  Mirrors: nothing on Windows.
+ *  pool     any pool.
+ *  fd       a descriptor that is open for writing; it may block there.
+ *  Returns: TP_OK; TP_ERR_HANDLE, also if the pool ended meanwhile; TP_ERR_ARGUMENT if fd is
+ *           negative; TP_ERR_SYSTEM if it could not be written, and tp_last_errno tells why, on
+ *           threads that the library knows already.
+ *  Threads: any, also in a signal handler, whatever the thread was doing, and in a process that
+ *           hangs. After an error in a handler the misuse hook is called there.
+ *  Blocks:  as the descriptor does; allocates nothing, takes no lock; callable from a callback;
+ *           async-signal-safe.
+ *  Owns:    borrows `pool` for the call.
+ *  Since:   0.1 */
+TP_API tp_status_t tp_pool_dump(tp_pool_t *pool, int fd);
+
 /** Closes a private pool.
  *
  *  The handle is gone. Objects made before keep working and keep the pool alive; what is queued

@@ -43,20 +43,28 @@ _Noreturn void tpp_exit(void)
     exit(0);
 }
 
+int tpp_print(int descriptor, const char *text, size_t size)
+{
+    int saved = errno, error = 0;
+
+    while (size > 0 && error == 0) {
+        ssize_t written = write(descriptor, text, size);
+
+        if (written > 0) {
+            text += written;
+            size -= (size_t)written;
+        } else if (written == 0 || errno != EINTR) {
+            error = written == 0 ? EIO : errno;
+        }
+    }
+    errno = saved;
+    return error;
+}
+
 /* Straight to the descriptor: the process may be here because stdio, or the heap, is broken. */
 _Noreturn void tpp_abort(const char *message)
 {
-    size_t left = strlen(message);
-
-    while (left > 0) {
-        ssize_t written = write(STDERR_FILENO, message, left);
-        if (written < 0 && errno == EINTR)
-            continue;
-        if (written <= 0)
-            break;
-        message += written;
-        left -= (size_t)written;
-    }
-    (void)!write(STDERR_FILENO, "\n", 1);
+    (void)tpp_print(STDERR_FILENO, message, strlen(message));
+    (void)tpp_print(STDERR_FILENO, "\n", 1);
     abort();
 }

@@ -12,6 +12,7 @@
  *   tp_pool_set_thread_minimum  tp_pool_set_thread_maximum
  *   tp_pool_set_stack  tp_pool_get_stack             for threads started from now on
  *   tp_pool_get_stats                                threads, posts, callbacks, times
+ *   tp_pool_dump                                     what each thread runs, as text
  *   tp_pool_shutdown                                 empties it and ends its threads
  *   tp_pool_run  tp_pool_poll_fd                     a pool without threads, in a loop of one's own
  * Environment (tp/env.h): what an object copies when it is created
