@@ -7,12 +7,13 @@ import re
 import shutil
 import signal
 import subprocess
+import sys
 import threading
 import time
 
 PARTS = ("core", "capi", "fuzz", "tests", "tools", "meson.build", "meson_options.txt")
 COMMON = ["--buildtype=plain", "-Ddebug=false", "-Db_lundef=false", "-Dexamples=false",
-          "-Dbench=false"]
+          "-Dbench=false", "-Dsim=false"]
 BUILDS = {"plain": COMMON + ["-Doptimization=2"],
           "tsan": COMMON + ["-Doptimization=1", "-Db_sanitize=thread"]}
 # What is not run: these test something else than the engine, or take minutes.
@@ -21,8 +22,11 @@ SUITES = {"scenario", "unit", "conformance"}
 LEVELS = (0.02, 0.2, 1)  # of the schedules that the suite runs
 QUICK = {"TSAN_OPTIONS": "halt_on_error=1:die_after_fork=0:atexit_sleep_ms=0:"
                          "allocator_may_return_null=1:report_bugs=1"}
-# The simulator's core becomes a shared library, so that no program is linked again for a mutant.
-SHARED = ("sim_core = static_library('tpsim_core',", "sim_core = shared_library('tpsim_core',")
+# The simulator's core becomes a shared library, so that no program is linked again for a mutant:
+# what stands in the copy's meson.build between the first and the last of these is changed so.
+SIM_FROM, SIM_TO = "sim_os = static_library(", "if get_option('sim')"
+SIM_CHANGES = (("sim_core = static_library(", "sim_core = shared_library("),
+               ("gnu_symbol_visibility: 'hidden',", ""))
 # What the weakest forms of these would be; the tree has no use for them.
 RELAXED = {
     "core/os/sim/tpp_atomic.h": "".join(
@@ -87,10 +91,14 @@ class Tree:
         """So that times change only where contents do."""
         with open(os.path.join(self.root, name), "rb") as file:
             text = file.read()
-        if name == "tests/meson.build":
-            changed = text.decode().replace(*SHARED)
-            assert changed != text.decode(), "tests/meson.build: no such line: " + SHARED[0]
-            text = changed.encode()
+        if name == "meson.build":
+            head, begin, rest = text.decode().partition(SIM_FROM)
+            part, end, tail = rest.partition(SIM_TO)
+            for old, new in SIM_CHANGES:
+                if old not in part:
+                    sys.exit("mutate: not in meson.build: " + old)
+                part = part.replace(old, new)
+            text = (head + begin + part + end + tail).encode()
         if name in RELAXED:
             head, end, tail = text.decode().rpartition("#endif")
             text = (head + RELAXED[name] + "\n" + end + tail).encode()
@@ -132,7 +140,7 @@ class Tree:
         """The library's objects, both worlds, as hashes."""
         hashes = {}
         where = os.path.join(self.where, "build-" + build)
-        for pattern in ("tests/libtpsim_core.so.p/*.o", "libtp.*.p/*.o"):
+        for pattern in ("libtpsim_core.so.p/*.o", "libtp.*.p/*.o"):
             for path in sorted(glob.glob(os.path.join(where, pattern))):
                 with open(path, "rb") as file:
                     hashes[path] = hashlib.sha1(file.read()).hexdigest()
