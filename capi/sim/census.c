@@ -301,7 +301,8 @@ void tpi_sim_say_objects(struct tpi_sim_text *text)
 static bool is_open(enum tpi_kind kind, struct tpi_slot *slot)
 {
     struct tpi_object *object = tpi_container(slot, struct tpi_object, task.slot);
-    if (kind == TPI_KIND_POOL && tpi_container(slot, struct tpi_pool, slot)->is_default)
+    struct tpi_pool *pool = tpi_container(slot, struct tpi_pool, slot);
+    if (kind == TPI_KIND_POOL && (pool->is_default || tpp_peek(&pool->life) & TPI_LIFE_CLOSED))
         return false;
     if (kind == TPI_KIND_SIMPLE || kind == TPI_KIND_BRIEF)
         return tpi_slot_live(tpp_peek(&slot->generation)); /* it has not run: that is as bad */

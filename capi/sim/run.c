@@ -138,12 +138,15 @@ static int shrink(void)
 static void write_text(FILE *out, const tp_sim_report_t *report)
 {
     fprintf(out, "tp-sim: %s\n", message);
-    fprintf(out, "schedules: %llu, of %llu steps in all\n", (unsigned long long)report->schedules,
-            (unsigned long long)report->steps);
+    fprintf(out, "schedules: %llu, with %llu steps in all%s\n",
+            (unsigned long long)report->schedules, (unsigned long long)report->steps,
+            shrunk[0] != 0 ? "; told of is the smallest that fails so" : "");
     tpi_sim_print(out);
     if (shrunk[0] != 0)
-        fprintf(out, "replay of that, with %u decisions: %s\n", report->decisions, shrunk);
-    fprintf(out, "replay of the run as it was found: %s\n", token);
+        fprintf(out, "token of this run: %s\ntoken of the run that was found first: %s\n", shrunk,
+                token);
+    else
+        fprintf(out, "token of this run: %s\n", token);
 }
 
 static bool can_shrink(uint32_t flags)

@@ -86,6 +86,19 @@ static bool told_of(const struct tpps_view *view)
     return view->alive && strcmp(view->name, "tp-gate") != 0;
 }
 
+/* Its name, and the callback that it runs. */
+static void say_thread(struct tpi_sim_text *text, const struct tpps_view *view)
+{
+    size_t before = text->used;
+    tpi_sim_say(text, "\"%s\" (in ", view->name);
+    if (tpi_sim_say_callback(text, view->local)) {
+        tpi_sim_say(text, ") ");
+        return;
+    }
+    text->used = before;
+    tpi_sim_say(text, "\"%s\" ", view->name);
+}
+
 void tpi_sim_say_threads(struct tpi_sim_text *text)
 {
     struct tpps_view view;
@@ -94,7 +107,8 @@ void tpi_sim_say_threads(struct tpi_sim_text *text)
         if (!told_of(&view))
             continue;
         place = place_of(&view);
-        tpi_sim_say(text, "  \"%s\" ", view.name);
+        tpi_sim_say(text, "  ");
+        say_thread(text, &view);
         say_what(text, &view, &place);
         tpi_sim_say(text, "\n");
         for (uint32_t k = place.from; k < place.to; k++) {
@@ -102,13 +116,6 @@ void tpi_sim_say_threads(struct tpi_sim_text *text)
             say_frame(text, view.pcs[k]);
             tpi_sim_say(text, "\n");
         }
-        if (place.from == place.to)
-            continue;
-        tpi_sim_say(text, "      ");
-        if (tpi_sim_say_callback(text, view.local))
-            tpi_sim_say(text, "\n");
-        else
-            text->used -= 6;
     }
 }
 
@@ -123,7 +130,8 @@ void tpi_sim_say_waiting(struct tpi_sim_text *text)
         place = place_of(&view);
         if (place.from == view.frames)
             continue;
-        tpi_sim_say(text, "%s\"%s\" ", between, view.name);
+        tpi_sim_say(text, "%s", between);
+        say_thread(text, &view);
         say_what(text, &view, &place);
         between = "; ";
     }
@@ -145,6 +153,15 @@ static void say_where(struct tpi_sim_text *text, const struct tpps_view *view)
         tpi_sim_say(text, ", at its call of %s", place.call);
 }
 
+static bool say_choice(struct tpi_sim_text *text, const struct tpps_view *view)
+{
+    const char *call = place_of(view).call;
+    if (call == NULL || strcmp(call, "tp_sim_choose") != 0)
+        return false;
+    tpi_sim_say(text, ", which gives ");
+    return true;
+}
+
 void tpi_sim_say_decision(struct tpi_sim_text *text, const struct tpps_decision *decision)
 {
     struct tpps_view view, next;
@@ -159,6 +176,8 @@ void tpi_sim_say_decision(struct tpi_sim_text *text, const struct tpps_decision 
         say_frame(text, next.pcs[place_of(&next).from]);
     } else if (decision->kind == TPPS_KIND_EARLY)
         tpi_sim_say(text, ": time passes until the next deadline");
+    else if (say_choice(text, &view))
+        tpi_sim_say(text, "%u", decision->value);
     else
-        tpi_sim_say(text, ": choice %u", decision->value);
+        tpi_sim_say(text, ": the machine does what it rarely does (%u)", decision->value);
 }

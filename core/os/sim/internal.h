@@ -34,6 +34,12 @@ enum tpps_state {
     TPPS_DONE,
 };
 
+/* What 0 means in struct tpps_options. */
+#define TPPS_STEPS 200000u
+#define TPPS_CLOCK0 INT64_C(1000000000000)
+#define TPPS_SETTLE_NS INT64_C(60000000000)
+#define TPPS_RELAX_NS INT64_C(40)
+
 struct tpps_context; /* where a fiber stopped, see switch_*.c */
 
 /* A tpp_guarded that runs; it lies in that function's frame. */

@@ -236,15 +236,15 @@ static void set_defaults(struct tpps_options *o)
     if (o->k == 0)
         o->k = 500;
     if (o->max_steps == 0)
-        o->max_steps = 200000;
+        o->max_steps = TPPS_STEPS;
     if (o->cpus == 0)
         o->cpus = 2;
     if (o->clock0 == 0)
-        o->clock0 = INT64_C(1000000000000);
+        o->clock0 = TPPS_CLOCK0;
     if (o->settle_ns == 0)
-        o->settle_ns = INT64_C(60000000000);
+        o->settle_ns = TPPS_SETTLE_NS;
     if (o->relax_ns == 0)
-        o->relax_ns = 40;
+        o->relax_ns = TPPS_RELAX_NS;
     o->weak = o->weak && CAN_BE_WEAK;
 }
 

@@ -78,16 +78,36 @@ static void put_payload(struct writer *w, const struct tpps_options *o)
     }
 }
 
+/* What is as it would be without a word is left out. */
+static void put_field(struct writer *w, const char *name, int64_t value, int64_t usual)
+{
+    if (value != 0 && value != usual)
+        put(w, ":%s=%lld", name, (long long)value);
+}
+
 bool tpps_token_format(const struct tpps_options *o, char *text, size_t size)
 {
     struct writer w = {.text = text, .size = size};
     enum tpps_strategy named = o->strategy == TPPS_DFS ? TPPS_PATH : o->strategy;
-    put(&w, "tp1:%s:seed=%llu:d=%u:k=%u:weak=%u:fail=%u:on=%u:also=%u:cpus=%u:clock0=%lld:max=%u",
-        strategy_names[named], (unsigned long long)o->seed, o->depth, o->k, o->weak, o->fail_nth,
-        o->fail_on, o->fail_also, o->cpus, (long long)o->clock0, o->max_steps);
-    put(&w, ":early=%u:spur=%u:settle=%lld:relax=%lld:leaks=%u:none_left=%u:coarse=%u", o->early,
-        o->spurious, (long long)o->settle_ns, (long long)o->relax_ns, o->leaks_allowed,
-        o->no_fibers_left, o->coarse);
+    put(&w, "tp1:%s:seed=%llu", strategy_names[named], (unsigned long long)o->seed);
+    if (named != TPPS_SCRIPT) {
+        put_field(&w, "d", o->depth, 0);
+        put_field(&w, "k", o->k, 0);
+    }
+    put_field(&w, "weak", o->weak, 0);
+    put_field(&w, "fail", o->fail_nth, 0);
+    put_field(&w, "on", o->fail_on, 0);
+    put_field(&w, "also", o->fail_also, 0);
+    put_field(&w, "cpus", o->cpus, 0);
+    put_field(&w, "clock0", o->clock0, TPPS_CLOCK0);
+    put_field(&w, "max", o->max_steps, TPPS_STEPS);
+    put_field(&w, "early", o->early, 0);
+    put_field(&w, "spur", o->spurious, 0);
+    put_field(&w, "settle", o->settle_ns, TPPS_SETTLE_NS);
+    put_field(&w, "relax", o->relax_ns, TPPS_RELAX_NS);
+    put_field(&w, "leaks", o->leaks_allowed, 0);
+    put_field(&w, "none_left", o->no_fibers_left, 0);
+    put_field(&w, "coarse", o->coarse, 0);
     if (o->strategy >= TPPS_DFS) {
         put(&w, ":x=");
         put_payload(&w, o);
