@@ -8,6 +8,7 @@
 #include "capi/sim/internal.h"
 
 #define DEADLOCK "deadlock: "
+#define UNNAMED DEADLOCK "nobody can run"
 #define TEXT_SIZE 65536u
 #define STEPS_SIZE 32768u
 
@@ -32,7 +33,7 @@ void tpi_sim_say(struct tpi_sim_text *text, const char *format, ...)
 static void failed(const char *what)
 {
     struct tpi_sim_text text = {scene, sizeof scene, 0}, line = {message, sizeof message, 0};
-    bool deadlock = strncmp(what, DEADLOCK, strlen(DEADLOCK)) == 0;
+    bool deadlock = strncmp(what, UNNAMED, strlen(UNNAMED)) == 0;
     tpi_sim_say(&line, "%s", deadlock ? DEADLOCK : what);
     if (deadlock)
         tpi_sim_say_waiting(&line);

@@ -5,6 +5,7 @@
 
 #include "capi/gate.h"
 #include "capi/sim/internal.h"
+#include "capi/sim/user.h"
 #include "tp/library.h"
 #include "core/object/process.h"
 
@@ -181,6 +182,7 @@ static void write_report(uint32_t flags, tp_sim_report_t *report)
 static tp_status_t run(const tp_sim_options_t *o, tp_sim_report_t *report)
 {
     bool passed;
+    tpi_user_install();
     prepare(o);
     tpi_sim_listen(true, false);
     passed = o->token != NULL ? tpps_search_token(&search, o->token) : tpps_search(&search);

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "capi/sim/internal.h"
+#include "capi/sim/user.h"
 
 /* The frames of one thread: first what the library does for the user, then the user's own. */
 struct place {
@@ -47,11 +48,15 @@ static bool is_point(const char *call)
 
 static void say_target(struct tpi_sim_text *text, const struct tpps_view *view)
 {
+    char thing[160];
     struct tpps_view other;
     if (view->joins != 0) {
         for (uint32_t i = 0; tpps_view(i, &other); i++)
             if (other.id == view->joins)
                 tpi_sim_say(text, " for thread \"%s\"", other.name);
+    } else if (view->thing != NULL) {
+        tpi_user_tell(view->thing, thing, sizeof thing);
+        tpi_sim_say(text, " for %s", thing);
     } else if (view->called != NULL) {
         tpi_sim_say(text, " for ");
         tpi_sim_say_label(text, view->called);

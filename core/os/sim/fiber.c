@@ -1,4 +1,5 @@
 /* fiber.c - the stacks of the fibers and the way from one to another, told to the sanitizers. */
+#include <errno.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -214,6 +215,7 @@ void tpps_fiber_go_(struct tpps_fiber *to)
     struct tpps_context *there = to != NULL ? to->context : harness.context;
     void **save = from != NULL ? &from->fake_stack : &harness.fake_stack;
     bool last = from != NULL && from->state == TPPS_DONE;
+    int error = errno; /* of this thread, though all have one word for it */
     if (from == NULL)
         harness.tsan = tsan_here();
     tpps_sim_.current = to;
@@ -223,6 +225,7 @@ void tpps_fiber_go_(struct tpps_fiber *to)
     tsan_go(to != NULL ? to->tsan : harness.tsan);
     tpps_context_switch_(here, there);
     asan_arrive(*save, NULL, NULL);
+    errno = error;
 }
 
 /* All that the fiber did comes before what the caller does next. */

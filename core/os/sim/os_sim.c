@@ -185,9 +185,8 @@ static int64_t reading(const struct tpps_clock *clock)
     return passed < left ? (int64_t)((uint64_t)clock->value + passed) : INT64_MAX;
 }
 
-int64_t(tpp_now)(enum tpp_clock clock)
+int64_t tpps_clock_(enum tpp_clock clock)
 {
-    tpps_point_(TPPS_OP_CLOCK, NULL, NULL);
     switch (clock) {
     case TPP_CLOCK_REALTIME:
         return reading(&tpps_sim_.realtime);
@@ -197,6 +196,12 @@ int64_t(tpp_now)(enum tpp_clock clock)
     default:
         return tpps_sim_.clock;
     }
+}
+
+int64_t(tpp_now)(enum tpp_clock clock)
+{
+    tpps_point_(TPPS_OP_CLOCK, NULL, NULL);
+    return tpps_clock_(clock);
 }
 
 static void set_clock(struct tpps_clock *clock, int64_t value)

@@ -7,6 +7,8 @@
 
 #include "core/os/sim/internal.h"
 
+const struct tpps_user *tpps_user_;
+
 static char text[65536];
 static size_t used;
 
@@ -77,14 +79,16 @@ void tpps_report_pc_(const char *indent, void *pc)
 static const char *state_name(enum tpps_state state)
 {
     static const char *const names[] = {
-        "free",         "runnable", "in tpp_wait",        "asleep", "joining", "polling",
-        "at the alarm", "busy",     "with nothing to do", "ended"};
+        "free",    "runnable",     "in tpp_wait", "asleep", "joining",
+        "polling", "at the alarm", "in a wait",   "busy",   "with nothing to do",
+        "ended"};
     return names[state];
 }
 
 /* The word a fiber sleeps on may be freed by now: it is looked at all the same. */
 __attribute__((no_sanitize("address"))) static void report_fiber(const struct tpps_fiber *fiber)
 {
+    char thing[160];
     void *pcs[24];
     uint32_t count;
     tpps_report_add_("  fiber %u %s \"%s\" id %llu: %s%s, last at %s\n", tpps_slot_(fiber),
@@ -99,9 +103,30 @@ __attribute__((no_sanitize("address"))) static void report_fiber(const struct tp
     if (fiber->state != TPPS_RUN && fiber->deadline != TPP_FOREVER)
         tpps_report_add_("      until clock %+.9f s\n",
                          (double)(fiber->deadline - tpps_sim_.options.clock0) / 1e9);
+    if (fiber->state == TPPS_USER) {
+        tpps_user_->tell((const void *)(uintptr_t)fiber->wait, thing, sizeof thing);
+        tpps_report_add_("      for %s\n", thing);
+    }
     count = tpps_backtrace_(fiber, pcs, 24);
     for (uint32_t i = 0; i < count; i++)
         tpps_report_pc_("      ", pcs[i]);
+}
+
+const char *tpps_user_waits_(void)
+{
+    static char all[TPPS_MESSAGE_SIZE / 2];
+    size_t length = 0;
+    all[0] = 0;
+    for (uint32_t i = 0; i < tpps_sim_.high && length < sizeof all; i++) {
+        const struct tpps_fiber *fiber = &tpps_fibers_[i];
+        char thing[160];
+        if (fiber->state != TPPS_USER)
+            continue;
+        tpps_user_->tell((const void *)(uintptr_t)fiber->wait, thing, sizeof thing);
+        length += (size_t)snprintf(all + length, sizeof all - length, "; \"%s\" waits for %s",
+                                   fiber->name, thing);
+    }
+    return all;
 }
 
 /* Whoever watches looks at a run that fails before anything of it is gone. */

@@ -65,11 +65,26 @@ tpps_thread tpps_start_(void (*body)(void *), void *arg, bool service, const cha
         fiber->name[i] = name[i];
     fiber->name[i] = 0;
     tpps_fiber_make_(fiber);
+    if (tpps_user_ != NULL)
+        tpps_user_->fiber_start(fiber);
     tpps_weak_start_(parent, tpps_slot_(fiber));
     s->scenario_alive += !service;
     s->result.fibers_made++;
     tpps_make_runnable_(tpps_slot_(fiber), false);
     return fiber->id;
+}
+
+void tpps_detach_(tpps_thread thread)
+{
+    struct tpps_sim *s = &tpps_sim_;
+    for (uint32_t i = 0; i < s->high; i++) {
+        struct tpps_fiber *fiber = &tpps_fibers_[i];
+        if (fiber->id != thread || fiber->state == TPPS_DONE || fiber->service)
+            continue;
+        fiber->service = true;
+        if (--s->scenario_alive == 0)
+            s->settle_until = tpps_add_time_(s->clock, s->options.settle_ns);
+    }
 }
 
 /* Scenarios do not see it among the threads. */
@@ -284,6 +299,8 @@ static void begin(const struct tpps_options *options)
     tpps_os_begin_();
     tpps_weak_begin_();
     tpps_choice_begin_();
+    if (tpps_user_ != NULL)
+        tpps_user_->begin();
 }
 
 /* What the end of a run shows: parked services, memory and pollers still there. The thread that
@@ -296,6 +313,8 @@ static void take_stock(void)
         s->result.fibers_left += tpps_fibers_[i].state != TPPS_DONE &&
                                  tpps_fibers_[i].state != TPPS_ALARM && !tpps_fibers_[i].system;
     tpps_file_end_(&flags, &own);
+    if (tpps_user_ != NULL && !s->result.failed && !s->forked && !s->exited)
+        tpps_user_->end();
     if (s->options.no_fibers_left && s->result.fibers_left != 0 && !s->result.failed &&
         !s->exited) {
         tpps_note_failure_("%u service threads left at the end", s->result.fibers_left);
@@ -394,6 +413,7 @@ bool tpps_view(uint32_t number, struct tpps_view *out)
         .asleep = fiber->state != TPPS_RUN && fiber->state != TPPS_BUSY,
         .sleeps = fiber->state == TPPS_SLEEP,
         .joins = fiber->state == TPPS_JOIN ? (tpps_thread)(uintptr_t)fiber->wait : 0,
+        .thing = fiber->state == TPPS_USER ? (const void *)(uintptr_t)fiber->wait : NULL,
         .deadline = fiber->deadline};
     if (out->alive)
         out->frames = tpps_backtrace_(fiber, out->pcs, TPPS_VIEW_FRAMES);

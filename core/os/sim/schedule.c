@@ -138,7 +138,7 @@ static void wait_for_time(void)
         tpps_over_();
     if (s->scenario_alive != 0 && !scenario_has_deadline() &&
         tpps_add_time_(s->scenario_ran, HANG_NS) < s->next_deadline && ++s->jumps > HANG_JUMPS)
-        tpps_fail("hang: for a day only service threads have run");
+        tpps_fail("hang: for a day only service threads have run%s", tpps_user_waits_());
     jump_to_next_deadline();
 }
 

@@ -76,18 +76,37 @@ static const struct image *image_of(const Dl_info *info)
     return &images[loaded++];
 }
 
+/* NULL if no symbol of this type covers the address. */
+static const char *find(const struct image *image, const void *address, unsigned type,
+                        size_t *offset_out)
+{
+    for (size_t i = 0; i < image->count; i++) {
+        uintptr_t offset = (uintptr_t)address - image->bias - image->symbols[i].st_value;
+        if ((image->symbols[i].st_info & 0xf) != type || offset >= image->symbols[i].st_size)
+            continue;
+        *offset_out = offset;
+        return image->names + image->symbols[i].st_name;
+    }
+    return NULL;
+}
+
 const char *tpps_symbol(const void *address)
 {
     Dl_info info;
     const struct image *image = dladdr(address, &info) != 0 ? image_of(&info) : NULL;
+    const char *name;
+    size_t offset;
     if (image == NULL)
         return NULL;
-    for (size_t i = 0; i < image->count; i++) {
-        uintptr_t offset = (uintptr_t)address - image->bias - image->symbols[i].st_value;
-        if ((image->symbols[i].st_info & 0xf) == STT_FUNC && offset < image->symbols[i].st_size)
-            return image->names + image->symbols[i].st_name;
-    }
-    return info.dli_sname;
+    name = find(image, address, STT_FUNC, &offset);
+    return name != NULL ? name : info.dli_sname;
+}
+
+const char *tpps_symbol_data_(const void *address, size_t *offset_out)
+{
+    Dl_info info;
+    const struct image *image = dladdr(address, &info) != 0 ? image_of(&info) : NULL;
+    return image != NULL ? find(image, address, STT_OBJECT, offset_out) : NULL;
 }
 
 /* ---- whose code ------------------------------------------------------------------------------ */
@@ -103,7 +122,8 @@ static void find_range(const struct image *image, uintptr_t *from, uintptr_t *to
         const char *name = image->names + symbol->st_name;
         uintptr_t at = symbol->st_value + image->bias;
         if ((symbol->st_info & 0xf) != STT_FUNC || symbol->st_shndx == SHN_UNDEF ||
-            (strncmp(name, "tpi_", 4) != 0 && strncmp(name, "tpp", 3) != 0))
+            (strncmp(name, "tpi_", 4) != 0 && strncmp(name, "tpp", 3) != 0) ||
+            strstr(name, ".cold") != NULL) /* it lies apart, among those of the program */
             continue;
         *from = at < *from ? at : *from;
         *to = at + symbol->st_size > *to ? at + symbol->st_size : *to;

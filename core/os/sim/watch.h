@@ -23,6 +23,7 @@ struct tpps_view { /* of one thread */
     const void *called; /* what the call of the interface is about in which it is, if it is */
     bool service, here, alive, asleep, sleeps;
     tpps_thread joins; /* 0: nobody */
+    const void *thing; /* of tpps_user, on which it sleeps; or NULL */
     int64_t deadline;  /* TPP_FOREVER: none */
     uint32_t frames;
     void *pcs[TPPS_VIEW_FRAMES]; /* return addresses, innermost first */

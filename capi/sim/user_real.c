@@ -1,0 +1,36 @@
+/* user_real.c - finds the functions of the C library that those of the simulator hide. */
+#define _GNU_SOURCE 1 /* RTLD_NEXT */
+#include <dlfcn.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "capi/sim/user.h"
+
+/* A sanitizer that is linked into the program has its own, under another name, and comes before the
+ * C library's; one that is a library of its own comes next by itself. */
+static void *of_sanitizer(const char *name)
+{
+    char full[64];
+    Dl_info found, own;
+    void *function;
+    snprintf(full, sizeof full, "__interceptor_%s", name);
+    function = dlsym(RTLD_DEFAULT, full);
+    if (function == NULL || dladdr(function, &found) == 0 ||
+        dladdr((void *)(uintptr_t)tpi_user_real, &own) == 0 || found.dli_fbase != own.dli_fbase)
+        return NULL;
+    return function;
+}
+
+tpi_user_function tpi_user_real(const char *name, const char *version)
+{
+    void *function = of_sanitizer(name);
+    if (function == NULL && version != NULL)
+        function = dlvsym(RTLD_NEXT, name, version);
+    if (function == NULL)
+        function = dlsym(RTLD_NEXT, name);
+    if (function == NULL) {
+        dprintf(2, "simulator: the C library has no %s\n", name);
+        _exit(127);
+    }
+    return (tpi_user_function)(uintptr_t)function;
+}
