@@ -47,10 +47,12 @@ static bool is_object(enum tpi_kind kind)
 /* The name that it was made with; NULL: none. */
 static const char *own_name(enum tpi_kind kind, struct tpi_slot *slot)
 {
+    static char of_pool[TPI_POOL_NAME_SIZE];
     const char *name = NULL;
-    if (kind == TPI_KIND_POOL)
-        name = tpi_container(slot, struct tpi_pool, slot)->name;
-    else if (is_object(kind)) {
+    if (kind == TPI_KIND_POOL) {
+        tpi_pool_name(tpi_container(slot, struct tpi_pool, slot), of_pool);
+        name = of_pool;
+    } else if (is_object(kind)) {
         struct tpi_extra *extra =
             tpi_object_extra(tpi_container(slot, struct tpi_object, task.slot));
         name = extra != NULL ? extra->name : NULL;
