@@ -320,6 +320,9 @@ TAP_TEST(cgroup__namespace_root_is_the_mount_point)
     put("proc/self/mountinfo", V2_MOUNT);
     put("cg/unified/cpu.max", "150000 100000\n");
     check_eq(look(), 2);
+    put("proc/self/mountinfo", "41 31 0:38 / / rw - cgroup2 cgroup2 rw\n"); /* over everything */
+    put("cpu.max", "250000 100000\n");
+    check_eq(look(), 3);
     end();
 }
 
@@ -340,6 +343,9 @@ TAP_TEST(cgroup__mount_above_the_namespace_counts_at_its_root)
     put("proc/self/cgroup", "1:cpu:/../../a\n"); /* from the mount's root down, so known */
     check_eq(look(), 1);
     put("proc/self/cgroup", "1:cpu:/../../../a\n"); /* beside the mount's root */
+    check_eq(look(), NONE);
+    put("proc/self/mountinfo", "32 31 0:29 /.. /cg/cpu rw - cgroup cgroup rw,cpu\n");
+    put("proc/self/cgroup", "1:cpu:/../../a\n"); /* two up, and the mount's root only one */
     check_eq(look(), NONE);
     put("proc/self/mountinfo", "32 31 0:29 /../x /cg/cpu rw - cgroup cgroup rw,cpu\n");
     put("proc/self/cgroup", "1:cpu:/\n"); /* beside the mount's root, which is a neighbour here */
@@ -385,8 +391,8 @@ TAP_TEST(cgroup__escapes_in_mountinfo_are_undone)
     put_v1("my c\\g/c\\d:e", "300000\n", "100000\n");
     check_eq(look(), 3);
     put("proc/self/mountinfo",
-        "32 31 0:29 / /x\\09\\04z\\04 rw - cgroup  rw,cpu\n"); /* no source */
-    put_v1("x\\09\\04z\\04/a b", "200000\n", "100000\n");
+        "32 31 0:29 / /x\\09\\04z\\/\\04 rw - cgroup  rw,cpu\n"); /* no source */
+    put_v1("x\\09\\04z\\/\\04/a b", "200000\n", "100000\n");
     check_eq(look(), 2);
     end();
 }
@@ -453,8 +459,9 @@ TAP_TEST(cgroup__garbage_is_no_limit)
 TAP_TEST(cgroup__v1_garbage_is_no_limit)
 {
     static const char *const pairs[][2] = {
-        {"100000\n", "0\n"},        {"0\n", "100000\n"},       {"100000\n", ""}, {"", "100000\n"},
-        {"100000 1\n", "100000\n"}, {"100000\n", "-100000\n"}, {"x\n", "y\n"},
+        {"100000\n", "0\n"}, {"0\n", "100000\n"},        {"100000\n", ""},
+        {"", "100000\n"},    {"100000 1\n", "100000\n"}, {"100000\n", "-100000\n"},
+        {"x\n", "y\n"},      {"100000\n", "100000 1\n"},
     };
     size_t i;
     begin();
