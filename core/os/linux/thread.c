@@ -237,7 +237,7 @@ static char parse_state(const char *line, size_t length)
     letter = close[2];
     if (letter == 't')
         return 'T'; /* stopped by a tracer */
-    return letter != '\0' && strchr("RSDT", letter) != NULL ? letter : '?';
+    return memchr("RSDT", letter, 4) != NULL ? letter : '?';
 }
 
 char tpp_thread_state(uint64_t thread_id)
