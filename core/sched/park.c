@@ -187,11 +187,18 @@ static bool take_role(struct tpi_pool *pool)
 bool tpi_park_spare(struct tpi_pool *pool)
 {
     uint32_t birth = tpp_peek(&pool->birth);
-    if (tpi_park_notify(pool, birth) || !take_role(pool) || tpi_pool_grow(pool, birth, true))
+    struct tpi_demand limits = tpi_pool_limits(pool);
+    if (tpi_park_notify(pool, birth))
         return true;
-    tpp_store_release(&pool->searching, 0); /* [PK3] */
+    bool taken = take_role(pool);
+    if (taken && tpi_pool_grow(pool, birth, true))
+        return true;
+    if (taken)
+        tpp_store_release(&pool->searching, 0); /* [PK3] */
+    else if (tpi_policy_room(&limits) || tpi_pool_thread_free(pool))
+        return true; /* a publisher who keeps it must have room for a thread */
     tpp_add_relaxed(&pool->cap_reached, 1); /* relaxed: a statistic */
-    return tpi_park_notify(pool, birth) || tpi_pool_thread_free(pool);
+    return taken && (tpi_park_notify(pool, birth) || tpi_pool_thread_free(pool));
 }
 
 void tpi_park_found(struct tpi_worker *worker)
