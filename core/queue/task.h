@@ -110,7 +110,9 @@ static inline bool tpi_task_try(struct tpi_task *task, enum tpi_event event, uin
     if ((event == TPI_EVENT_CLAIM || event == TPI_EVENT_HELP) &&
         tpi_task_kind(task) != TPI_KIND_BRIEF)
         applied->cancels = tpp_load_relaxed(&task->cancels);
-    if (step.next == word)
+    /* REJOIN swaps a word that stays as it is, too: who takes QUEUED off after that, for lack of
+     * room, sees the number of detached callbacks as it is now when it tries again. */
+    if (step.next == word && event != TPI_EVENT_REJOIN)
         return true;
     /* [ST1] acq_rel: each transition sees everything that led to the word it found and hands it on:
      * a submit to the callback it causes, a finish to whoever waits. */

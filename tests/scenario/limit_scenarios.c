@@ -215,6 +215,66 @@ SCENE(limit__helped_as_a_detached_one_ends)
     scene_close_pool(pool);
 }
 
+enum { IN_PLACE = 4, GO, BEGIN };
+
+static void await_go(tp_callback_instance_t *instance, void *context, tp_work_t *work)
+{
+    (void)instance;
+    (void)work;
+    scene_add(IN_PLACE, 1);
+    scene_await((uint32_t)(uintptr_t)context, 1);
+}
+
+static void post_and_await_go(tp_callback_instance_t *instance, void *context, tp_work_t *work)
+{
+    scene_await(IN_PLACE, 1); /* the helper */
+    scene_submit(the_work, 3);
+    await_go(instance, context, work);
+}
+
+static void help_once_begun(tp_callback_instance_t *instance, void *context, tp_work_t *work)
+{
+    await_go(instance, context, work);
+    scene_wait(the_work);
+}
+
+/* The first ends when told to, the second once the third has run. */
+static void detached_until_told(tp_callback_instance_t *instance, void *context, tp_work_t *work)
+{
+    uint32_t which = scene_next(2);
+    (void)context;
+    (void)work;
+    tpps_check(tp_callback_disassociate(instance) == TP_OK);
+    scene_add(3, 1);
+    if (which == 0)
+        scene_await(GO, 1);
+    else if (which == 1)
+        scene_await(1, 1);
+    else
+        scene_add(1, 1);
+}
+
+/* One place is taken by a helper, so that the ticket stays in the ring of the worker that has the
+ * other: the third thread claims it just as that place comes back. */
+SCENE(limit__room_comes_back_just_as_it_is_claimed)
+{
+    tp_pool_t *pool = scene_pool(3, 3);
+    the_work = limited(pool, 2, detached_until_told, NULL);
+    tp_work_t *busy = scene_pool_work(pool, post_and_await_go, SCENE_WORD(GO));
+    tp_work_t *helper = scene_pool_work(pool, help_once_begun, SCENE_WORD(BEGIN));
+    scene_submit(busy, 1);
+    scene_submit(helper, 1);
+    scene_await(IN_PLACE, 2);
+    scene_await(3, 1);
+    scene_add(BEGIN, 1);
+    scene_await(3, 2);
+    scene_add(GO, 1);
+    scene_finish(helper);
+    scene_finish(busy);
+    scene_finish(the_work);
+    scene_close_pool(pool);
+}
+
 /* a wait ends as soon as the last associated callback has detached itself or ended. */
 static void detach_and_stay(tp_callback_instance_t *instance, void *context, tp_work_t *work)
 {
@@ -252,6 +312,7 @@ static const struct tpps_scenario table[] = {
     {SCENE_ROW(limit__refused_in_a_ring)},
     {SCENE_ROW(limit__posted_as_a_detached_one_ends), .no_faults = true},
     {SCENE_ROW(limit__helped_as_a_detached_one_ends), .no_faults = true},
+    {SCENE_ROW(limit__room_comes_back_just_as_it_is_claimed), .no_faults = true},
     {SCENE_ROW(limit__r24_wait_passes_a_detached_callback)},
 };
 
