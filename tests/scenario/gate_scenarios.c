@@ -228,6 +228,22 @@ SCENE(gate__hogs_let_one_more_in_after_500_ms_then_after_twice_as_long)
     scene_close_pool(pool);
 }
 
+/* What hogs did before is forgotten: the next time one more gets in as soon as the first time. */
+SCENE(gate__hogs_of_the_next_time_are_known_as_soon)
+{
+    tp_pool_t *pool = scene_pool(0, 8);
+    tp_work_t *work = scene_pool_work(pool, compute, SCENE_WORD(3000));
+    scene_submit(work, 4);
+    scene_wait(work);
+    tpps_sleep(30 * SECOND); /* surplus threads retire */
+    int64_t began = tpps_now();
+    scene_submit(work, 3);
+    scene_wait(work);
+    tpps_check(about(beginning(6) - began, 500 * MS));
+    scene_close(work);
+    scene_close_pool(pool);
+}
+
 /* As long as posts are taken one after another, the processors have enough to do. */
 SCENE(gate__no_thread_is_added_while_work_moves)
 {
@@ -459,6 +475,7 @@ static const struct tpps_scenario table[] = {
     {SCENE_ROW(gate__one_blocked_of_two_lets_one_more_in), .cpus = 2, MEASURES},
     {SCENE_ROW(gate__hogs_let_one_more_in_after_500_ms_then_after_twice_as_long), .cpus = 2,
      MEASURES},
+    {SCENE_ROW(gate__hogs_of_the_next_time_are_known_as_soon), .cpus = 2, MEASURES},
     {SCENE_ROW(gate__no_thread_is_added_while_work_moves), .cpus = 2, MEASURES},
     {SCENE_ROW(gate__c006_six_meet_with_hidden_thread_states), .no_early = true, .no_faults = true},
     {SCENE_ROW(gate__hogs_are_known_with_hidden_thread_states), .cpus = 2, MEASURES},

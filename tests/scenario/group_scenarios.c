@@ -138,6 +138,28 @@ SCENE(group__r10_member_closed_on_its_own)
     end(pool);
 }
 
+static void close_from_a_worker(tp_callback_instance_t *instance, void *context, tp_work_t *work)
+{
+    (void)instance;
+    (void)context;
+    (void)work;
+    close_members(false);
+}
+
+/* The second closer is a worker, which would help with what is pending, and finds that somebody has
+ * taken that, and that the first closer is done. */
+SCENE(group__r15_second_closer_is_a_worker)
+{
+    tp_pool_t *pool = scene_pool(2, 2);
+    the_group = scene_group();
+    tp_work_t *closer = scene_pool_work(pool, close_from_a_worker, NULL);
+    scene_submit(member_work(pool, scene_count, SCENE_WORD(0)), 1 + tpps_choose(2));
+    scene_submit(closer, 1);
+    close_members(false);
+    scene_finish(closer);
+    end(pool);
+}
+
 static void close_oneself(tp_callback_instance_t *instance, void *context, tp_work_t *work)
 {
     (void)instance;
@@ -249,6 +271,7 @@ SCENE(group__simple_posters_and_a_closer)
 
 static const struct tpps_scenario table[] = {
     {SCENE_ROW(group__r15_two_closers)},
+    {SCENE_ROW(group__r15_second_closer_is_a_worker)},
     {SCENE_ROW(group__creation_beside_close)},
     {SCENE_ROW(group__r11_simple_members_finish_as_it_closes)},
     {SCENE_ROW(group__r10_member_closed_on_its_own)},

@@ -1,4 +1,5 @@
 /* life_scenarios.c - objects and pools close while others post, run, retire and come anew. */
+#include "core/mem/token.h"
 #include "tests/scenario/scene.h"
 
 enum { IDLE_NS = 1000000 };
@@ -173,6 +174,46 @@ SCENE(life__latecomers_and_the_next_life)
     scene_close_pool(next);
 }
 
+static void close_itself(tp_callback_instance_t *instance, void *context, tp_work_t *work)
+{
+    (void)instance;
+    (void)context;
+    scene_close(work);
+    scene_add(0, 1);
+}
+
+static void post_once(void *work)
+{
+    scene_submit(work, 1);
+}
+
+/* The post may run, object and pool be gone, and a pool be in that one's place, before the poster
+ * has returned: it has counted what it posted before. */
+SCENE(life__posted_and_the_pool_is_another_by_then)
+{
+    tp_pool_t *pool = scene_pool(0, 1);
+    tp_work_t *work = scene_pool_work(pool, close_itself, NULL);
+    scene_close_pool(pool);
+    tpps_thread poster = tpps_spawn(post_once, work);
+    if (work)
+        scene_await(0, 1);
+    tp_pool_t *next = scene_pool(0, 1);
+    for (int i = 0;
+         i < 8 && next && tpi_token_index((uintptr_t)next) != tpi_token_index((uintptr_t)pool);
+         i++) {
+        scene_close_pool(next);
+        next = scene_pool(0, 1);
+    }
+    tp_work_t *other = scene_pool_work(next, scene_count, SCENE_WORD(4));
+    scene_submit(other, 2);
+    tpps_join(poster);
+    scene_wait(other);
+    tpps_sleep(1000); /* the oracle looks */
+    if (other)
+        scene_close(other);
+    scene_close_pool(next);
+}
+
 static void meet_late(tp_callback_instance_t *instance, void *context, tp_work_t *work)
 {
     (void)instance;
@@ -293,6 +334,7 @@ static const struct tpps_scenario table[] = {
     {SCENE_ROW(life__two_closers_one_wins)},
     {SCENE_ROW(life__create_and_pool_close)},
     {SCENE_ROW(life__latecomers_and_the_next_life)},
+    {SCENE_ROW(life__posted_and_the_pool_is_another_by_then)},
     {SCENE_ROW(life__latecomer_and_growth_of_the_next_life), .cpus = 4, .no_faults = true},
     {SCENE_ROW(life__r06_close_and_last_completion)},
     {SCENE_ROW(life__simple_callbacks_outlive_the_handle)},

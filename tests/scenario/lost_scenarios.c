@@ -479,6 +479,51 @@ SCENE(lost__caller_of_a_driven_pool)
     scene_close_pool(pool);
 }
 
+static void begin_and_count(tp_callback_instance_t *instance, void *context, tp_work_t *work)
+{
+    (void)instance;
+    (void)context;
+    (void)work;
+    scene_add(STARTED, 1);
+    scene_await(OPEN, 1);
+}
+
+static void post_open_and_exit(tp_callback_instance_t *instance, void *context, tp_work_t *work)
+{
+    (void)instance;
+    (void)work;
+    scene_await(STARTED, 1);
+    scene_submit(context, 1);
+    scene_add(OPEN, 1);
+    scene_add(LOST, 1);
+    tpps_thread_exit();
+}
+
+/* What lies in the ring of a thread that ends moves to where others look, while one of them looks
+ * whether there is anything above LOW: in transit it must not be overlooked. */
+SCENE(lost__low_waits_while_the_ring_is_handed_over)
+{
+    tp_pool_t *pool = scene_pool(2, 2);
+    tp_work_t *low =
+        scene_work(scene_count, SCENE_WORD(RAN),
+                   &(struct scene_choice){.pool = pool, .priority_plus_one = TP_PRIORITY_LOW + 1});
+    tp_work_t *inner = scene_pool_work(pool, scene_count, SCENE_WORD(RAN));
+    tp_work_t *busy = scene_pool_work(pool, begin_and_count, NULL);
+    tp_work_t *outer = inner && busy ? scene_pool_work(pool, post_open_and_exit, inner) : NULL;
+    scene_count_misuses(MISUSES);
+    if (outer) {
+        scene_submit(busy, 1);
+        scene_await(STARTED, 1);
+        scene_submit(low, 1);
+    }
+    scene_submit(outer, 1);
+    scene_finish(outer);
+    scene_finish(inner);
+    scene_finish(low);
+    scene_finish(busy);
+    scene_close_pool(pool);
+}
+
 /* ---- a replacement that fails ---------------------------------------------------------------- */
 
 /* Where threads are refused, the gate tries again until one comes. */
@@ -518,6 +563,7 @@ static const struct tpps_scenario table[] = {
     {SCENE_ROW(lost__closer_ends_in_a_cancel_callback_and_another_goes_on)},
     {SCENE_ROW(lost__worker_that_closes_a_group_ends_in_a_cancel_callback), .no_faults = true},
     {SCENE_ROW(lost__caller_of_a_driven_pool), .no_faults = true},
+    {SCENE_ROW(lost__low_waits_while_the_ring_is_handed_over), .no_faults = true},
     {SCENE_ROW(lost__replacement_that_fails_comes_later), .no_early = true},
 };
 

@@ -415,6 +415,12 @@ BLIND void oracle_processors_followed(void)
     oracle.processors = 0;
 }
 
+BLIND void oracle_outside(void)
+{
+    if (oracle_self()->locks != 0)
+        tpps_fail("oracle: code of the application is called with a lock of the library held");
+}
+
 BLIND uint64_t oracle_rests(void)
 {
     return oracle.rests;

@@ -6,7 +6,8 @@
  *   at a claim     no task of a higher priority was in the queues since before the worker's look
  *                  began (not with a weak memory: there, seeing needs an order); on a pool that
  *                  never had more than one thread, claims come in the order of publication
- *   in callbacks   no lock of the library is held; no more run at once than the maximum allows
+ *   in callbacks   no lock of the library is held, nor in the cancel and release functions and the
+ *                  misuse hook of scene.h; no more run at once than the maximum allows
  *   locks          one holder each, dropped by who took it
  *   threads        never more than the maximum; at most one worker searches
  *   at an end      an object is freed with nothing queued or running, and only once
@@ -46,6 +47,9 @@ void oracle_raising(uint32_t threads);
 
 /* The processors have become fewer, and by now the pools must have noticed. */
 void oracle_processors_followed(void);
+
+/* Code of the application that is no callback, such as a cancel function: no lock is held. */
+void oracle_outside(void);
 
 /* How often everybody slept so far: nothing happens in an idle process, so it does not grow. */
 uint64_t oracle_rests(void);

@@ -154,6 +154,83 @@ SCENE(ring__feeds_itself)
     scene_close_pool(pool);
 }
 
+enum { BUSY = 5, FULL };
+
+static void meet_all(tp_callback_instance_t *instance, void *context, tp_work_t *work)
+{
+    (void)instance;
+    (void)work;
+    scene_add(0, 1);
+    scene_await(0, (uint32_t)(uintptr_t)context);
+}
+
+static void post_all_and_meet(tp_callback_instance_t *instance, void *context, tp_work_t *work)
+{
+    post_all(instance, context, work);
+    scene_add(FULL, 1);
+    meet_all(instance, SCENE_WORD(4), work);
+}
+
+static void busy_until_full(tp_callback_instance_t *instance, void *context, tp_work_t *work)
+{
+    (void)instance;
+    (void)context;
+    (void)work;
+    scene_add(BUSY, 1);
+    scene_await(FULL, 1);
+}
+
+/* One worker blocks behind its ring, one comes from elsewhere and steals two at once, of which it
+ * runs one and blocks, two may sleep: all must meet. */
+SCENE(ring__thief_blocks_with_a_ticket_left)
+{
+    tp_pool_t *pool = scene_pool(4, 4);
+    for (int i = 0; i < 3; i++)
+        leaves[i] = scene_pool_work(pool, meet_all, SCENE_WORD(4));
+    tp_work_t *busy = scene_pool_work(pool, busy_until_full, NULL);
+    tp_work_t *root = scene_pool_work(pool, post_all_and_meet, SCENE_WORD(3));
+    scene_submit(busy, 1);
+    scene_await(BUSY, 1);
+    scene_submit(root, 1);
+    scene_finish(root);
+    scene_finish(busy);
+    finish_leaves(3);
+    scene_close_pool(pool);
+}
+
+enum { ROUNDS, LEAF, POSTED, LATE };
+
+/* Goes round until the leaf has run. Once that was posted, at most each third claim may be of the
+ * ring. */
+static void go_round(tp_callback_instance_t *instance, void *context, tp_work_t *work)
+{
+    (void)instance;
+    (void)context;
+    scene_add(ROUNDS, 1);
+    if (scene_value(LEAF) > 0)
+        return;
+    if (scene_value(POSTED) > 0)
+        tpps_check(scene_next(LATE) < 2 * TPP_SHARED_EVERY);
+    scene_submit(work, 1);
+}
+
+/* Round after round, and what somebody else has posted meanwhile has its turn. */
+SCENE(ring__goes_round_and_starves_nobody)
+{
+    tp_pool_t *pool = scene_pool(0, 2);
+    tp_work_t *self = scene_pool_work(pool, go_round, NULL);
+    tp_work_t *leaf = scene_pool_work(pool, scene_count, SCENE_WORD(LEAF));
+    if (leaf)
+        scene_submit(self, 1);
+    if (self && leaf)
+        scene_await(ROUNDS, 2);
+    scene_submit(leaf, 1);
+    scene_add(POSTED, 1);
+    scene_finish(leaf);
+    scene_finish(self);
+    scene_close_pool(pool);
+}
+
 /* The maximum falls to one while rings are full: they are emptied into the shared queue. */
 SCENE(ring__maximum_falls_to_one)
 {
@@ -197,6 +274,8 @@ static const struct tpps_scenario table[] = {
     {SCENE_ROW(ring__stale_tickets_are_dropped)},
     {SCENE_ROW(ring__closed_while_in_a_ring)},
     {SCENE_ROW(ring__feeds_itself)},
+    {SCENE_ROW(ring__thief_blocks_with_a_ticket_left), .no_faults = true},
+    {SCENE_ROW(ring__goes_round_and_starves_nobody), .cpus = 1},
     {SCENE_ROW(ring__maximum_falls_to_one)},
     {SCENE_ROW(ring__owner_blocks_with_a_full_ring), .no_faults = true},
 };

@@ -290,6 +290,7 @@ static void misused(void *context, const char *function, tp_status_t status, con
     (void)function;
     (void)status;
     (void)message;
+    oracle_outside();
     scene_add((uint32_t)(uintptr_t)context, 1);
 }
 
@@ -313,11 +314,13 @@ void scene_count_simple(tp_callback_instance_t *instance, void *context)
 
 void scene_count_release(void *context)
 {
+    oracle_outside();
     scene_add((uint32_t)(uintptr_t)context, 1);
 }
 
 void scene_count_cancel(void *context, void *cleanup_context)
 {
     (void)cleanup_context;
+    oracle_outside();
     scene_add((uint32_t)(uintptr_t)context, 1);
 }

@@ -1,4 +1,6 @@
 /* wait_file_scenarios.c - waits on descriptors: one registration, no stranger's events, no spin. */
+#include "core/mem/token.h"
+#include "core/object/wait.h"
 #include "tests/scenario/scene_file.h"
 
 enum { A, B, C, D, RAN, GO, DONE };
@@ -298,6 +300,41 @@ SCENE(wait_file__r34_old_registration_is_not_the_new_files)
     scene_listen(A, POLLIN);
     await_hits(A, 1);
     scene_files_end(pool, 1);
+}
+
+/* What the wait listens to. */
+static const struct tpi_source *source_of(uint32_t number)
+{
+    uintptr_t handle = (uintptr_t)scene_wait_of(number);
+    if (!handle)
+        return NULL;
+    struct tpi_slot *slot = tpi_slab_at(TPI_KIND_WAIT, tpi_token_index(handle));
+    return tpi_container(slot, struct tpi_wait, object.task.slot)->vigil.listener.source;
+}
+
+/* An event was on its way when its source went, and another has that one's place by now: nobody is
+ * told. */
+SCENE(wait_file__r34_late_event_meets_another_in_the_place_of_its_source)
+{
+    tp_pool_t *pool = scene_driven(1);
+    tpps_hide_watch(true); /* else the gate takes the event at once */
+    scene_fds_open(2);
+    scene_wait_make(A, pool);
+    scene_wait_make(B, pool);
+    scene_listen(A, POLLIN);
+    const struct tpi_source *place = source_of(A);
+    scene_ready(A);
+    scene_disarm(A);
+    scene_listen(B, POLLIN);
+    for (int i = 0; i < 256 && scene_complete() && source_of(B) != place; i++) {
+        scene_disarm(B);
+        scene_listen(B, POLLIN);
+    }
+    tpps_check(!scene_complete() || source_of(B) == place);
+    while (pool && tp_pool_run(pool, 0, 10 * MS, NULL) == TP_OK) /* what A was told before, if so */
+        ;
+    tpps_check(scene_hits(B) == 0);
+    scene_files_end(pool, 2);
 }
 
 /* [R-34] Close the wait, and the number at once: it is another file's then, for which another wait
@@ -889,6 +926,8 @@ static const struct tpps_scenario table[] = {
     {SCENE_ROW(wait_file__c144_number_closed_while_armed)},
     {SCENE_ROW(wait_file__r34_number_is_another_file_while_armed)},
     {SCENE_ROW(wait_file__r34_old_registration_is_not_the_new_files)},
+    {SCENE_ROW(wait_file__r34_late_event_meets_another_in_the_place_of_its_source),
+     .no_faults = true},
     {SCENE_ROW(wait_file__r34_close_wait_then_number)},
     {SCENE_ROW(wait_file__r34_close_of_an_armed_wait_is_its_end)},
     {SCENE_ROW(wait_file__r34_closed_in_its_own_callback)},

@@ -48,10 +48,12 @@ const char *__asan_default_options(void)
 }
 
 static const char *running_name;
+static struct campaign running;
 
 static void print_death(void)
 {
-    dprintf(2, "# while running --scenario %s\n", running_name != NULL ? running_name : "?");
+    dprintf(2, "# while running --scenario %s, schedule %llu\n",
+            running_name != NULL ? running_name : "?", (unsigned long long)running.search.runs + 1);
     tpps_print_current(2);
 }
 
@@ -156,28 +158,28 @@ static bool as_expected(const struct campaign *c)
 static bool run_scenario(const struct settings *s, const struct tpps_scenario *scenario,
                          void (*reset)(void), unsigned number)
 {
-    static struct campaign c;
+    struct campaign *c = &running;
     bool ok;
-    c.settings = s;
-    c.scenario = scenario;
+    c->settings = s;
+    c->scenario = scenario;
     running_name = scenario->name;
     if (s->weak && scenario->no_weak) {
         printf("ok %u - %s # SKIP not for weak memory\n", number, scenario->name);
         return true;
     }
-    prepare(&c, reset);
+    prepare(c, reset);
     if (s->token != NULL)
-        tpps_search_token(&c.search, s->token);
+        tpps_search_token(&c->search, s->token);
     else
-        tpps_search(&c.search);
-    ok = as_expected(&c);
+        tpps_search(&c->search);
+    ok = as_expected(c);
     printf("%s %u - %s # %llu schedules, %llu steps, %llu faults%s\n", ok ? "ok" : "not ok", number,
-           scenario->name, (unsigned long long)c.search.runs, (unsigned long long)c.search.steps,
-           (unsigned long long)c.search.faults, c.search.exhausted ? ", exhausted" : "");
+           scenario->name, (unsigned long long)c->search.runs, (unsigned long long)c->search.steps,
+           (unsigned long long)c->search.faults, c->search.exhausted ? ", exhausted" : "");
     if (s->token != NULL)
-        printf("# trace %016llx\n", (unsigned long long)c.search.result.trace);
-    if (c.search.failed && (!ok || s->token != NULL))
-        print_failure(&c);
+        printf("# trace %016llx\n", (unsigned long long)c->search.result.trace);
+    if (c->search.failed && (!ok || s->token != NULL))
+        print_failure(c);
     else if (!ok)
         printf("# no schedule failed, but one should\n");
     fflush(stdout);

@@ -1,5 +1,5 @@
 /* seeded_test.c - every seeded bug is found in time, replayed in a new process, and the correct
- * program of each toy stays clean. */
+ * program of each toy stays clean. With --medians R: how many schedules it takes, with R seeds. */
 #include <sys/wait.h>
 
 #include "tests/sim/toys.h"
@@ -18,10 +18,11 @@ static const struct toy *toy;
 static struct tpps_options options;
 static struct tpps_result result;
 static uint32_t longest;
+static uint64_t first_seed = 1;
 
 static void plan(uint32_t number)
 {
-    options = (struct tpps_options){.seed = number + 1,
+    options = (struct tpps_options){.seed = first_seed + number,
                                     .quiet = true,
                                     .k = longest,
                                     .spurious = toy->spurious,
@@ -102,14 +103,22 @@ static void run_child(struct child *child, const char *name, const char *bug, co
     waitpid(process, &child->status, 0);
 }
 
+static const struct toy *const lists[] = {toys_pool, toys_small, toys_memory, toys_files,
+                                          toys_transfers};
+enum { LISTS = sizeof lists / sizeof *lists };
+
+static size_t count_of(size_t list)
+{
+    const size_t counts[LISTS] = {toys_pool_count, toys_small_count, toys_memory_count,
+                                  toys_files_count, toys_transfers_count};
+    return counts[list];
+}
+
 /* What a child does: one run of a token, or with "search" as many as are needed. */
 static int be_child(const char *name, const char *bug, const char *token)
 {
-    const struct toy *lists[] = {toys_pool, toys_small, toys_memory, toys_files, toys_transfers};
-    const size_t counts[] = {toys_pool_count, toys_small_count, toys_memory_count, toys_files_count,
-                             toys_transfers_count};
-    for (size_t l = 0; l < sizeof lists / sizeof *lists; l++)
-        for (size_t i = 0; i < counts[l]; i++)
+    for (size_t l = 0; l < LISTS; l++)
+        for (size_t i = 0; i < count_of(l); i++)
             if (strcmp(lists[l][i].name, name) == 0)
                 toy = &lists[l][i];
     toy_bug = atoi(bug);
@@ -245,15 +254,56 @@ static void test_all(const struct toy *list, size_t count)
     }
 }
 
+/* ---- how many schedules it takes ------------------------------------------------------------- */
+
+enum { SEARCHES_MAX = 101 };
+
+static int by_size(const void *a, const void *b)
+{
+    uint32_t first = *(const uint32_t *)a, second = *(const uint32_t *)b;
+    return (first > second) - (first < second);
+}
+
+/* A search that finds nothing counts as one schedule more than it had. */
+static void print_median(uint32_t searches)
+{
+    uint32_t counts[SEARCHES_MAX];
+    if (toy->way == TOY_RACE || (toy->way == TOY_HEAP && SANITIZED))
+        return;
+    toy_bug = toy->bug;
+    for (uint32_t i = 0; i < searches; i++) {
+        first_seed = 1 + UINT64_C(1000003) * i;
+        counts[i] = find_bug(toy->bound);
+        if (counts[i] == 0)
+            counts[i] = toy->bound + 1;
+    }
+    qsort(counts, searches, sizeof *counts, by_size);
+    printf("%u\t%u\t%u\t%s\t%s\n", counts[(searches - 1) / 2], counts[searches - 1], toy->bound,
+           toy->way == TOY_WEAK    ? "--weak"
+           : toy->way == TOY_SWEEP ? "--sweep-faults"
+                                   : "",
+           toy->name);
+}
+
+static int print_medians(const char *searches)
+{
+    long count = strtol(searches, NULL, 10);
+    for (size_t l = 0; l < LISTS && count > 0 && count <= SEARCHES_MAX; l++)
+        for (size_t i = 0; i < count_of(l); i++) {
+            toy = &lists[l][i];
+            print_median((uint32_t)count);
+        }
+    return count > 0 && count <= SEARCHES_MAX ? 0 : 2;
+}
+
 int main(int argc, char **argv)
 {
     if (argc == 4)
         return be_child(argv[1], argv[2], argv[3]);
+    if (argc == 3 && strcmp(argv[1], "--medians") == 0)
+        return print_medians(argv[2]);
     setvbuf(stdout, NULL, _IOLBF, 0);
-    test_all(toys_pool, toys_pool_count);
-    test_all(toys_small, toys_small_count);
-    test_all(toys_memory, toys_memory_count);
-    test_all(toys_files, toys_files_count);
-    test_all(toys_transfers, toys_transfers_count);
+    for (size_t l = 0; l < LISTS; l++)
+        test_all(lists[l], count_of(l));
     return tap_done();
 }
