@@ -164,6 +164,32 @@ SCENE(blocking__wait_for_an_event_lets_another_in_at_once)
     scene_close_pool(pool);
 }
 
+static void arrive_and_wait(tp_callback_instance_t *instance, void *event, tp_work_t *work)
+{
+    scene_add(ARRIVED, 1);
+    wait_for_event(instance, event, work);
+}
+
+/* It begins to wait while the next one is posted, by somebody who may have found just before that
+ * no thread is lacking. */
+SCENE(blocking__begins_to_wait_as_another_is_posted)
+{
+    tp_event_t *event = NULL;
+    tpps_check(tp_event_create(true, false, &event) == TP_OK);
+    tp_pool_t *pool = scene_pool(0, 2);
+    tp_work_t *waiter = scene_pool_work(pool, arrive_and_wait, event);
+    tp_work_t *setter = scene_pool_work(pool, set_event, event);
+    scene_submit(waiter, 1);
+    scene_await(ARRIVED, 1);
+    int64_t began = tpps_now();
+    scene_submit(setter, 1);
+    check_no_delay(began);
+    scene_finish(waiter);
+    scene_finish(setter);
+    tpps_check(tp_event_close(event) == TP_OK);
+    scene_close_pool(pool);
+}
+
 static void wait_for_work(tp_callback_instance_t *instance, void *context, tp_work_t *work)
 {
     (void)instance;
@@ -284,6 +310,7 @@ static const struct tpps_scenario table[] = {
     {SCENE_ROW(blocking__c189_maximum_of_one_says_too_many)},
     {SCENE_ROW(blocking__c191_whatever_is_said_counts_once), .no_early = true, .no_faults = true},
     {SCENE_ROW(blocking__wait_for_an_event_lets_another_in_at_once), MEASURES},
+    {SCENE_ROW(blocking__begins_to_wait_as_another_is_posted), MEASURES},
     {SCENE_ROW(blocking__wait_for_another_pool_lets_another_in_at_once), MEASURES},
     {SCENE_ROW(blocking__nests_and_balances_whether_a_thread_comes_or_not)},
     {SCENE_ROW(blocking__r18_cancelled_posts_leave_no_trace), MEASURES},
