@@ -239,6 +239,8 @@ struct tpi_task *tpi_worker_take(struct tpi_worker *worker)
         spill(worker); /* the maximum was lowered to one meanwhile */
     if (tpi_reactor_active(&pool->reactor))
         tpi_reactor_glance(worker);
+    else if (worker->look.count > 0) /* whoever listened has left meanwhile */
+        (void)tpi_reactor_deliver(worker);
     for (;;) {
         tpp_probe(TPP_PROBE_SCAN, pool, worker->id);
         struct tpi_task *task = take_above_low(worker);
