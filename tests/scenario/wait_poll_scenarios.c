@@ -305,7 +305,7 @@ static void posted_meanwhile(tp_work_fn function, bool hidden)
     if (scene_complete())
         tpps_check(scene_stats(pool).waits_armed == 2);
     scene_ready(A);
-    tpps_sleep(hidden ? SCENE_UNWATCHED : ALONE);
+    tpps_sleep(hidden || scene_sweeps() ? SCENE_UNWATCHED : ALONE);
     tpps_check(!scene_complete() || scene_stats(pool).waits_armed == 1);
     scene_until(began + 80 * MS);
     scene_ready(B);
