@@ -11,6 +11,7 @@
 
 static uint32_t seconds = 3;
 static uint64_t seed = 1;
+static uint64_t times_each = UINT64_MAX; /* so often each thread acts, if time is not over before */
 static tpp_u32 stop, wrong;
 
 static inline void read_arguments(int argc, char **argv)
@@ -52,7 +53,7 @@ static void *actor_main(void *argument)
 {
     struct actor actor = {.dice = (seed * 1000003 + (uintptr_t)argument) * 0x9e3779b97f4a7c15u | 1};
     must(tp_env_create(&actor.env) == TP_OK);
-    while (!tpp_load_relaxed(&stop))
+    for (uint64_t times = 0; times < times_each && !tpp_load_relaxed(&stop); times++)
         act(&actor);
     must(tp_env_destroy(actor.env) == TP_OK);
     return NULL;
@@ -73,6 +74,19 @@ static inline bool let_act(pthread_t *threads, uint32_t count, void (*tenth_or_n
     tpp_store_release(&stop, 1);
     for (uint32_t i = 0; i < count; i++)
         pthread_join(threads[i], NULL);
+    return true;
+}
+
+/* The same, until each thread has acted so often. */
+static inline bool let_act_so_often(pthread_t *threads, uint32_t count, uint64_t times)
+{
+    times_each = times;
+    for (uintptr_t i = 0; i < count; i++)
+        if (pthread_create(&threads[i], NULL, actor_main, (void *)i) != 0)
+            return false;
+    for (uint32_t i = 0; i < count; i++)
+        pthread_join(threads[i], NULL);
+    tpp_store_release(&stop, 1);
     return true;
 }
 
