@@ -5,14 +5,14 @@
 
 #include "capi/gate.h"
 #include "capi/sim/internal.h"
-#include "capi/sim/user.h"
+#include "capi/sim/user_access.h"
 #include "tp/library.h"
 #include "core/object/process.h"
 
 #define OPTIONS_FIRST sizeof(tp_sim_options_t)
 #define REPORT_FIRST sizeof(tp_sim_report_t)
 #define CPUS_MAX 64
-#define FLAGS_ALL 255u
+#define FLAGS_ALL 511u
 #define SCHEDULES 1000
 
 struct tpi_sim_job tpi_sim_job;
@@ -94,6 +94,8 @@ static void prepare(const tp_sim_options_t *o)
                                   .reset = reset,
                                   .base = {.quiet = true,
                                            .weak = o->flags & TP_SIM_WEAK_MEMORY,
+                                           .races = tpi_user_instrumented &&
+                                                    !(o->flags & TP_SIM_NO_RACES),
                                            .cpus = o->cpus,
                                            .max_steps = o->max_steps,
                                            .leaks_allowed = true,

@@ -8,7 +8,7 @@
 
 #include <time.h>
 
-#include "core/os/sim/internal.h"
+#include "core/os/sim/user.h"
 
 /* They are found before those of the C library because they are public, and have no version so that
  * other libraries find them too. */
@@ -41,6 +41,8 @@ static inline struct tpps_fiber *tpi_user_here(void)
 /* The name given with tp_sim_name, or the variable's, or else "?". */
 void tpi_user_describe(const void *subject, char *text, size_t size);
 void tpi_user_thread(uint32_t slot, char *text, size_t size);
+/* The function that a return address lies in. */
+void tpi_user_place(const void *pc, char *text, size_t size);
 
 /* ---- things ---------------------------------------------------------------------------------- */
 

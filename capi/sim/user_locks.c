@@ -23,6 +23,7 @@ static void take(struct tpi_user_thing *lock, bool write)
         return;
     tpi_user_acquire(lock);
     if (write) {
+        tpps_tsan_acquire_(&lock->readers); /* readers are ordered with writers only */
         lock->owner = self;
         return;
     }
@@ -64,11 +65,14 @@ static int unlock(struct tpi_user_thing *lock, const char *call)
         tpi_user_thread(self, who, sizeof who);
         tpps_fail("%s by %s: it does not hold %s", call, who, name);
     }
-    tpi_user_release(lock);
-    if (lock->owner == self)
+    if (lock->owner == self) {
+        tpi_user_release(lock);
         lock->owner = TPI_USER_NOBODY;
-    else if (--lock->times[self] == 0)
-        lock->readers &= ~(UINT64_C(1) << self);
+    } else {
+        tpps_tsan_release_(&lock->readers);
+        if (--lock->times[self] == 0)
+            lock->readers &= ~(UINT64_C(1) << self);
+    }
     if (lock->readers == 0)
         tpi_user_wake(lock, true);
     return 0;

@@ -6,6 +6,8 @@
 
 #include "capi/sim/user.h"
 
+void __sanitizer_print_stack_trace(void) __attribute__((weak));
+
 /* A sanitizer that is linked into the program has its own, under another name, and comes before the
  * C library's; one that is a library of its own comes next by itself. */
 static void *of_sanitizer(const char *name)
@@ -13,6 +15,8 @@ static void *of_sanitizer(const char *name)
     char full[64];
     Dl_info found, own;
     void *function;
+    if (__sanitizer_print_stack_trace == NULL)
+        return NULL; /* there is none */
     snprintf(full, sizeof full, "__interceptor_%s", name);
     function = dlsym(RTLD_DEFAULT, full);
     if (function == NULL || dladdr(function, &found) == 0 ||

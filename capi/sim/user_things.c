@@ -5,10 +5,13 @@
 #include <string.h>
 
 #include "capi/sim/internal.h"
+#include "capi/sim/user_access.h"
+#include "core/os/sim/watch.h"
 
 #define THINGS 4096u
 
 static struct tpi_user_thing things[THINGS];
+static uint16_t known[THINGS]; /* those of this run, in order of first use */
 static uint32_t thing_count, run;
 
 static const char *const kinds[] = {"mutex",     "condition", "rwlock",
@@ -48,6 +51,12 @@ void tpi_user_thing_name(const struct tpi_user_thing *thing, char *text, size_t 
         snprintf(text, size, "%s %s", kinds[thing->kind], name);
 }
 
+void tpi_user_place(const void *pc, char *text, size_t size)
+{
+    const char *name = pc != NULL ? tpps_symbol((const char *)pc - 1) : "an operation";
+    snprintf(text, size, "%s", name != NULL ? name : "?");
+}
+
 /* ---- the table ------------------------------------------------------------------------------- */
 
 static struct tpi_user_thing *find(enum tpi_user_kind kind, const void *address)
@@ -64,6 +73,7 @@ static struct tpi_user_thing *find(enum tpi_user_kind kind, const void *address)
     things[i].address = address;
     things[i].kind = kind;
     things[i].run = run;
+    known[thing_count] = (uint16_t)i;
     things[i].number = ++thing_count;
     things[i].owner = TPI_USER_NOBODY;
     return &things[i];
@@ -219,14 +229,15 @@ static void begin(void)
     run++;
     thing_count = 0;
     tpi_user_threads_begin();
+    tpi_user_access_begin();
 }
 
 static void end(void)
 {
-    for (uint32_t i = 0; i < THINGS; i++) {
-        const struct tpi_user_thing *thing = &things[i];
+    for (uint32_t i = 0; i < thing_count; i++) {
+        const struct tpi_user_thing *thing = &things[known[i]];
         char name[80], who[40];
-        if (thing->run != run || thing->kind == TPI_USER_ONCE ||
+        if (thing->kind == TPI_USER_ONCE ||
             (thing->owner == TPI_USER_NOBODY && thing->readers == 0))
             continue;
         tpi_user_thing_name(thing, name, sizeof name);
@@ -239,14 +250,12 @@ static void end(void)
     }
 }
 
-static void fiber_start(struct tpps_fiber *fiber)
-{
-    (void)fiber;
-}
-
 void tpi_user_install(void)
 {
-    static const struct tpps_user functions = {
-        .begin = begin, .end = end, .fiber_start = fiber_start, .tell = tpi_user_tell};
+    static const struct tpps_user functions = {.begin = begin,
+                                               .end = end,
+                                               .fiber_start = tpi_user_access_start,
+                                               .tell = tpi_user_tell,
+                                               .access = tpi_user_races_of_system};
     tpps_user_ = &functions;
 }

@@ -6,7 +6,7 @@
 #include "tp/sim.h"
 #include "tp/tp.h"
 
-#define USER_SCHEDULES 2000
+#define USER_SCHEDULES 1500
 
 /* A search finds a failure with this in its message, and its token finds it again, twice. */
 TAP_UNUSED_ static void must_fail(tp_sim_fn scenario, void *context, tp_sim_fn reset,

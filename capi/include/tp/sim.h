@@ -56,7 +56,8 @@ enum { TP_SIM_MIX = 0, TP_SIM_PCT = 1, TP_SIM_RANDOM = 2, TP_SIM_EXHAUSTIVE = 3,
  *  NO_SHRINK: a failing schedule is not made smaller.
  *  PRINT: the report goes to standard error when a run has failed.
  *  FINE: threads change within calls of tp, too, in every schedule; else in one of four, and the
- *  others change them only between steps of the program itself, where its own bugs are. */
+ *  others change them only between steps of the program itself, where its own bugs are.
+ *  NO_RACES: data races of instrumented code fail no run. */
 enum {
     TP_SIM_WEAK_MEMORY = 1,
     TP_SIM_FAULTS = 2,
@@ -65,7 +66,8 @@ enum {
     TP_SIM_MISUSE_FAILS = 16,
     TP_SIM_NO_SHRINK = 32,
     TP_SIM_PRINT = 64,
-    TP_SIM_FINE = 128
+    TP_SIM_FINE = 128,
+    TP_SIM_NO_RACES = 256
 };
 
 /** What to search, and how. Zero in each field is a sensible default; start from

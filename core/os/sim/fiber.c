@@ -3,7 +3,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "core/os/sim/internal.h"
+#include "core/os/sim/user.h"
 
 #define STACK_SIZE ((size_t)128 << 10)
 #define GUARD_SIZE ((size_t)16 << 10)
@@ -138,17 +138,16 @@ static void tsan_go(void *fiber)
 }
 void tpps_tsan_acquire_(void *token)
 {
-    (void)token;
+    tpps_order_acquire_(token);
 }
 void tpps_tsan_release_(void *token)
 {
-    (void)token;
+    tpps_order_release_(token);
 }
 void tpps_tsan_access_(void *memory, size_t size, bool write)
 {
-    (void)memory;
-    (void)size;
-    (void)write;
+    if (tpps_user_ != NULL)
+        tpps_user_->access(memory, size, write);
 }
 void tpps_tsan_ignore_(bool ignore)
 {

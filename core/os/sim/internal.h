@@ -162,18 +162,6 @@ uint32_t tpps_choose_fiber_(bool may_stay, bool relax);
 uint32_t tpps_choice_record_(const struct tpps_decision **list_out);
 size_t tpps_choice_path_(const uint8_t **picks_out); /* DFS: of the running schedule */
 
-/* What stands in for the C library that the user's own code calls; it lies above, so it brings its
- * functions. */
-struct tpps_user {
-    void (*begin)(void);                         /* a run begins */
-    void (*end)(void);                           /* it has passed so far; may note a failure */
-    void (*fiber_start)(struct tpps_fiber *new); /* its stack is new */
-    /* What it is that a fiber with the state TPPS_USER waits for, and who has it. */
-    void (*tell)(const void *thing, char *text, size_t size);
-};
-extern const struct tpps_user *tpps_user_; /* NULL: nothing does */
-const char *tpps_user_waits_(void);        /* who waits so for what, "" if nobody does */
-
 /* schedule.c: who runs, when the clock moves, when a run is over */
 bool tpps_park_(enum tpps_state state, const volatile void *wait, int64_t deadline);
 void tpps_make_runnable_(uint32_t slot, bool timed_out);
@@ -192,7 +180,6 @@ void tpps_begin_(void (*entry)(void *), void *arg);
 bool tpps_fault_(void); /* counts a fallible call; true if it must fail */
 tpps_thread tpps_start_(void (*body)(void *), void *arg, bool service, const char *name);
 uint32_t tpps_start_system_(void (*body)(void *)); /* its slot */
-void tpps_detach_(tpps_thread thread);             /* the run's end does not wait for it any more */
 
 /* fiber.c: stacks and switching */
 void tpps_fiber_make_(struct tpps_fiber *fiber);
@@ -276,8 +263,7 @@ void tpps_signal_begin_(void);
 
 /* os_sim.c */
 void tpps_os_begin_(void);
-void tpps_alarm_come_(void);               /* whoever waits for the alarm looks why */
-int64_t tpps_clock_(enum tpp_clock clock); /* what it says; no schedule point */
+void tpps_alarm_come_(void); /* whoever waits for the alarm looks why */
 
 /* weak.c */
 void tpps_weak_begin_(void);
@@ -290,7 +276,6 @@ void tpps_report_begin_(void);
 void tpps_report_add_(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void tpps_report_pc_(const char *indent, void *pc);
 void tpps_report_fibers_(void);
-const char *tpps_symbol_data_(const void *address, size_t *offset_out); /* of a variable */
 void tpps_note_failure_(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 #endif

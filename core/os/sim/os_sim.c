@@ -5,7 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "core/os/sim/internal.h"
+#include "core/os/sim/user.h"
 
 #define LIBRARIES 16
 

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/os/sim/internal.h"
+#include "core/os/sim/user.h"
 
 const struct tpps_user *tpps_user_;
 

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/os/sim/internal.h"
+#include "core/os/sim/user.h"
 
 /* ThreadSanitizer takes its own reads from memory, so a stale value would contradict it. */
 #ifdef TPPS_TSAN_BUILD
@@ -261,6 +261,7 @@ static void set_defaults(struct tpps_options *o)
     if (o->relax_ns == 0)
         o->relax_ns = TPPS_RELAX_NS;
     o->weak = o->weak && CAN_BE_WEAK;
+    o->races = o->races && CAN_BE_WEAK;
 }
 
 static void begin(const struct tpps_options *options)
@@ -288,7 +289,7 @@ static void begin(const struct tpps_options *options)
     s->boottime = (struct tpps_clock){s->clock, s->clock};
     s->trace = 0xcbf29ce484222325u;
     s->stop = 1;
-    tpps_weak_ = s->options.weak;
+    tpps_weak_ = s->options.weak || s->options.races;
     tpps_report_begin_();
     tpps_mem_begin_();
     tpps_poller_begin_();

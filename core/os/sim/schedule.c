@@ -1,5 +1,5 @@
 /* schedule.c - schedule points, sleeping fibers, the virtual clock, and when a run is over. */
-#include "core/os/sim/internal.h"
+#include "core/os/sim/user.h"
 
 #define SPIN 1000u        /* points without anybody's progress, for each fiber that could run */
 #define HOUSEKEEPING 512u /* the slow way is taken at least so often */
@@ -241,6 +241,7 @@ void tpps_point_(enum tpps_op op, const volatile void *word, const char *site)
 {
     struct tpps_sim *s = &tpps_sim_;
     struct tpps_fiber *self = s->current;
+    bool user = op == TPPS_OP_USER || op == TPPS_OP_USER_LOAD;
     if (self == NULL || s->hook)
         return;
     self->op = op;
@@ -251,16 +252,17 @@ void tpps_point_(enum tpps_op op, const volatile void *word, const char *site)
     self->points++;
     s->steps++;
     tpps_mix_((uint64_t)op << 6 | tpps_slot_(self));
-    if (op != TPPS_OP_LOAD && op != TPPS_OP_CAS && op != TPPS_OP_CLOCK && op != TPPS_OP_FENCE)
+    if (op != TPPS_OP_LOAD && op != TPPS_OP_CAS && op != TPPS_OP_CLOCK && op != TPPS_OP_FENCE &&
+        op != TPPS_OP_USER_LOAD)
         s->progress = s->steps;
-    if (s->options.coarse && op != TPPS_OP_USER && s->options.strategy != TPPS_SCRIPT) {
+    if (s->options.coarse && !user && s->options.strategy != TPPS_SCRIPT) {
         inner_point();
         if (word != NULL)
             check_word(word);
         return;
     }
-    s->user_points += op == TPPS_OP_USER;
-    if (!(s->options.coarse && op == TPPS_OP_USER) && s->steps < s->stop && !s->dirty &&
+    s->user_points += user;
+    if (!(s->options.coarse && user) && s->steps < s->stop && !s->dirty &&
         (!s->every || (s->runnable == bit(tpps_slot_(self)) && s->timed == 0)))
         return;
     slow_point(false);

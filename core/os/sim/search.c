@@ -213,6 +213,7 @@ bool tpps_search_token(struct tpps_search *s, const char *token)
 {
     if (tpps_token_parse(token, &s->options)) {
         s->options.quiet = true;
+        s->options.races = s->base.races; /* no part of the schedule */
         s->failed = !run_and_count(s);
     } else {
         s->failed = s->result.failed = true;

@@ -78,6 +78,7 @@ struct tpps_options {
     uint32_t k;           /* PCT: about how many points a run has; 0: 500 */
     uint32_t max_steps;   /* 0: 200,000 */
     bool weak;            /* weak memory; ignored under ThreadSanitizer */
+    bool races;           /* what comes before what is kept track of; no schedule differs by it */
     uint32_t fail_nth;    /* this fallible call fails (the first is 1); 0: none */
     bool fail_on;         /* with fail_nth: all from there on fail */
     uint32_t fail_also;   /* with fail_nth: this later one fails too; 0: none */

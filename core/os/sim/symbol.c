@@ -10,7 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "core/os/sim/internal.h"
+#include "core/os/sim/user.h"
 
 #define IMAGES 16
 

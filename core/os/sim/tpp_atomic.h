@@ -29,6 +29,7 @@ enum tpps_op {
     TPPS_OP_FREE,
     TPPS_OP_POLLER,
     TPPS_OP_USER,
+    TPPS_OP_USER_LOAD, /* the same, but nothing has come of it yet */
     TPPS_OP_COUNT
 };
 
@@ -66,77 +67,77 @@ void tpps_weak_init_(const volatile void *word, uint64_t value);
 #define TPPS_INLINE static inline __attribute__((always_inline, unused))
 
 /* IN and OUT carry a value to and from the 64 bits that weak mode keeps. */
-#define TPPS_DEFINE_ACCESS(T, word_t, value_t, IN, OUT)                                            \
-    TPPS_INLINE void tpps_##T##_init(word_t *p, value_t v)                                         \
-    {                                                                                              \
-        atomic_store_explicit(&p->raw, v, memory_order_relaxed);                                   \
-        if (TPPS_WEAK)                                                                             \
-            tpps_weak_init_(&p->raw, IN v);                                                        \
-    }                                                                                              \
-    TPPS_INLINE value_t tpps_##T##_peek(const word_t *p)                                           \
-    {                                                                                              \
-        return atomic_load_explicit(&p->raw, memory_order_relaxed);                                \
-    }                                                                                              \
-    TPPS_INLINE value_t tpps_##T##_load(const word_t *p, memory_order order, const char *site)     \
-    {                                                                                              \
-        value_t v;                                                                                 \
-        tpps_point_(TPPS_OP_LOAD, &p->raw, site);                                                  \
-        v = atomic_load_explicit(&p->raw, TPPS_ORDER(order));                                      \
-        if (TPPS_WEAK)                                                                             \
-            v = OUT tpps_weak_load_(&p->raw, IN v, order);                                         \
-        return v;                                                                                  \
-    }                                                                                              \
-    TPPS_INLINE void tpps_##T##_store(word_t *p, value_t v, memory_order order, const char *site)  \
-    {                                                                                              \
-        tpps_point_(TPPS_OP_STORE, &p->raw, site);                                                 \
-        if (TPPS_WEAK)                                                                             \
-            tpps_weak_store_(&p->raw, IN tpps_##T##_peek(p), IN v, order);                         \
-        atomic_store_explicit(&p->raw, v, TPPS_ORDER(order));                                      \
-    }                                                                                              \
-    TPPS_INLINE value_t tpps_##T##_exchange(word_t *p, value_t v, memory_order order,              \
-                                            const char *site)                                      \
-    {                                                                                              \
-        value_t old;                                                                               \
-        tpps_point_(TPPS_OP_RMW, &p->raw, site);                                                   \
-        old = atomic_exchange_explicit(&p->raw, v, TPPS_ORDER(order));                             \
-        if (TPPS_WEAK)                                                                             \
-            tpps_weak_rmw_(&p->raw, IN old, IN v, order);                                          \
-        return old;                                                                                \
-    }                                                                                              \
-    TPPS_INLINE bool tpps_##T##_cas(word_t *p, value_t *e, value_t v, memory_order success,        \
-                                    memory_order failure, const char *site)                        \
-    {                                                                                              \
-        bool swapped;                                                                              \
-        tpps_point_(TPPS_OP_CAS, &p->raw, site);                                                   \
-        swapped = atomic_compare_exchange_strong_explicit(&p->raw, e, v, TPPS_ORDER(success),      \
-                                                          TPPS_ORDER(failure));                    \
-        if (swapped)                                                                               \
-            tpps_progress_();                                                                      \
-        if (TPPS_WEAK && swapped)                                                                  \
-            tpps_weak_rmw_(&p->raw, IN *e, IN v, success);                                         \
-        else if (TPPS_WEAK)                                                                        \
-            *e = OUT tpps_weak_load_(&p->raw, IN *e, (memory_order)(failure | TPPS_NEWEST));       \
-        return swapped;                                                                            \
+#define TPPS_DEFINE_ACCESS(T, word_t, value_t, IN, OUT) \
+    TPPS_INLINE void tpps_##T##_init(word_t *p, value_t v) \
+    { \
+        atomic_store_explicit(&p->raw, v, memory_order_relaxed); \
+        if (TPPS_WEAK) \
+            tpps_weak_init_(&p->raw, IN v); \
+    } \
+    TPPS_INLINE value_t tpps_##T##_peek(const word_t *p) \
+    { \
+        return atomic_load_explicit(&p->raw, memory_order_relaxed); \
+    } \
+    TPPS_INLINE value_t tpps_##T##_load(const word_t *p, memory_order order, const char *site) \
+    { \
+        value_t v; \
+        tpps_point_(TPPS_OP_LOAD, &p->raw, site); \
+        v = atomic_load_explicit(&p->raw, TPPS_ORDER(order)); \
+        if (TPPS_WEAK) \
+            v = OUT tpps_weak_load_(&p->raw, IN v, order); \
+        return v; \
+    } \
+    TPPS_INLINE void tpps_##T##_store(word_t *p, value_t v, memory_order order, const char *site) \
+    { \
+        tpps_point_(TPPS_OP_STORE, &p->raw, site); \
+        if (TPPS_WEAK) \
+            tpps_weak_store_(&p->raw, IN tpps_##T##_peek(p), IN v, order); \
+        atomic_store_explicit(&p->raw, v, TPPS_ORDER(order)); \
+    } \
+    TPPS_INLINE value_t tpps_##T##_exchange(word_t *p, value_t v, memory_order order, \
+                                            const char *site) \
+    { \
+        value_t old; \
+        tpps_point_(TPPS_OP_RMW, &p->raw, site); \
+        old = atomic_exchange_explicit(&p->raw, v, TPPS_ORDER(order)); \
+        if (TPPS_WEAK) \
+            tpps_weak_rmw_(&p->raw, IN old, IN v, order); \
+        return old; \
+    } \
+    TPPS_INLINE bool tpps_##T##_cas(word_t *p, value_t *e, value_t v, memory_order success, \
+                                    memory_order failure, const char *site) \
+    { \
+        bool swapped; \
+        tpps_point_(TPPS_OP_CAS, &p->raw, site); \
+        swapped = atomic_compare_exchange_strong_explicit(&p->raw, e, v, TPPS_ORDER(success), \
+                                                          TPPS_ORDER(failure)); \
+        if (swapped) \
+            tpps_progress_(); \
+        if (TPPS_WEAK && swapped) \
+            tpps_weak_rmw_(&p->raw, IN *e, IN v, success); \
+        else if (TPPS_WEAK) \
+            *e = OUT tpps_weak_load_(&p->raw, IN * e, (memory_order)(failure | TPPS_NEWEST)); \
+        return swapped; \
     }
 
-#define TPPS_DEFINE_FETCH(T, word_t, value_t, name, new_value)                                     \
-    TPPS_INLINE value_t tpps_##T##_##name(word_t *p, value_t v, memory_order order,                \
-                                          const char *site)                                        \
-    {                                                                                              \
-        value_t old;                                                                               \
-        tpps_point_(TPPS_OP_RMW, &p->raw, site);                                                   \
-        old = atomic_fetch_##name##_explicit(&p->raw, v, TPPS_ORDER(order));                       \
-        if (TPPS_WEAK)                                                                             \
-            tpps_weak_rmw_(&p->raw, (uint64_t)old, (uint64_t)(value_t)(new_value), order);         \
-        return old;                                                                                \
+#define TPPS_DEFINE_FETCH(T, word_t, value_t, name, new_value) \
+    TPPS_INLINE value_t tpps_##T##_##name(word_t *p, value_t v, memory_order order, \
+                                          const char *site) \
+    { \
+        value_t old; \
+        tpps_point_(TPPS_OP_RMW, &p->raw, site); \
+        old = atomic_fetch_##name##_explicit(&p->raw, v, TPPS_ORDER(order)); \
+        if (TPPS_WEAK) \
+            tpps_weak_rmw_(&p->raw, (uint64_t)old, (uint64_t)(value_t)(new_value), order); \
+        return old; \
     }
 
-#define TPPS_DEFINE_NUMBER(T, word_t, value_t)                                                     \
-    TPPS_DEFINE_ACCESS(T, word_t, value_t, (uint64_t), (value_t))                                  \
-    TPPS_DEFINE_FETCH(T, word_t, value_t, add, old + v)                                            \
-    TPPS_DEFINE_FETCH(T, word_t, value_t, sub, old - v)                                            \
-    TPPS_DEFINE_FETCH(T, word_t, value_t, or, old | v)                                             \
-    TPPS_DEFINE_FETCH(T, word_t, value_t, and, old & v)
+#define TPPS_DEFINE_NUMBER(T, word_t, value_t) \
+    TPPS_DEFINE_ACCESS(T, word_t, value_t, (uint64_t), (value_t)) \
+    TPPS_DEFINE_FETCH(T, word_t, value_t, add, old + v) \
+    TPPS_DEFINE_FETCH(T, word_t, value_t, sub, old - v) \
+    TPPS_DEFINE_FETCH(T, word_t, value_t, or, old | v) \
+    TPPS_DEFINE_FETCH(T, word_t, value_t, and, old &v)
 
 /* A failed compare-and-swap reads the newest value: the strong form never fails on a stale one. */
 #define TPPS_NEWEST 0x100
@@ -145,9 +146,8 @@ TPPS_DEFINE_NUMBER(u32, tpp_u32, uint32_t)
 TPPS_DEFINE_NUMBER(u64, tpp_u64, uint64_t)
 TPPS_DEFINE_ACCESS(ptr, tpp_ptr, void *, (uint64_t)(uintptr_t), (void *)(uintptr_t))
 
-#define TPPS_NUMBER(p, name) \
-    _Generic((p), tpp_u32 * : tpps_u32_##name, tpp_u64 * : tpps_u64_##name)
-#define TPPS_ANY(p, name)              \
+#define TPPS_NUMBER(p, name) _Generic((p), tpp_u32 * : tpps_u32_##name, tpp_u64 * : tpps_u64_##name)
+#define TPPS_ANY(p, name) \
     _Generic((p), tpp_u32 *            \
              : tpps_u32_##name,        \
                const tpp_u32 *         \

@@ -16,7 +16,7 @@
 #define TPP_IDLE_TIMEOUT_NS INT64_C(10000000000)
 #define TPP_GATE_PERIOD_NS INT64_C(4000000) /* between two looks at pools whose work is stuck */
 #define TPP_TIMER_BATCH 2u                  /* expiries posted at once */
-#define TPP_POLL_BATCH 2u                  /* events taken from a poller at once */
+#define TPP_POLL_BATCH 2u                   /* events taken from a poller at once */
 #define TPP_GLANCE_EVERY 1u                 /* claims between two looks at the clock, at most */
 
 #ifndef TPP_WHEEL_BITS    /* the tests of the wheel bring sizes of their own */

@@ -13,15 +13,19 @@
  * consistent. A word that plain code has changed since its last store (memset, a new object in the
  * same place) begins a new history.
  *
+ * Where races are looked for in a memory that is not weak, every load takes the newest store, and
+ * only the clocks are of interest.
+ *
  * In one place it is looser than the C of 2011: a release sequence is that of C++20, where a later
  * relaxed store ends it, its author's too. Nobody should lean on the older rule. */
 #include <string.h>
 
-#include "core/os/sim/internal.h"
+#include "core/os/sim/user.h"
 
 #define HISTORY 6u
 #define WORDS 2048u
 #define STALE_IN_A_ROW 2
+#define ORDERS 1024u
 
 struct clock {
     uint32_t at[TPPS_FIBERS];
@@ -163,7 +167,7 @@ static uint32_t oldest(const struct word *word, uint32_t me)
 
 uint64_t tpps_weak_load_(const volatile void *address, uint64_t newest, memory_order order)
 {
-    bool exact = ((unsigned)order & TPPS_NEWEST) != 0;
+    bool exact = ((unsigned)order & TPPS_NEWEST) != 0 || !tpps_sim_.options.weak;
     uint32_t me = self(), last, first, at;
     struct word *word;
     struct store *store;
@@ -219,6 +223,16 @@ void tpps_weak_init_(const volatile void *address, uint64_t value)
         begin_history(word, value, self());
 }
 
+/* An acquire fence, a release fence, or both. */
+void tpps_weak_half_fence_(uint32_t me, memory_order order)
+{
+    if (acquires(order))
+        merge(&now[me], &acquired[me]);
+    now[me].at[me]++;
+    if (releases(order))
+        released[me] = now[me];
+}
+
 void tpps_weak_fence_(uint32_t me)
 {
     merge(&now[me], &acquired[me]);
@@ -247,8 +261,56 @@ void tpps_weak_start_(uint32_t parent, uint32_t child)
 
 void tpps_weak_join_(uint32_t joiner, uint32_t ended)
 {
-    if (tpps_weak_)
-        merge(&now[joiner], &now[ended]);
+    if (!tpps_weak_)
+        return;
+    now[ended].at[ended]++;
+    merge(&now[joiner], &now[ended]);
+}
+
+/* ---- what is ordered by something else than words -------------------------------------------- */
+
+static struct order {
+    const void *token;
+    uint32_t run;
+    struct clock clock;
+} orders[ORDERS];
+
+/* Tokens that find no room share one: that orders more than there is. */
+static struct clock *order_of(const void *token)
+{
+    uint32_t i = (uint32_t)((uintptr_t)token * 0x9E3779B97F4A7C15u >> 40) % ORDERS, tries = 0;
+    while (orders[i].run == run && orders[i].token != token && ++tries < ORDERS / 2)
+        i = (i + 1) % ORDERS;
+    if (orders[i].run != run)
+        orders[i] = (struct order){.token = token, .run = run};
+    return &orders[i].clock;
+}
+
+void tpps_order_release_(const void *token)
+{
+    uint32_t me = self();
+    if (!tpps_weak_ || me == TPPS_FIBERS || tpps_sim_.hook)
+        return;
+    now[me].at[me]++;
+    merge(order_of(token), &now[me]);
+}
+
+void tpps_order_acquire_(const void *token)
+{
+    uint32_t me = self();
+    if (tpps_weak_ && me != TPPS_FIBERS && !tpps_sim_.hook)
+        merge(&now[me], order_of(token));
+}
+
+/* Of a plain access that is made now: it belongs to what the next release lets others see. */
+uint32_t tpps_order_time_(uint32_t me)
+{
+    return now[me].at[me] + 1;
+}
+
+bool tpps_order_knows_(uint32_t me, uint32_t other, uint32_t time)
+{
+    return time <= now[me].at[other];
 }
 
 void tpps_weak_begin_(void)
