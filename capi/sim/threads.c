@@ -44,6 +44,19 @@ static bool is_point(const char *call)
            strncmp(call, "__tsan_", 7) == 0;
 }
 
+/* Its name, and the callback that it runs. */
+static void say_thread(struct tpi_sim_text *text, const struct tpps_view *view)
+{
+    size_t before = text->used;
+    tpi_sim_say(text, "\"%s\" (in ", view->name);
+    if (tpi_sim_say_callback(text, view->local)) {
+        tpi_sim_say(text, ")");
+        return;
+    }
+    text->used = before;
+    tpi_sim_say(text, "\"%s\"", view->name);
+}
+
 /* ---- waiting --------------------------------------------------------------------------------- */
 
 static void say_target(struct tpi_sim_text *text, const struct tpps_view *view)
@@ -91,19 +104,6 @@ static bool told_of(const struct tpps_view *view)
     return view->alive && strcmp(view->name, "tp-gate") != 0;
 }
 
-/* Its name, and the callback that it runs. */
-static void say_thread(struct tpi_sim_text *text, const struct tpps_view *view)
-{
-    size_t before = text->used;
-    tpi_sim_say(text, "\"%s\" (in ", view->name);
-    if (tpi_sim_say_callback(text, view->local)) {
-        tpi_sim_say(text, ") ");
-        return;
-    }
-    text->used = before;
-    tpi_sim_say(text, "\"%s\" ", view->name);
-}
-
 void tpi_sim_say_threads(struct tpi_sim_text *text)
 {
     struct tpps_view view;
@@ -114,6 +114,7 @@ void tpi_sim_say_threads(struct tpi_sim_text *text)
         place = place_of(&view);
         tpi_sim_say(text, "  ");
         say_thread(text, &view);
+        tpi_sim_say(text, " ");
         say_what(text, &view, &place);
         tpi_sim_say(text, "\n");
         for (uint32_t k = place.from; k < place.to; k++) {
@@ -137,6 +138,7 @@ void tpi_sim_say_waiting(struct tpi_sim_text *text)
             continue;
         tpi_sim_say(text, "%s", between);
         say_thread(text, &view);
+        tpi_sim_say(text, " ");
         say_what(text, &view, &place);
         between = "; ";
     }
@@ -147,7 +149,7 @@ void tpi_sim_say_waiting(struct tpi_sim_text *text)
 static void say_where(struct tpi_sim_text *text, const struct tpps_view *view)
 {
     struct place place = place_of(view);
-    tpi_sim_say(text, "\"%s\"", view->name);
+    say_thread(text, view);
     if (place.from == place.to) {
         tpi_sim_say(text, ", which is in no callback");
         return;

@@ -185,6 +185,8 @@ bool tpps_choose_early_(void)
         if (s->options.early == 0 || s->steps < s->early_at)
             return false;
         s->early_at = s->steps + 1 + below(2 * s->options.early);
+        if (s->options.early_most != 0 && ++s->early_passed >= s->options.early_most)
+            s->early_at = UINT32_MAX;
         break;
     }
     note(TPPS_KIND_EARLY, s->current->points, 1);

@@ -118,7 +118,7 @@ struct tpps_sim {
     uint32_t user_points;
     uint32_t change[TPPS_DEPTH_MAX], changes, change_at;
     int64_t lowest;
-    uint32_t early_at, preemptions, run_left;
+    uint32_t early_at, early_passed, preemptions, run_left;
     size_t byte_at;
     bool every, dirty;
     uint64_t trace;

@@ -4,9 +4,11 @@
 #include <time.h>
 
 #define SHRINK_RUNS 3000
-#define OTHERS 5          /* schedules that fail the same way are made small, too ... */
-#define OTHERS_AMONG 1000 /* ... if each is found among so many */
-#define TWICE 100         /* one seed in so many runs a second time */
+#define OTHERS 5              /* schedules that fail the same way are made small, too ... */
+#define OTHERS_AMONG 1000     /* ... if each is found among so many ... */
+#define OTHERS_STEPS 2000000u /* ... of not more steps */
+#define EARLY_MOST 32
+#define TWICE 100 /* one seed in so many runs a second time */
 
 static int64_t real_now(void)
 {
@@ -53,6 +55,7 @@ static void plan(struct tpps_search *s, uint64_t number)
     *o = s->base;
     o->seed = s->seed + number;
     o->depth = s->depth;
+    o->early_most = s->users ? EARLY_MOST : 0;
     o->coarse = s->users && !s->fine && (s->mode >= TPPS_MODE_DFS || number % 4 != 3);
     o->k = o->coarse ? s->k_coarse : s->k;
     switch (s->mode) {
@@ -237,7 +240,9 @@ int tpps_search_smallest(struct tpps_search *s, struct tpps_search *again)
         *again = *s;
         again->mode = TPPS_MODE_MIX;
         again->seed = seed + 1;
-        again->schedules = OTHERS_AMONG;
+        again->schedules = OTHERS_STEPS / (1 + s->result.steps);
+        if (again->schedules > OTHERS_AMONG)
+            again->schedules = OTHERS_AMONG;
         again->sweep = again->failed = false;
         again->pairs = 0;
         if (tpps_search(again))

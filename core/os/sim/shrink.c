@@ -5,6 +5,7 @@
 #include "core/os/sim/internal.h"
 
 #define LIST_MAX 65536u
+#define LONG_RUN 10000u /* steps; who has more counts as several */
 
 struct shrink {
     struct tpps_options options;
@@ -48,15 +49,18 @@ bool tpps_same_message(const char *a, const char *b)
 
 static bool still_fails(struct shrink *s, const struct tpps_decision *list, uint32_t count)
 {
+    uint32_t cost;
+    bool failed;
     if (s->runs_left == 0)
         return false;
-    s->runs_left--;
     s->options.script = list;
     s->options.script_count = count;
     if (s->reset != NULL)
         s->reset();
-    return !tpps_run(&s->options, s->entry, s->arg, s->attempt) &&
-           tpps_same_message(s->attempt->message, s->message);
+    failed = !tpps_run(&s->options, s->entry, s->arg, s->attempt);
+    cost = 1 + s->attempt->steps / LONG_RUN;
+    s->runs_left -= cost < s->runs_left ? cost : s->runs_left;
+    return failed && tpps_same_message(s->attempt->message, s->message);
 }
 
 /* Tries without `size` decisions from `at` on; keeps that if it fails too. */

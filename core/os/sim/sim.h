@@ -85,6 +85,8 @@ struct tpps_options {
     uint32_t cpus;        /* 0: 2 */
     int64_t clock0;       /* monotonic clock at the start; 0: 1000 s */
     uint32_t early;       /* about every so many points a deadline passes early; 0: never */
+    uint32_t early_most;  /* but so often in a run at most: time that runs away keeps those busy who
+                             have a period, for ever; 0: no limit */
     uint32_t spurious;    /* one in so many waits returns for nothing; 0: never */
     int64_t settle_ns;    /* how long service fibers may go on after the scenario; 0: 60 s */
     int64_t relax_ns;     /* time one tpp_cpu_relax takes; 0: 40 ns */

@@ -102,6 +102,7 @@ bool tpps_token_format(const struct tpps_options *o, char *text, size_t size)
     put_field(&w, "clock0", o->clock0, TPPS_CLOCK0);
     put_field(&w, "max", o->max_steps, TPPS_STEPS);
     put_field(&w, "early", o->early, 0);
+    put_field(&w, "most", o->early_most, 0);
     put_field(&w, "spur", o->spurious, 0);
     put_field(&w, "settle", o->settle_ns, TPPS_SETTLE_NS);
     put_field(&w, "relax", o->relax_ns, TPPS_RELAX_NS);
@@ -224,6 +225,7 @@ static bool set_field(struct tpps_options *o, const char *name, const char *valu
         {"clock0", NULL, &o->clock0, NULL},
         {"max", &o->max_steps, NULL, NULL},
         {"early", &o->early, NULL, NULL},
+        {"most", &o->early_most, NULL, NULL},
         {"spur", &o->spurious, NULL, NULL},
         {"settle", NULL, &o->settle_ns, NULL},
         {"relax", NULL, &o->relax_ns, NULL},
