@@ -79,6 +79,11 @@ class Mutant:
         seen[key] = seen.get(key, 0) + 1
         self.id = hashlib.sha1(("%s|%d" % (key, seen[key])).encode()).hexdigest()[:8]
 
+    def entry(self):
+        """What the log says of it, but for what came of it."""
+        return {"id": self.id, "file": self.file, "line": self.line, "function": self.function,
+                "operator": self.operator, "before": self.before, "after": self.after}
+
     def apply(self, text):
         return text[:self.start] + self.new + text[self.end:]
 

@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 import re
+import resource
 import shutil
 import signal
 import subprocess
@@ -16,6 +17,7 @@ COMMON = ["--buildtype=plain", "-Ddebug=false", "-Db_lundef=false", "-Dexamples=
           "-Dbench=false", "-Dsim=false"]
 BUILDS = {"plain": COMMON + ["-Doptimization=2"],
           "tsan": COMMON + ["-Doptimization=1", "-Db_sanitize=thread"]}
+LIBRARIES = {"sim": "libtpsim_core.so", "real": "libtp.a"}
 # What is not run: these test something else than the engine, or take minutes.
 LEFT_OUT = re.compile(r"sim/|stress/idle|survival/(rest|growth|timer$)|capi/misuse")
 SUITES = {"scenario", "unit", "conformance"}
@@ -64,33 +66,35 @@ class Trial:
 
 
 class Tree:
-    def __init__(self, root, where, builds):
+    def __init__(self, root, where, builds, rewritten=None):
         self.root, self.where, self.builds = root, where, builds
+        self.rewritten = rewritten or {}  # {name: other text}
         self.tests = {}
 
-    def prepare(self):
-        """Copies what differs, configures, builds the libraries."""
+    def prepare(self, wanted=lambda build, test: True):
+        """Copies what differs, configures, builds the libraries and what programs are wanted."""
         os.makedirs(self.where, exist_ok=True)
-        wanted = set()
         for part in PARTS:
             path = os.path.join(self.root, part)
             for name in [path] if os.path.isfile(path) else files_below(path):
-                wanted.add(os.path.relpath(name, self.root))
-        for name in wanted:
-            self.copy(name)
+                self.copy(os.path.relpath(name, self.root))
         for build in self.builds:
             where = os.path.join(self.where, "build-" + build)
             if not os.path.exists(os.path.join(where, "build.ninja")):
                 shutil.rmtree(where, ignore_errors=True)
                 subprocess.run(["meson", "setup", where, self.where] + BUILDS[build], check=True,
                                stdout=subprocess.DEVNULL)
-            subprocess.run(["ninja", "-C", where, "--quiet"], check=True)
-            self.tests[build] = self.introspect(where)
+            subprocess.run(["ninja", "-C", where, "--quiet", "build.ninja"], check=True)
+            self.tests[build] = [test for test in self.introspect(where) if wanted(build, test)]
+            targets = {trial.target for trial in self.trials(build)} | set(LIBRARIES.values())
+            subprocess.run(["ninja", "-C", where, "--quiet"] + sorted(targets), check=True)
 
     def copy(self, name):
         """So that times change only where contents do."""
         with open(os.path.join(self.root, name), "rb") as file:
             text = file.read()
+        if name in self.rewritten:
+            text = self.rewritten[name].encode()
         if name == "meson.build":
             head, begin, rest = text.decode().partition(SIM_FROM)
             part, end, tail = rest.partition(SIM_TO)
@@ -129,6 +133,31 @@ class Tree:
             found += [Trial(build, test, level) for level in levels]
         return found
 
+    def measure(self, trials, path):
+        """{trial: seconds it takes with nothing wrong}; one that fails then is no witness: None."""
+        costs = {}
+        if os.path.exists(path):
+            with open(path, encoding="utf-8") as file:
+                costs = json.load(file)
+        for trial in trials:
+            if trial.name in costs:
+                continue
+            known = costs.get(trial.name[:-1] + str(trial.level - 1))
+            if trial.level == 2 and known:
+                costs[trial.name] = known * 5
+                continue
+            used = resource.getrusage(resource.RUSAGE_CHILDREN)
+            case, wall = self.run(trial, 30)
+            now = resource.getrusage(resource.RUSAGE_CHILDREN)
+            spent = now.ru_utime + now.ru_stime - used.ru_utime - used.ru_stime
+            costs[trial.name] = spent if trial.world == "sim" else max(spent, wall)
+            if case:
+                print("left out: %s fails by itself: %s" % (trial.name, case), flush=True)
+                costs[trial.name] = None
+            with open(path, "w", encoding="utf-8") as file:
+                json.dump(costs, file, indent=0)
+        return costs
+
     def ninja(self, build, targets):
         """What it said if it failed, or None."""
         done = subprocess.run(["ninja", "-C", os.path.join(self.where, "build-" + build),
@@ -160,13 +189,13 @@ class Tree:
         with open(path, "w", encoding="utf-8") as file:
             file.write(before)
 
-    def run(self, trial, cost):
+    def run(self, trial, cost, env=None):
         """(killed by which case or None, seconds). `cost`: seconds it takes by itself."""
         limit = 20 + 20 * cost
         began = time.time()
         process = subprocess.Popen(
             bounded(trial, limit), cwd=os.path.join(self.where, "build-" + trial.build),
-            env=dict(os.environ, **QUICK, **trial.env), stdin=subprocess.DEVNULL,
+            env=dict(os.environ, **QUICK, **trial.env, **(env or {})), stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace",
             start_new_session=True)
         hung = threading.Event()
