@@ -219,6 +219,37 @@ SCENE(cancel__timed_and_endless_waits)
     scene_close_pool(pool);
 }
 
+enum { GOING = 6, LEAVES };
+static tp_work_t *the_leaf;
+
+static void post_the_leaf(tp_callback_instance_t *instance, void *context, tp_work_t *work)
+{
+    (void)instance;
+    (void)context;
+    (void)work;
+    scene_add(GOING, 1);
+    scene_await(GOING, 2);
+    scene_submit(the_leaf, 1);
+}
+
+/* What stands in the shared queue is cancelled while a worker posts it into its own ring, and takes
+ * it from there at once. */
+SCENE(cancel__posted_into_a_ring_meanwhile)
+{
+    tp_pool_t *pool = scene_pool(0, 2);
+    the_leaf = scene_pool_work(pool, scene_count, SCENE_WORD(LEAVES));
+    tp_work_t *root = the_leaf ? scene_pool_work(pool, post_the_leaf, NULL) : NULL;
+    scene_submit(root, 1);
+    if (root)
+        scene_await(GOING, 1);
+    scene_submit(the_leaf, 1);
+    scene_add(GOING, 1);
+    scene_cancel(the_leaf);
+    scene_finish(root);
+    scene_finish(the_leaf);
+    scene_close_pool(pool);
+}
+
 static const struct tpps_scenario table[] = {
     {SCENE_ROW(cancel__claim_requeue_and_cancel)},
     {SCENE_ROW(cancel__r04_wakes_other_waiters), .no_faults = true},
@@ -229,6 +260,7 @@ static const struct tpps_scenario table[] = {
     {SCENE_ROW(cancel__help_on_the_only_thread)},
     {SCENE_ROW(cancel__help_claim_and_cancel)},
     {SCENE_ROW(cancel__timed_and_endless_waits), .no_faults = true},
+    {SCENE_ROW(cancel__posted_into_a_ring_meanwhile), .cpus = 1},
 };
 
 int main(int argc, char **argv)

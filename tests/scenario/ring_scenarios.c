@@ -154,7 +154,40 @@ SCENE(ring__feeds_itself)
     scene_close_pool(pool);
 }
 
-enum { BUSY = 5, FULL };
+enum { BUSY = 5, FULL, POSTED_IN, GONE };
+
+static void post_and_stay(tp_callback_instance_t *instance, void *context, tp_work_t *work)
+{
+    (void)instance;
+    (void)work;
+    scene_submit(context, 1);
+    scene_add(POSTED_IN, 1);
+    scene_await(GONE, 1);
+}
+
+/* A ticket lies in a ring, its object is no more, and the ring is emptied into the shared queue:
+ * the slot of the object, free or somebody else's by now, is left alone. */
+SCENE(ring__ticket_of_a_closed_object_is_spilled)
+{
+    tp_pool_t *pool = scene_pool(0, 2);
+    tp_work_t *leaf = scene_pool_work(pool, scene_count, SCENE_WORD(0));
+    tp_work_t *root = leaf ? scene_pool_work(pool, post_and_stay, leaf) : NULL;
+    scene_submit(root, 1);
+    if (root)
+        scene_await(POSTED_IN, 1);
+    if (leaf) {
+        scene_cancel(leaf);
+        scene_close(leaf);
+    }
+    scene_maximum(pool, 1);
+    scene_add(GONE, 1);
+    make_leaves(pool, 3);
+    for (int i = 0; i < 3; i++)
+        scene_submit(leaves[i], 1);
+    finish_leaves(3);
+    scene_finish(root);
+    scene_close_pool(pool);
+}
 
 static void meet_all(tp_callback_instance_t *instance, void *context, tp_work_t *work)
 {
@@ -274,6 +307,7 @@ static const struct tpps_scenario table[] = {
     {SCENE_ROW(ring__stale_tickets_are_dropped)},
     {SCENE_ROW(ring__closed_while_in_a_ring)},
     {SCENE_ROW(ring__feeds_itself)},
+    {SCENE_ROW(ring__ticket_of_a_closed_object_is_spilled), .cpus = 1},
     {SCENE_ROW(ring__thief_blocks_with_a_ticket_left), .no_faults = true},
     {SCENE_ROW(ring__goes_round_and_starves_nobody), .cpus = 1},
     {SCENE_ROW(ring__maximum_falls_to_one)},
