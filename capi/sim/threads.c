@@ -44,17 +44,18 @@ static bool is_point(const char *call)
            strncmp(call, "__tsan_", 7) == 0;
 }
 
-/* Its name, and the callback that it runs. */
-static void say_thread(struct tpi_sim_text *text, const struct tpps_view *view)
+/* Its name, and the callback that it runs: true if it does. */
+static bool say_thread(struct tpi_sim_text *text, const struct tpps_view *view)
 {
     size_t before = text->used;
     tpi_sim_say(text, "\"%s\" (in ", view->name);
     if (tpi_sim_say_callback(text, view->local)) {
         tpi_sim_say(text, ")");
-        return;
+        return true;
     }
     text->used = before;
     tpi_sim_say(text, "\"%s\"", view->name);
+    return false;
 }
 
 /* ---- waiting --------------------------------------------------------------------------------- */
@@ -113,7 +114,7 @@ void tpi_sim_say_threads(struct tpi_sim_text *text)
             continue;
         place = place_of(&view);
         tpi_sim_say(text, "  ");
-        say_thread(text, &view);
+        (void)say_thread(text, &view);
         tpi_sim_say(text, " ");
         say_what(text, &view, &place);
         tpi_sim_say(text, "\n");
@@ -137,7 +138,7 @@ void tpi_sim_say_waiting(struct tpi_sim_text *text)
         if (place.from == view.frames)
             continue;
         tpi_sim_say(text, "%s", between);
-        say_thread(text, &view);
+        (void)say_thread(text, &view);
         tpi_sim_say(text, " ");
         say_what(text, &view, &place);
         between = "; ";
@@ -149,9 +150,9 @@ void tpi_sim_say_waiting(struct tpi_sim_text *text)
 static void say_where(struct tpi_sim_text *text, const struct tpps_view *view)
 {
     struct place place = place_of(view);
-    say_thread(text, view);
+    bool inside = say_thread(text, view);
     if (place.from == place.to) {
-        tpi_sim_say(text, ", which is in no callback");
+        tpi_sim_say(text, inside ? ", as that begins or ends" : ", which is in no callback");
         return;
     }
     tpi_sim_say(text, " in ");

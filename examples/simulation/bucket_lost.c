@@ -1,8 +1,6 @@
 /* bucket_lost.c - the bucket with the bug: what happens between load and store is lost. */
 #include "examples/simulation/bucket.h"
 
-#include "tp/sim.h"
-
 void bucket_init(struct bucket *bucket, uint32_t capacity)
 {
     bucket->capacity = capacity;
@@ -14,7 +12,6 @@ bool bucket_take(struct bucket *bucket)
     uint32_t permits = atomic_load(&bucket->permits);
     if (permits == 0)
         return false;
-    TP_SIM_POINT();
     atomic_store(&bucket->permits, permits - 1);
     return true;
 }
@@ -24,7 +21,6 @@ bool bucket_add(struct bucket *bucket)
     uint32_t permits = atomic_load(&bucket->permits);
     if (permits == bucket->capacity)
         return false;
-    TP_SIM_POINT();
     atomic_store(&bucket->permits, permits + 1);
     return true;
 }

@@ -177,7 +177,9 @@ bool tpps_choose_early_(void)
         s->preemptions++;
         break;
     case TPPS_SCRIPT:
-        return follow_script(TPPS_KIND_EARLY, s->current->points) >= 0;
+        if (follow_script(TPPS_KIND_EARLY, s->current->points) < 0)
+            return false;
+        break;
     case TPPS_PCT:
     case TPPS_RANDOM:
     case TPPS_BYTES:

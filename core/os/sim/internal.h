@@ -276,6 +276,7 @@ void tpps_report_begin_(void);
 void tpps_report_add_(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void tpps_report_pc_(const char *indent, void *pc);
 void tpps_report_fibers_(void);
+bool tpps_is_code_(const void *address); /* symbol.c: of the program, or of what it has loaded */
 void tpps_note_failure_(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 #endif

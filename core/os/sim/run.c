@@ -418,6 +418,9 @@ bool tpps_view(uint32_t number, struct tpps_view *out)
         .deadline = fiber->deadline};
     if (out->alive)
         out->frames = tpps_backtrace_(fiber, out->pcs, TPPS_VIEW_FRAMES);
+    for (uint32_t i = 0; i < out->frames; i++) /* code without frame pointers leads astray */
+        if (!tpps_is_code_(out->pcs[i]))
+            out->frames = i;
     return true;
 }
 

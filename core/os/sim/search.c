@@ -238,7 +238,8 @@ int tpps_search_smallest(struct tpps_search *s, struct tpps_search *again)
     for (uint32_t i = 0; i < OTHERS && best > 1 && !faulty; i++) {
         int left;
         *again = *s;
-        again->mode = TPPS_MODE_MIX;
+        again->mode = TPPS_MODE_PCT; /* what it finds first has few preemptions */
+        again->depth = 2 + i % 2;
         again->seed = seed + 1;
         again->schedules = OTHERS_STEPS / (1 + s->result.steps);
         if (again->schedules > OTHERS_AMONG)
@@ -246,7 +247,7 @@ int tpps_search_smallest(struct tpps_search *s, struct tpps_search *again)
         again->sweep = again->failed = false;
         again->pairs = 0;
         if (tpps_search(again))
-            break;
+            continue;
         seed = again->options.seed;
         if (!tpps_same_message(again->result.message, s->result.message))
             continue;

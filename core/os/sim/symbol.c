@@ -109,6 +109,12 @@ const char *tpps_symbol_data_(const void *address, size_t *offset_out)
     return image != NULL ? find(image, address, STT_OBJECT, offset_out) : NULL;
 }
 
+bool tpps_is_code_(const void *address)
+{
+    Dl_info info;
+    return dladdr(address, &info) != 0;
+}
+
 /* ---- whose code ------------------------------------------------------------------------------ */
 
 /* Where the library is part of the program its functions lie side by side, as they came from the
