@@ -10,7 +10,7 @@
 enum kind {
     ADD,        /* place */
     REMOVE,     /* place */
-    ADD_ROW,    /* place, byte: so many from there on, n + 1 apart; 8 times as many if n is 0 */
+    ADD_ROW,    /* place, byte: a quarter as many from there on, n + 1 apart; if n is 0, 8 times */
     REMOVE_ROW, /* the same */
     READ,       /* place: from there on, n members */
     READ_MANY,  /* place: from there on, 512 n members */
@@ -83,8 +83,7 @@ static void change(struct state *state, uint32_t place, bool member)
 static void change_row(struct state *state, uint32_t apart, bool member)
 {
     uint32_t place = take_place(state), count = take(&state->steps);
-    if (apart == 1)
-        count *= 8;
+    count = apart == 1 ? 8 * count : count / 4;
     for (; count > 0 && place < WINDOWS * WINDOW; count--, place += apart)
         change(state, place, member);
 }
