@@ -4,7 +4,7 @@
 #include <time.h>
 
 #define SHRINK_RUNS 3000
-#define OTHERS 5              /* schedules that fail the same way are made small, too ... */
+#define OTHERS 9              /* schedules that fail the same way are made small, too ... */
 #define OTHERS_AMONG 1000     /* ... if each is found among so many ... */
 #define OTHERS_STEPS 2000000u /* ... of not more steps */
 #define EARLY_MOST 32
@@ -238,8 +238,8 @@ int tpps_search_smallest(struct tpps_search *s, struct tpps_search *again)
     for (uint32_t i = 0; i < OTHERS && best > 1 && !faulty; i++) {
         int left;
         *again = *s;
-        again->mode = TPPS_MODE_PCT; /* what it finds first has few preemptions */
-        again->depth = 2 + i % 2;
+        again->mode = i % 3 == 2 ? TPPS_MODE_MIX : TPPS_MODE_PCT; /* which has few preemptions */
+        again->depth = i % 3 == 2 ? 0 : 2 + i % 3;
         again->seed = seed + 1;
         again->schedules = OTHERS_STEPS / (1 + s->result.steps);
         if (again->schedules > OTHERS_AMONG)
