@@ -1,5 +1,6 @@
 /* file.c - the functions of tp/sim_file.h. */
 #include "capi/sim/internal.h"
+#include "core/os/sim/content.h"
 
 int tp_sim_open(uint32_t kind)
 {
@@ -35,9 +36,8 @@ void tp_sim_process_end(int fd)
 
 void tp_sim_feed(int fd, const void *data, size_t size)
 {
-    (void)data;
     if (tpps_running())
-        tpps_stream_feed(fd, size);
+        tpps_stream_send(fd, data, size);
 }
 
 void tp_sim_room(int fd, size_t size)
@@ -48,9 +48,7 @@ void tp_sim_room(int fd, size_t size)
 
 size_t tp_sim_written(int fd, void *buffer, size_t size)
 {
-    (void)buffer;
-    (void)size;
-    return tpps_running() ? (size_t)tpps_bytes_written(fd) : 0;
+    return tpps_running() ? (size_t)tpps_stream_take(fd, buffer, size) : 0;
 }
 
 void tp_sim_end(int fd)

@@ -6,6 +6,7 @@
 
 #include "capi/sim/internal.h"
 #include "capi/sim/user_access.h"
+#include "core/os/sim/content.h"
 #include "core/os/sim/watch.h"
 
 #define THINGS 4096u
@@ -258,4 +259,5 @@ void tpi_user_install(void)
                                                .tell = tpi_user_tell,
                                                .access = tpi_user_races_of_system};
     tpps_user_ = &functions;
+    tpps_content_keep();
 }

@@ -1,4 +1,5 @@
 /* peer.c - what the other side of a file does, as the scenario has it. */
+#include "core/os/sim/content.h"
 #include "core/os/sim/transfer.h"
 
 #define LATENCY_NS INT64_C(1000000) /* of a device, if the scenario says nothing */
@@ -17,11 +18,18 @@ static struct tpps_traffic *of(int number, const char *what, bool disk, uint32_t
     return &tpps_traffic_[*file_out];
 }
 
-void tpps_stream_feed(int number, uint64_t bytes)
+void tpps_stream_send(int number, const void *data, uint64_t size)
 {
     uint32_t file;
-    of(number, "feeding", false, &file)->unread += bytes;
+    struct tpps_traffic *t = of(number, "feeding", false, &file);
+    tpps_content_feed_(file, t->taken + t->unread, data, size);
+    t->unread += size;
     tpps_traffic_changed_(file);
+}
+
+void tpps_stream_feed(int number, uint64_t bytes)
+{
+    tpps_stream_send(number, NULL, bytes);
 }
 
 void tpps_stream_room(int number, uint64_t bytes)
@@ -104,4 +112,5 @@ uint64_t tpps_bytes_written(int number)
 void tpps_transfer_new_(uint32_t file)
 {
     tpps_traffic_[file] = (struct tpps_traffic){.latency = LATENCY_NS};
+    tpps_content_new_(file);
 }

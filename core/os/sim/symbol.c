@@ -8,6 +8,7 @@
 #include <sys/auxv.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "core/os/sim/user.h"
@@ -53,7 +54,7 @@ static void load(struct image *image, const char *path)
         if (content != MAP_FAILED)
             take_table(image, content, (size_t)status.st_size);
     }
-    close(file);
+    syscall(SYS_close, file); /* the number may be that of a simulated file, too */
 }
 
 static bool is_program(const Dl_info *info)

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "core/os/sim/content.h"
 #include "core/os/sim/transfer.h"
 
 #define DATA ((uint32_t)(POLLIN | POLLRDNORM))
@@ -260,14 +261,16 @@ static uint64_t cut(uint64_t bytes)
 }
 
 /* Reading writes the buffers and writing reads them: what is not theirs any more shows. */
-static void copy(const struct tpps_transfer *what, uint64_t bytes, uint64_t position)
+static void copy(uint32_t file, const struct tpps_transfer *what, uint64_t bytes, uint64_t position)
 {
     for (uint32_t i = 0; i < what->parts && bytes != 0; i++) {
         unsigned char *to = what->part[i].iov_base;
         uint64_t n = what->part[i].iov_len < bytes ? what->part[i].iov_len : bytes;
         tpps_touch_(to, n);
-        for (uint64_t k = 0; k < n && reads(&what->request); k++)
-            to[k] = tpps_byte(position + k);
+        if (reads(&what->request))
+            tpps_content_read_(file, position, to, n);
+        else
+            tpps_content_write_(file, position, to, n);
         position += n;
         bytes -= n;
     }
@@ -311,10 +314,15 @@ static void tell_message(const struct tpps_transfer *what)
     message->msg_flags = 0;
 }
 
+static uint32_t file_of(const struct tpps_traffic *t)
+{
+    return (uint32_t)(t - tpps_traffic_);
+}
+
 static uint64_t do_disk(struct tpps_traffic *t, const struct tpps_transfer *what, uint64_t bytes)
 {
     uint64_t offset = disk_offset(t, what);
-    copy(what, bytes, offset);
+    copy(file_of(t), what, bytes, offset);
     if (writes(&what->request)) {
         t->given += bytes;
         t->size = offset + bytes > t->size ? offset + bytes : t->size;
@@ -342,12 +350,12 @@ static uint64_t do_stream(struct tpps_traffic *t, const struct tpps_transfer *wh
     if (what->request.opcode == TPP_ACCEPT)
         return do_accept(t, &what->request);
     if (reads(&what->request)) {
-        copy(what, bytes, t->taken);
+        copy(file_of(t), what, bytes, t->taken);
         tell_message(what);
         t->taken += bytes;
         t->unread -= bytes;
     } else if (writes(&what->request)) {
-        copy(what, bytes, t->given);
+        copy(file_of(t), what, bytes, t->given);
         t->given += bytes;
         t->room -= bytes;
     }
@@ -408,7 +416,7 @@ void tpps_transfer_pretend_(uint32_t file, const struct tpps_transfer *what, uin
     if (reads(&what->request) || writes(&what->request)) {
         if (bytes > what->length)
             tpps_fail("completion with more bytes than were asked for");
-        copy(what, bytes, tpps_traffic_[file].taken);
+        copy(file, what, bytes, tpps_traffic_[file].taken);
     }
     tpps_traffic_[file].transfers++;
     transfers++;
