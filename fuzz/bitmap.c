@@ -8,9 +8,9 @@
  * number n from 0 to 31 in the upper five, and the bytes of its places. A place is two bytes,
  * little end first: the upper three bits name a window, the lower 13 a number in it. */
 enum kind {
-    ADD,        /* place */
-    REMOVE,     /* place */
-    ADD_ROW,    /* place, byte: a quarter as many from there on, n + 1 apart; if n is 0, 8 times */
+    ADD,     /* place */
+    REMOVE,  /* place */
+    ADD_ROW, /* place, byte: a quarter as many from there on, n + 1 apart; 2,040 if 255, 1 apart */
     REMOVE_ROW, /* the same */
     READ,       /* place: from there on, n members */
     READ_MANY,  /* place: from there on, 512 n members */
@@ -83,7 +83,7 @@ static void change(struct state *state, uint32_t place, bool member)
 static void change_row(struct state *state, uint32_t apart, bool member)
 {
     uint32_t place = take_place(state), count = take(&state->steps);
-    count = apart == 1 ? 8 * count : count / 4;
+    count = count == 255 && apart == 1 ? 2040 : count / 4;
     for (; count > 0 && place < WINDOWS * WINDOW; count--, place += apart)
         change(state, place, member);
 }
