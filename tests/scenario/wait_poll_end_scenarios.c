@@ -7,6 +7,34 @@
 
 enum { A, B, RAN = SCENE_SERIES, GO };
 
+/* ---- the thread ends ------------------------------------------------------------------------- */
+
+static void make_ready(void *ignored)
+{
+    (void)ignored;
+    scene_ready(A);
+}
+
+/* It woke up with news for a wait that had just been closed, and nobody in the pool waits for
+ * anything any more. It retires all the same. */
+SCENE(wait_poll__g_thread_with_news_for_nobody_retires)
+{
+    tp_pool_t *pool = scene_pool_idle(0, 1, MS);
+    scene_fds_open(1);
+    scene_wait_make(A, pool);
+    scene_listen(A, POLLIN);
+    tpps_sleep(100 * US);
+    tpps_thread other = tpps_spawn(make_ready, NULL);
+    if (scene_wait_of(A))
+        scene_wait_close(A);
+    tpps_join(other);
+    tpps_sleep(20 * MS);
+    tpps_check(scene_stats(pool).threads == 0);
+    if (pool)
+        scene_close_pool(pool);
+    scene_fd_close(A);
+}
+
 /* ---- the pool ends --------------------------------------------------------------------------- */
 
 /* Whoever kicks the sleeper out of the poller is done with it before the pool closes it. */
@@ -362,6 +390,7 @@ SCENE(wait_poll__i_fork_with_a_sleeper_in_the_poller)
 #define EXACT .no_early = true
 
 static const struct tpps_scenario table[] = {
+    {SCENE_ROW(wait_poll__g_thread_with_news_for_nobody_retires), EXACT},
     {SCENE_ROW(wait_poll__g_pool_ends_while_the_sleeper_is_kicked)},
     {SCENE_ROW(wait_poll__g_shutdown_with_armed_waits)},
     {SCENE_ROW(wait_poll__g_shutdown_that_cancels)},
