@@ -371,6 +371,19 @@ static tp_status_t poll_source(struct setting *setting, struct tpi_reactor *reac
     return TP_OK;
 }
 
+/* Until when. */
+static void judge(struct setting *setting)
+{
+    const struct tpi_wanted *wanted = setting->wanted;
+    setting->due = (struct tpi_due){.period = 0};
+    setting->past = false;
+    if (wanted->what == TPI_WANT_NOTHING || wanted->timeout == TP_INFINITE)
+        return;
+    setting->now.at[TPP_CLOCK_MONOTONIC] = tpp_now(TPP_CLOCK_MONOTONIC);
+    setting->past = wanted->timeout == 0 ||
+                    tpi_reactor_judge(wanted->clock, wanted->timeout, &setting->due, &setting->now);
+}
+
 /* All locks held: those of the waitables, if any, and the reactor's. */
 static tp_status_t set(struct setting *setting, struct tpi_reactor *reactor,
                        struct tpi_waitable *waitable, struct tpi_source *source)
@@ -388,6 +401,8 @@ static tp_status_t set(struct setting *setting, struct tpi_reactor *reactor,
         return TP_ERR_CLOSED;
     if (waitable && waitable->kind == TPI_KIND_MUTEX && vigil->mutex != TPI_MUTEX_NONE)
         return TP_ERR_BUSY;
+    if (setting->due.clock != TPP_CLOCK_MONOTONIC)
+        judge(setting); /* who hears of a jump looks under this lock: it was before, or finds us */
     if (setting->past)
         return post_now(setting, reactor, NULL, source);
     if (waitable && tpi_waitable_ready(waitable))
@@ -475,19 +490,6 @@ static tp_status_t set_source(struct setting *setting)
         return status;
     status = make_source(setting);
     return status == TP_OK ? try_source(setting, NULL, &done) : status;
-}
-
-/* Until when. */
-static void judge(struct setting *setting)
-{
-    const struct tpi_wanted *wanted = setting->wanted;
-    setting->due = (struct tpi_due){.period = 0};
-    setting->past = false;
-    if (wanted->what == TPI_WANT_NOTHING || wanted->timeout == TP_INFINITE)
-        return;
-    setting->now.at[TPP_CLOCK_MONOTONIC] = tpp_now(TPP_CLOCK_MONOTONIC);
-    setting->past = wanted->timeout == 0 ||
-                    tpi_reactor_judge(wanted->clock, wanted->timeout, &setting->due, &setting->now);
 }
 
 tp_status_t tpi_vigil_set(struct tpi_vigil *vigil, uint32_t generation,

@@ -1,5 +1,6 @@
 /* clock_scenarios.c - the wall clock is set and the machine sleeps while timers are armed. */
 #include "tests/scenario/scene_timer.h"
+#include "tests/scenario/scene_wait.h"
 
 #define SPIN (20 * US)
 
@@ -381,6 +382,26 @@ SCENE(clock__suspended_and_nobody_told)
 }
 
 /* [C-100] It slept for several periods: one at once, and the grid as it was. */
+static void suspend_for_an_hour(void *ignored)
+{
+    (void)ignored;
+    tpps_suspend(HOUR);
+}
+
+/* The sleep comes while a timeout is being set that counts it: whoever looks at the timers after
+ * the sleep finds that one, or it knows of the sleep. The oracle sees one that comes late. */
+SCENE(clock__suspended_while_a_wait_is_set)
+{
+    tp_pool_t *pool = scene_settled(0, 1);
+    scene_wait_make(A, pool);
+    tpps_thread other = tpps_spawn(suspend_for_an_hour, NULL);
+    scene_wait_by(A, tp_waitable_never(), TP_CLOCK_BOOTTIME, 2 * SECOND);
+    tpps_join(other);
+    tpps_sleep(MS);
+    scene_wait_finish(A);
+    scene_close_pool(pool);
+}
+
 SCENE(clock__c100_suspended_for_many_periods)
 {
     tp_pool_t *pool = scene_settled(0, 1);
@@ -446,6 +467,7 @@ static const struct tpps_scenario table[] = {
     {SCENE_ROW(clock__suspended_past_one_of_them), EXACT},
     {SCENE_ROW(clock__suspended_for_a_year), EXACT},
     {SCENE_ROW(clock__suspended_and_nobody_told), EXACT},
+    {SCENE_ROW(clock__suspended_while_a_wait_is_set), EXACT},
     {SCENE_ROW(clock__c100_suspended_for_many_periods), EXACT},
     {SCENE_ROW(clock__steps_do_not_disturb_relative_timers), EXACT},
 };
