@@ -459,6 +459,28 @@ SCENE(fork__in_a_callback_that_helps)
     scene_wait_for_the_fork();
 }
 
+static void close_old_group(tp_callback_instance_t *instance, void *context, tp_work_t *work)
+{
+    (void)instance;
+    (void)context;
+    (void)work;
+    (void)tp_cleanup_group_close_members(old.group, false, NULL);
+}
+
+/* The only thread closes the group, first or second, and runs the member meanwhile. */
+SCENE(fork__in_a_member_that_a_closer_runs)
+{
+    with_default_things();
+    scene_maximum(old.pool, 1);
+    struct scene_choice choice = {.pool = old.pool, .group = old.group};
+    tp_work_t *member = scene_work(fork_inside, NULL, &choice);
+    scene_submit(scene_pool_work(old.pool, close_old_group, NULL), 1);
+    if (tp_work_submit(member) != TP_OK) /* closed already */
+        tpps_exit();
+    (void)tp_cleanup_group_close_members(old.group, false, NULL);
+    scene_wait_for_the_fork();
+}
+
 static void fork_and_say(tp_callback_instance_t *instance, void *context, tp_work_t *work)
 {
     (void)work;
@@ -647,6 +669,7 @@ static const struct tpps_scenario table[] = {
     {ROW(fork__r39_again_in_the_child)},
     {ROW(fork__in_a_callback)},
     {ROW(fork__in_a_simple_callback)},
+    {ROW(fork__in_a_member_that_a_closer_runs)},
     {ROW(fork__in_a_callback_that_helps)},
     {ROW(fork__in_a_callback_that_a_caller_runs)},
     {ROW(fork__in_a_callback_that_a_shutdown_drains)},

@@ -269,6 +269,42 @@ SCENE(group__simple_posters_and_a_closer)
     end(pool);
 }
 
+static void close_in_callback(tp_callback_instance_t *instance, void *context, tp_work_t *work)
+{
+    (void)instance;
+    (void)context;
+    (void)work;
+    close_members(false);
+}
+
+/* Whoever comes second runs what the first waits for, if it is the thread that would. */
+static void close_beside_a_callback(bool same_pool)
+{
+    tp_pool_t *pool = scene_pool(0, 1), *other = same_pool ? NULL : scene_pool(0, 1);
+    the_group = scene_group();
+    tp_work_t *closer = scene_pool_work(same_pool ? pool : other, close_in_callback, NULL);
+    tp_work_t *work = member_work(pool, scene_count, SCENE_WORD(1));
+    tp_work_t *idle = member_work(pool, scene_count, SCENE_WORD(2));
+    scene_submit(closer, 1);
+    bool posted = work && scene_or_stale(tp_work_submit_many(work, 2)); /* or closed already */
+    close_members(false);
+    tpps_check(scene_value(1) == (posted ? 2 : 0) && (!idle || scene_value(2) == 0));
+    scene_finish(closer);
+    end(pool);
+    if (!same_pool)
+        scene_close_pool(other);
+}
+
+SCENE(group__second_closer_on_the_only_thread_helps)
+{
+    close_beside_a_callback(true);
+}
+
+SCENE(group__second_closer_on_a_thread_of_another_pool_waits)
+{
+    close_beside_a_callback(false);
+}
+
 static const struct tpps_scenario table[] = {
     {SCENE_ROW(group__r15_two_closers)},
     {SCENE_ROW(group__r15_second_closer_is_a_worker)},
@@ -280,6 +316,8 @@ static const struct tpps_scenario table[] = {
     {SCENE_ROW(group__r05_waits_for_detached_callbacks)},
     {SCENE_ROW(group__closed_from_a_callback)},
     {SCENE_ROW(group__simple_posters_and_a_closer)},
+    {SCENE_ROW(group__second_closer_on_the_only_thread_helps)},
+    {SCENE_ROW(group__second_closer_on_a_thread_of_another_pool_waits)},
 };
 
 int main(int argc, char **argv)

@@ -449,6 +449,54 @@ SCENE(lost__worker_that_closes_a_group_ends_in_a_cancel_callback)
     scene_close_pool(pool);
 }
 
+/* The closer has several members that nobody else holds, and ends with the first: the others are
+ * freed without a word. */
+SCENE(lost__closer_ends_and_leaves_simple_members)
+{
+    tp_pool_t *pool = scene_pool(0, 1);
+    tp_cleanup_group_t *group = scene_group();
+    struct scene_choice choice = {
+        .pool = pool, .group = group, .cancel = exit_in_cancel, .release = scene_count_release};
+    uint32_t members = 0;
+    for (int i = 0; group && i < 4; i++)
+        members += scene_simple(scene_count_simple, SCENE_WORD(RAN), &choice);
+    if (group) {
+        tpps_join(tpps_spawn(close_members, group));
+        tpps_check(tp_cleanup_group_close_members(group, true, NULL) == TP_OK);
+        tpps_check(scene_value(CANCELLED) <= 1);
+    }
+    scene_close_group(group);
+    scene_close_pool(pool);
+    /* each is released, and counted here; those that have run a second time */
+    tpps_check(scene_value(RAN) >= members && scene_value(RAN) <= 2 * members);
+}
+
+static void close_waiting(tp_callback_instance_t *instance, void *context, tp_work_t *work)
+{
+    (void)instance;
+    (void)work;
+    tpps_check(tp_cleanup_group_close_members(context, false, NULL) == TP_OK);
+}
+
+/* The only thread closes the members, runs one meanwhile, and is lost in it. */
+SCENE(lost__closer_ends_in_a_callback_that_it_helps)
+{
+    tp_pool_t *pool = scene_pool(0, 1);
+    tp_cleanup_group_t *group = scene_group();
+    struct scene_choice choice = {.pool = pool, .group = group};
+    tp_work_t *closer = group ? scene_pool_work(pool, close_waiting, group) : NULL;
+    tp_work_t *work = group ? scene_work(exit_at_first, SCENE_WORD(1), &choice) : NULL;
+    scene_count_misuses(MISUSES);
+    scene_submit(closer, 1);
+    if (work)
+        scene_or_stale(tp_work_submit_many(work, 2)); /* it may be closed already */
+    scene_finish(closer);
+    if (group)
+        tpps_check(tp_cleanup_group_close_members(group, false, NULL) == TP_OK);
+    scene_close_group(group);
+    scene_close_pool(pool);
+}
+
 /* ---- a pool without threads ------------------------------------------------------------------ */
 
 static void run_pool(void *pool)
@@ -562,6 +610,8 @@ static const struct tpps_scenario table[] = {
     {SCENE_ROW(lost__group_close_returns), .no_faults = true},
     {SCENE_ROW(lost__closer_ends_in_a_cancel_callback_and_another_goes_on)},
     {SCENE_ROW(lost__worker_that_closes_a_group_ends_in_a_cancel_callback), .no_faults = true},
+    {SCENE_ROW(lost__closer_ends_and_leaves_simple_members)},
+    {SCENE_ROW(lost__closer_ends_in_a_callback_that_it_helps), .no_faults = true},
     {SCENE_ROW(lost__caller_of_a_driven_pool), .no_faults = true},
     {SCENE_ROW(lost__low_waits_while_the_ring_is_handed_over), .no_faults = true},
     {SCENE_ROW(lost__replacement_that_fails_comes_later), .no_early = true},
