@@ -111,11 +111,30 @@ TAP_TEST(arguments__pool_stats_of_every_size)
     check_eq(longer.more[16], 0xab); /* behind what the caller said is his */
 }
 
+static void *allocate(void *context, size_t size, size_t alignment)
+{
+    (void)context;
+    return aligned_alloc(alignment, size);
+}
+
+static void release(void *context, void *memory, size_t size)
+{
+    (void)context;
+    (void)size;
+    free(memory);
+}
+
 TAP_TEST(arguments__an_allocator_comes_first_and_complete)
 {
     tp_allocator_t allocator = TP_ALLOCATOR_INIT;
     check_eq(tp_set_allocator(NULL), TP_ERR_ARGUMENT);
     check_eq(tp_set_allocator(&allocator), TP_ERR_ARGUMENT);
+    allocator.alloc = allocate;
+    check_eq(tp_set_allocator(&allocator), TP_ERR_ARGUMENT);
+    allocator.free = release;
+    allocator.reserved = 1;
+    check_eq(tp_set_allocator(&allocator), TP_ERR_ARGUMENT);
+    allocator.reserved = 0;
     allocator.struct_size = sizeof allocator - 1;
     check_eq(tp_set_allocator(&allocator), TP_ERR_VERSION);
 }
@@ -259,6 +278,11 @@ TAP_TEST(arguments__a_waitable_that_nobody_made)
         refuse(&spec, TP_ERR_HANDLE);
         expect(tp_waitable_wait(spec.source, 0, &result), TP_ERR_HANDLE, "tp_waitable_wait");
         check_eq(result, 0);
+    }
+    for (uint32_t bit = 0; bit < 32; bit++) {
+        spec.source = good;
+        spec.source.detail = UINT32_C(1) << bit;
+        refuse(&spec, TP_ERR_HANDLE);
     }
     for (uint32_t bit = 16; bit < 32; bit++) { /* states that poll(2) has not */
         spec.source = tp_waitable_fd(0, UINT32_C(1) << bit);

@@ -126,6 +126,21 @@ TAP_TEST(io__op_of_wrong_size)
     close_own();
 }
 
+TAP_TEST(io__op_that_transfers_nothing_needs_no_buffer)
+{
+    static const uint32_t opcodes[] = {TP_IO_WRITE, TP_IO_WRITEV, TP_IO_SEND};
+    open_own();
+    for (size_t i = 0; i < COUNT(opcodes); i++) {
+        tp_io_op_t op = good_op();
+        op.opcode = opcodes[i];
+        op.buffer = NULL;
+        op.length = 0;
+        complete_own(&op);
+        check_eq(own.error, 0);
+    }
+    close_own();
+}
+
 static void refuse_with(uint32_t opcode, void *buffer, uint64_t length, int64_t offset)
 {
     tp_io_op_t op = good_op();
@@ -496,6 +511,7 @@ int main(void)
 {
     build_live();
     tap_run(io__op_of_wrong_size);
+    tap_run(io__op_that_transfers_nothing_needs_no_buffer);
     tap_run(io__op_of_wrong_content);
     tap_run(io__op_with_wrong_flags_or_addresses);
     tap_run(io__fields_that_the_opcode_does_not_name_are_not_looked_at);

@@ -120,7 +120,8 @@ STAGE_TEST(pool__a_bad_configuration_is_refused)
 {
     tp_pool_config_t config = TP_POOL_CONFIG_INIT;
     refused((tp_pool_config_t){.struct_size = sizeof config, .flags = 2}, TP_ERR_ARGUMENT);
-    refused((tp_pool_config_t){.struct_size = sizeof config, .flags = TP_POOL_CALLER_DRIVEN,
+    refused((tp_pool_config_t){.struct_size = sizeof config,
+                               .flags = TP_POOL_CALLER_DRIVEN,
                                .thread_minimum = 1},
             TP_ERR_ARGUMENT);
     refused((tp_pool_config_t){.struct_size = sizeof config, .thread_minimum = 4001},
@@ -131,7 +132,11 @@ STAGE_TEST(pool__a_bad_configuration_is_refused)
     refused((tp_pool_config_t){.struct_size = sizeof config, .stall_threshold = -1},
             TP_ERR_ARGUMENT);
     refused((tp_pool_config_t){.struct_size = sizeof config, .io_backend = 3}, TP_ERR_ARGUMENT);
-    stage_expect_eq(stage_misuses(), 7);
+    refused((tp_pool_config_t){.struct_size = sizeof config, .stack_reserve = UINT64_MAX},
+            TP_ERR_ARGUMENT);
+    refused((tp_pool_config_t){.struct_size = sizeof config, .stack_commit = UINT64_MAX},
+            TP_ERR_ARGUMENT);
+    stage_expect_eq(stage_misuses(), 9);
     stage_expect_eq(tp_pool_create(&config, NULL), TP_ERR_ARGUMENT);
     stage_expect(strcmp(stage_misuse_function(), "tp_pool_create") == 0);
     config.thread_minimum = 3;
@@ -299,6 +304,8 @@ STAGE_TEST(pool__c011_no_thread_for_an_impossible_stack)
     stage_expect_eq(tp_work_submit_many(work, 20), TP_OK);
     stage_finish(work);
     stage_expect_eq(stage_value(&tally.done), 20);
+    stage_expect_eq(tp_pool_set_stack(pool, UINT64_MAX, 0), TP_ERR_ARGUMENT);
+    stage_expect_eq(tp_pool_set_stack(pool, 0, UINT64_MAX), TP_ERR_ARGUMENT);
     stage_expect_eq(tp_pool_set_stack(pool, 0, 0), TP_OK);
     stage_expect_eq(tp_pool_set_thread_minimum(pool, 6), TP_OK);
     stage_expect_eq(stage_stats(pool).threads, 6);

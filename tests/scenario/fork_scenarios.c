@@ -414,6 +414,14 @@ static void fork_inside_simple(tp_callback_instance_t *instance, void *context)
     fork_once(instance);
 }
 
+static void fork_and_end(tp_callback_instance_t *instance, void *context, tp_work_t *work)
+{
+    (void)context;
+    (void)work;
+    fork_once(instance);
+    tpps_thread_exit();
+}
+
 static void wait_for_helped(tp_callback_instance_t *instance, void *context, tp_work_t *work)
 {
     (void)context;
@@ -446,6 +454,13 @@ SCENE(fork__in_a_simple_callback)
     struct scene_choice choice = {
         .pool = old.pool, .group = old.group, .release = scene_count_release};
     scene_simple(fork_inside_simple, NULL, &choice);
+    scene_wait_for_the_fork();
+}
+
+SCENE(fork__in_a_callback_that_ends_its_thread)
+{
+    with_default_things();
+    scene_submit(scene_pool_work(old.pool, fork_and_end, NULL), 1);
     scene_wait_for_the_fork();
 }
 
@@ -670,6 +685,7 @@ static const struct tpps_scenario table[] = {
     {ROW(fork__in_a_callback)},
     {ROW(fork__in_a_simple_callback)},
     {ROW(fork__in_a_member_that_a_closer_runs)},
+    {ROW(fork__in_a_callback_that_ends_its_thread)},
     {ROW(fork__in_a_callback_that_helps)},
     {ROW(fork__in_a_callback_that_a_caller_runs)},
     {ROW(fork__in_a_callback_that_a_shutdown_drains)},

@@ -154,7 +154,7 @@ REFUSED(int, timerfd_create, (clockid_t clock, int flags), (clock, flags))
 REFUSED(int, timerfd_settime,
         (int descriptor, int flags, const struct itimerspec *when, struct itimerspec *before),
         (descriptor, flags, when, before))
-REFUSED(ssize_t, write, (int descriptor, const void *buffer, size_t length),
+WRAPPED(ssize_t, write, (int descriptor, const void *buffer, size_t length), refusal.result,
         (descriptor, buffer, length))
 
 int __real_poll(struct pollfd *files, nfds_t count, int ms);

@@ -170,6 +170,11 @@ static void refuse_to_add(void)
     refuse("epoll_ctl", 1, ENOSPC);
 }
 
+static void refuse_as_known(void)
+{
+    refuse("epoll_ctl", 1, EEXIST);
+}
+
 static void watch_in_vain(void)
 {
     open_poller();
@@ -179,7 +184,9 @@ static void watch_in_vain(void)
     meanwhile("epoll_ctl", refuse_to_add, ENOENT);
     check(!tpp_alarm_watch(poller));
     check(all_refused());
+    meanwhile("epoll_ctl", refuse_as_known, ENOENT); /* another thread was faster, and so on */
     check(tpp_alarm_watch(poller));
+    check(all_refused());
     check_eq(tpp_alarm_wait(), TPP_ALARM_READY);
 }
 
@@ -630,6 +637,23 @@ static void end_silently(void)
     tpp_abort("silent");
 }
 
+TAP_TEST(print__goes_on_where_it_was_interrupted_and_says_what_is_wrong)
+{
+    int ends[2];
+    char text[8];
+    require(pipe(ends) == 0);
+    refuse("write", 1, EINTR);
+    check_eq(tpp_print(ends[1], "text", 4), 0);
+    check_eq(read(ends[0], text, sizeof text), 4);
+    refuse("write", 1, EBADF);
+    check_eq(tpp_print(ends[1], "text", 4), EBADF);
+    refuse("write", 1, EINTR);
+    refusal.result = 0; /* nothing, and no reason */
+    check_eq(tpp_print(ends[1], "text", 4), EIO);
+    check(all_refused());
+    close(ends[0]), close(ends[1]);
+}
+
 TAP_TEST(abort__ends_the_process_whether_it_can_say_why_or_not)
 {
     expect_abort(end_interrupted);
@@ -690,6 +714,7 @@ int main(int argc, char **argv)
     tap_run(cgroup__what_is_short_for_a_moment_is_no_answer);
     tap_run(library__that_is_not_told_of_is_not_pinned_and_may_be_on_the_stack);
     tap_run(guard__unknown_unwinder_ends_the_process);
+    tap_run(print__goes_on_where_it_was_interrupted_and_says_what_is_wrong);
     tap_run(abort__ends_the_process_whether_it_can_say_why_or_not);
     tap_run(fork__that_would_not_be_told_leaves_no_timer_to_be_shared);
     return tap_done();
