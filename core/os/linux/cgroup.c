@@ -271,16 +271,16 @@ static size_t levels_above(const char *path, const char **rest)
 
 /* The part of `group` that lies below the mount's root. NULL if the mount shows another part of the
  * hierarchy. "" also if the way down is not known: a root above that of the namespace is surely
- * above the group, but nobody tells the names in between. */
+ * above the group, or the group would begin with it, but nobody tells the names in between. */
 static char *below(const char *root, char *group)
 {
     const char *names, *rest;
     size_t length = strcmp(root, "/") == 0 ? 0 : strlen(root);
-    size_t above = levels_above(root, &names);
 
+    (void)levels_above(root, &names);
     if (strncmp(root, group, length) == 0 && (group[length] == '/' || group[length] == '\0'))
         return levels_above(group + length, &rest) == 0 ? group + length : NULL;
-    if (*names == '\0' && above > levels_above(group, &rest))
+    if (*names == '\0')
         return group + strlen(group);
     return NULL;
 }
