@@ -78,7 +78,7 @@ static void count_runnable(struct tpi_pool *pool, struct tpi_census *census, int
     for (uint32_t id = 0; id < active; id++) {
         struct tpi_worker *worker = tpi_pool_worker(pool, id);
         uint64_t claims;
-        if (!worker || !tpp_load_relaxed(&worker->alive)) /* relaxed: a thread more or less */
+        if (!tpp_load_relaxed(&worker->alive)) /* relaxed: a thread more or less */
             continue;
         if (!tpi_worker_in_callback(worker, &claims)) {
             census->runnable++;

@@ -244,7 +244,7 @@ static uint64_t single_ticket(struct tpi_pool *pool)
     uint32_t active = tpp_load_acquire(&pool->active); /* [PL2] */
     for (uint32_t id = 0; id < active; id++) {
         struct tpi_worker *worker = tpi_pool_worker(pool, id);
-        uint32_t size = worker ? tpi_ring_size(&worker->ring) : 0;
+        uint32_t size = tpi_ring_size(&worker->ring);
         if (size > 1)
             return PLENTY;
         if (size == 1) /* relaxed: a number to compare, not to act upon */

@@ -52,8 +52,7 @@ void tpi_pool_bury(struct tpi_pool *pool)
         struct tpi_worker *worker = tpi_pool_worker(pool, id);
         struct tpi_chunk *chunk = tpp_peek(&pool->chunks[id / TPI_WORKER_CHUNK]);
         tpp_store_release(&chunk->workers[id % TPI_WORKER_CHUNK], NULL); /* [PL2] */
-        if (worker)
-            tpi_slab_free(TPI_KIND_WORKER, &worker->slot, NULL);
+        tpi_slab_free(TPI_KIND_WORKER, &worker->slot, NULL);
     }
     tpi_lock_drop(&pool->lock);
     tpi_monitor_forget(pool); /* after the birth has changed: see tpi_monitor_watch */

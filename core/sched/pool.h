@@ -256,6 +256,9 @@ uint32_t tpi_pool_threads_left(struct tpi_pool *pool);
 
 /* Posts that wait, and how many were ever claimed: a count that is somewhat behind. */
 uint64_t tpi_pool_pending(struct tpi_pool *pool, uint64_t *claims_out);
+
+/* There is one for each number below `active`. For a latecomer, who does not keep the pool alive,
+ * there may be none any more: NULL. */
 struct tpi_worker *tpi_pool_worker(struct tpi_pool *pool, uint32_t id);
 
 static inline bool tpi_pool_driven(struct tpi_pool *pool)

@@ -117,7 +117,7 @@ bool tpi_pool_thread_free(struct tpi_pool *pool)
     tpi_lock_take(&pool->lock);
     for (uint32_t id = 0; !found && id < tpp_peek(&pool->active); id++) {
         struct tpi_worker *worker = tpi_pool_worker(pool, id);
-        found = worker && alive(worker) && !tpi_worker_in_callback(worker, &claims);
+        found = alive(worker) && !tpi_worker_in_callback(worker, &claims);
     }
     tpi_lock_drop(&pool->lock);
     return found;
@@ -282,7 +282,7 @@ static struct tpi_worker *lowest(struct tpi_pool *pool)
 {
     for (uint32_t id = 0; id < tpp_peek(&pool->active); id++) {
         struct tpi_worker *worker = tpi_pool_worker(pool, id);
-        if (worker && alive(worker))
+        if (alive(worker))
             return worker;
     }
     return NULL;

@@ -80,8 +80,8 @@ static struct tpi_task *take_shared(struct tpi_worker *worker, uint32_t priority
 {
     struct tpi_applied claim;
     bool with_ring = priority == TPI_PRIORITY_NORMAL && !tpi_pool_exact(worker->pool);
-    uint32_t active = tpp_peek(&worker->pool->active);
-    uint32_t batch = tpi_inject_length(shared(worker, priority)) / (active ? active : 1);
+    uint32_t active = tpp_peek(&worker->pool->active); /* this one is among them */
+    uint32_t batch = tpi_inject_length(shared(worker, priority)) / active;
     struct tpi_task *task =
         tpi_inject_claim(shared(worker, priority), with_ring ? &worker->ring : NULL,
                          batch < TPP_BATCH ? batch : TPP_BATCH, &claim);
@@ -158,7 +158,7 @@ static struct tpi_task *steal(struct tpi_worker *worker)
     uint32_t first = worker->random++;
     for (uint32_t i = 0; i < active; i++) {
         struct tpi_worker *victim = tpi_pool_worker(pool, (first + i) % active);
-        if (!victim || victim == worker || tpi_ring_size(&victim->ring) < (worker->eager ? 1u : 2u))
+        if (victim == worker || tpi_ring_size(&victim->ring) < (worker->eager ? 1u : 2u))
             continue;
         begin_move(pool);
         uint32_t count = tpi_ring_steal(&worker->ring, &victim->ring);
@@ -185,7 +185,7 @@ static bool nothing_above_low(struct tpi_pool *pool)
     uint32_t active = tpp_load_acquire(&pool->active); /* [PL2] */
     for (uint32_t id = 0; id < active; id++) {
         struct tpi_worker *worker = tpi_pool_worker(pool, id);
-        if (worker && tpi_ring_size(&worker->ring) > 0)
+        if (tpi_ring_size(&worker->ring) > 0)
             return false;
     }
     return tpp_load_acquire(&pool->moves_started) == finished; /* [MV1] */
