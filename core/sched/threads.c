@@ -95,8 +95,7 @@ static struct tpi_worker *place(struct tpi_pool *pool, uint32_t id)
     worker = tpi_container(slot, struct tpi_worker, slot);
     reset_worker(worker, pool, id);
     tpp_store_release(&chunk->workers[id % TPI_WORKER_CHUNK], worker); /* [PL2] */
-    if (id >= tpp_peek(&pool->active))
-        tpp_store_release(&pool->active, id + 1); /* [PL2] */
+    tpp_store_release(&pool->active, id + 1);                          /* [PL2] */
     return worker;
 }
 

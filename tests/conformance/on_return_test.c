@@ -272,6 +272,45 @@ STAGE_TEST(on_return__c199_c204_failing_actions_are_told_in_their_order_and_stop
     stage_expect(library_has_gone(run.library)); /* the last one is done too */
 }
 
+/* What the actions are about is closed before the callback returns. */
+static void log_closed(void *context, const char *function, tp_status_t status, const char *message)
+{
+    struct run *run = context;
+    (void)function;
+    (void)message;
+    stage_log_add(&run->log, status == TP_ERR_HANDLE ? 'h' : '!');
+}
+
+static void close_before_the_end(tp_callback_instance_t *instance, void *context, tp_work_t *work)
+{
+    tp_event_t *event = NULL;
+    tp_semaphore_t *semaphore = NULL;
+    tp_mutex_t *mutex = NULL;
+    (void)context;
+    (void)work;
+    stage_expect_eq(tp_event_create(false, false, &event), TP_OK);
+    stage_expect_eq(tp_semaphore_create(0, 1, &semaphore), TP_OK);
+    stage_expect_eq(tp_mutex_create(true, &mutex), TP_OK);
+    stage_expect_eq(tp_callback_set_event_on_return(instance, event), TP_OK);
+    stage_expect_eq(tp_callback_release_semaphore_on_return(instance, semaphore, 1), TP_OK);
+    stage_expect_eq(tp_callback_release_mutex_on_return(instance, mutex), TP_OK);
+    stage_expect_eq(tp_event_close(event), TP_OK);
+    stage_expect_eq(tp_semaphore_close(semaphore), TP_OK);
+    stage_expect_eq(tp_mutex_close(mutex), TP_OK);
+}
+
+STAGE_TEST(on_return__c204_actions_on_what_was_closed_are_told)
+{
+    struct run run;
+    run_begin(&run, close_before_the_end);
+    stage_expect_eq(tp_set_misuse_hook(log_closed, &run), TP_OK);
+    run_once(&run);
+    stage_expect(stage_log_is(&run.log, "hhh"));
+    stage_expect_eq(tp_set_misuse_hook(NULL, NULL), TP_OK);
+    stage_finish(run.work);
+    run_end(&run);
+}
+
 static void overflow_and_set(tp_callback_instance_t *instance, void *context, tp_work_t *work)
 {
     struct run *run = context;
@@ -409,6 +448,7 @@ STAGE_MAIN(STAGE_CASE(on_return__c197_semaphore_is_released_after_not_during_the
            STAGE_CASE(on_return__c202_actions_are_done_for_a_disassociated_callback),
            STAGE_CASE(on_return__c199_whoever_the_event_wakes_finds_the_other_locks_free),
            STAGE_CASE(on_return__c199_c204_failing_actions_are_told_in_their_order_and_stop_none),
+           STAGE_CASE(on_return__c204_actions_on_what_was_closed_are_told),
            STAGE_CASE(on_return__c204_overflow_does_not_keep_the_event_from_being_set),
            STAGE_CASE(on_return__c200_the_last_of_a_kind_is_done_and_the_first_is_not),
            STAGE_CASE(on_return__c039_c056_finalizer_comes_between_callback_and_actions),

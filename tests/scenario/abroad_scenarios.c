@@ -60,6 +60,29 @@ SCENE(abroad__wait_of_another_pool_is_set_awaited_and_closed)
     scene_close_pool(home);
 }
 
+/* ---- groups ---------------------------------------------------------------------------------- */
+
+static void join_with_a_wait(void *number)
+{
+    tp_cleanup_group_t *group = scene_group();
+    struct scene_choice choice = {.pool = abroad, .group = group};
+    if (group && abroad)
+        (void)scene_wait_chosen((uint32_t)(uintptr_t)number, scene_hit, &choice);
+    if (group)
+        tpps_check(tp_cleanup_group_close_members(group, true, NULL) == TP_OK);
+    scene_close_group(group);
+}
+
+/* Both find that there is no memory for the numbers of waits yet. */
+SCENE(abroad__first_waits_of_two_groups_are_made_at_once)
+{
+    abroad = scene_pool(0, 1);
+    tpps_thread a = tpps_spawn(join_with_a_wait, SCENE_WORD(0));
+    join_with_a_wait(SCENE_WORD(1));
+    tpps_join(a);
+    scene_close_pool(abroad);
+}
+
 /* ---- brief callbacks ------------------------------------------------------------------------- */
 
 /* Nobody can wait for it, or cancel it: so says it each time. */
@@ -130,6 +153,7 @@ SCENE(abroad__counted_callback_meets_the_end_of_its_group)
 static const struct tpps_scenario table[] = {
     {SCENE_ROW(abroad__work_of_another_pool_is_made_posted_awaited_and_closed)},
     {SCENE_ROW(abroad__wait_of_another_pool_is_set_awaited_and_closed)},
+    {SCENE_ROW(abroad__first_waits_of_two_groups_are_made_at_once)},
     {SCENE_ROW(abroad__brief_callback_disassociates_and_is_not_cancelled)},
     {SCENE_ROW(abroad__simple_callback_with_a_limit_runs)},
     {SCENE_ROW(abroad__counted_callback_meets_the_end_of_its_group)},

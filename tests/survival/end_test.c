@@ -310,16 +310,25 @@ static void drive(void *pool)
     (void)tp_pool_run(pool, 0, 0, NULL);
 }
 
+static void do_nothing(void *context)
+{
+    (void)context;
+}
+
 /* The process of a test: dies, or says that it has not. */
 static _Noreturn void die_of_exception(const char *mode)
 {
     struct rlimit none = {0, 0};
     struct scene scene = scene_plan(0, 1);
     bool driven = strcmp(mode, "driven") == 0, simple = strcmp(mode, "simple") == 0;
+    bool with_release = strcmp(mode, "released") == 0, plain = strcmp(mode, "plain") == 0;
     (void)setrlimit(RLIMIT_CORE, &none);
     scene.config.flags = driven ? TP_POOL_CALLER_DRIVEN : 0;
     scene_build(&scene);
-    check_eq(tp_env_set_name(scene.env, "thrower of end_test"), TP_OK);
+    if (with_release) /* there is something to be known of it, but no name */
+        check_eq(tp_env_set_context_release(scene.env, do_nothing), TP_OK);
+    else if (!plain)
+        check_eq(tp_env_set_name(scene.env, "thrower of end_test"), TP_OK);
     if (simple) {
         check_eq(tp_try_submit(throw_simple, NULL, scene.env), TP_OK);
     } else {
@@ -360,6 +369,8 @@ TAP_TEST(end__an_exception_that_leaves_a_callback_ends_the_process_with_the_obje
     expect_death("work", "an exception left the callback of work object \"thrower of end_test\"");
     expect_death("simple",
                  "an exception left the callback of simple callback \"thrower of end_test\"");
+    expect_death("plain", "an exception left the callback of work object \"unnamed\"");
+    expect_death("released", "an exception left the callback of work object \"unnamed\"");
 }
 
 TAP_TEST(end__an_exception_does_not_pass_through_tp_pool_run)
