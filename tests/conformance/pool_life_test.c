@@ -42,6 +42,15 @@ STAGE_TEST(pool__c018_stack_round_trip)
     stage_expect_eq(reserve, 0);
     stage_expect_eq(commit, 0);
     tp_pool_close(pool);
+    tp_pool_config_t config = TP_POOL_CONFIG_INIT;
+    config.stack_reserve = 3 << 20;
+    config.stack_commit = 1 << 16;
+    if (tp_pool_create(&config, &pool) != TP_OK)
+        return;
+    stage_expect_eq(tp_pool_get_stack(pool, &reserve, &commit), TP_OK);
+    stage_expect_eq(reserve, 3 << 20);
+    stage_expect_eq(commit, 1 << 16);
+    tp_pool_close(pool);
 }
 
 struct stacks {

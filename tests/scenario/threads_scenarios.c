@@ -43,6 +43,21 @@ SCENE(threads__r16_post_as_the_last_one_retires)
     scene_close_pool(pool);
 }
 
+/* An idle timeout beyond the end of the clock. */
+SCENE(threads__idle_for_ever_is_woken_all_the_same)
+{
+    tp_pool_t *pool = scene_pool_idle(0, 1, INT64_MAX);
+    tp_work_t *work = scene_pool_work(pool, scene_count, SCENE_WORD(0));
+    for (int i = 0; i < 3; i++) {
+        scene_submit(work, 1);
+        scene_wait(work);
+        tpps_sleep((int64_t)tpps_choose(2) * IDLE_NS);
+    }
+    scene_finish(work);
+    tpps_check(!work || scene_value(0) == 3);
+    scene_close_pool(pool);
+}
+
 /* Two idle workers at their timeout, two posts that need both. */
 SCENE(threads__r16_two_retire_two_posts_meet)
 {
@@ -266,6 +281,7 @@ SCENE(threads__two_first_objects)
 
 static const struct tpps_scenario table[] = {
     {SCENE_ROW(threads__r16_post_as_the_last_one_retires)},
+    {SCENE_ROW(threads__idle_for_ever_is_woken_all_the_same)},
     {SCENE_ROW(threads__r16_two_retire_two_posts_meet), .cpus = 4, .no_faults = true},
     {SCENE_ROW(threads__last_object_goes_as_another_comes)},
     {SCENE_ROW(threads__idle_pool_has_none), .no_early = true},

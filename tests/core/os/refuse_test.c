@@ -660,6 +660,16 @@ TAP_TEST(abort__ends_the_process_whether_it_can_say_why_or_not)
     expect_abort(end_silently);
 }
 
+static void ask_another_clock(void)
+{
+    (void)tpp_now((enum tpp_clock)9);
+}
+
+TAP_TEST(clock__that_does_not_exist_ends_the_process)
+{
+    expect_abort(ask_another_clock);
+}
+
 /* ---- forks ----------------------------------------------------------------------------------- */
 
 /* In a process that had no memory to be told of forks: no timer, which a child would share. */
@@ -716,6 +726,7 @@ int main(int argc, char **argv)
     tap_run(guard__unknown_unwinder_ends_the_process);
     tap_run(print__goes_on_where_it_was_interrupted_and_says_what_is_wrong);
     tap_run(abort__ends_the_process_whether_it_can_say_why_or_not);
+    tap_run(clock__that_does_not_exist_ends_the_process);
     tap_run(fork__that_would_not_be_told_leaves_no_timer_to_be_shared);
     return tap_done();
 }
