@@ -21,7 +21,7 @@ LIBRARIES = {"sim": "libtpsim_core.so", "real": "libtp.a"}
 # What is not run: these test something else than the engine, or take minutes.
 LEFT_OUT = re.compile(r"sim/|stress/idle|survival/(rest|growth|timer$)|capi/misuse")
 SUITES = {"scenario", "unit", "conformance"}
-LEVELS = (0.02, 0.2, 1)  # of the schedules that the suite runs
+LEVELS = (0.02, 0.2, 1, 5)  # of the schedules that the suite runs
 QUICK = {"TSAN_OPTIONS": "halt_on_error=1:die_after_fork=0:atexit_sleep_ms=0:"
                          "allocator_may_return_null=1:report_bugs=1"}
 # The simulator's core becomes a shared library, so that no program is linked again for a mutant:
@@ -143,7 +143,7 @@ class Tree:
             if trial.name in costs:
                 continue
             known = costs.get(trial.name[:-1] + str(trial.level - 1))
-            if trial.level == 2 and known:
+            if trial.level >= 2 and known:
                 costs[trial.name] = known * 5
                 continue
             used = resource.getrusage(resource.RUSAGE_CHILDREN)
