@@ -1,6 +1,8 @@
 /* census.c - what objects there are in a run, by kind and name, and what each of them is about. */
 #include "capi/sim/report.h"
 
+#include <string.h>
+
 #include "capi/sim/internal.h"
 #include "core/object/group.h"
 #include "core/object/handle.h"
@@ -10,6 +12,7 @@
 #include "core/object/wait.h"
 #include "core/wait/waitable.h"
 
+#define UNNAMED "tp-worker" /* pools, by themselves */
 #define LISTED 40u     /* lines about objects */
 #define LISTED_OPEN 4u /* names in a message */
 
@@ -51,7 +54,7 @@ static const char *own_name(enum tpi_kind kind, struct tpi_slot *slot)
     const char *name = NULL;
     if (kind == TPI_KIND_POOL) {
         tpi_pool_name(tpi_container(slot, struct tpi_pool, slot), of_pool);
-        name = of_pool;
+        name = strcmp(of_pool, UNNAMED) != 0 ? of_pool : NULL;
     } else if (is_object(kind)) {
         struct tpi_extra *extra =
             tpi_object_extra(tpi_container(slot, struct tpi_object, task.slot));

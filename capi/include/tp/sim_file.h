@@ -1,8 +1,9 @@
 /* sim_file.h - descriptors of a run of tp/sim.h, whose other side is the scenario.
  *
- * They are numbers from 0 to 1023 that mean something to tp only, not to the system: waits and I/O
- * objects take them. Outside a run all of these do nothing and return 0 or -1. A call about a
- * number that is not open, or of another kind, fails the run. Not frozen, see tp/sim.h. */
+ * They are numbers from 0 to 1023 that mean nothing to the system: waits and I/O objects take them,
+ * and so do read and write in a run. Outside a run all of these do nothing and return 0 or -1. A
+ * call about a number that is not open, or of another kind, fails the run. Not frozen, see
+ * tp/sim.h. */
 #ifndef TP_SIM_FILE_H
 #define TP_SIM_FILE_H
 

@@ -1,0 +1,107 @@
+#!/bin/sh
+# install_test.sh - what is installed is all one needs: the limiter's test, built with pkg-config.
+#
+# usage: install_test.sh BUILD_DIR SOURCE_ROOT CC [CC arguments]    (environment: MESON, CXX; prints TAP)
+set -u
+build=$1
+root=$2
+shift 2
+work=$(mktemp -d) || exit 1
+trap 'rm -rf "$work"' EXIT
+count=0
+failed=0
+
+report() { # status name: one line of TAP, with what went wrong
+    count=$((count + 1))
+    if [ "$1" -eq 0 ]; then
+        echo "ok $count - $2"
+    else
+        echo "not ok $count - $2"
+        sed 's/^/# /' "$work/log"
+        failed=$((failed + 1))
+    fi
+}
+
+# No meson: it would look whether all is built, while others are building.
+at=$work/root
+python3 - "$build" "$at" <<'END' >"$work/log" 2>&1
+import json, os, shutil, sys
+build, at = sys.argv[1:]
+for source, place in json.load(open(build + "/meson-info/intro-installed.json")).items():
+    if not os.path.exists(source) or "tp" not in os.path.basename(place) and "/tp/" not in place:
+        continue
+    os.makedirs(os.path.dirname(at + place), exist_ok=True)
+    shutil.copy(source, at + place, follow_symlinks=False)
+for folder, _, names in os.walk(at):
+    for name in names:
+        if name.endswith(".so.0.1.0"):  # what meson links at the end
+            for link in (name[:-4], name[:-6]):
+                if not os.path.lexists(folder + "/" + link):
+                    os.symlink(name, folder + "/" + link)
+END
+pc=$(find "$at" -name tp-sim.pc)
+libraries=$(dirname "$(dirname "$pc")")
+PKG_CONFIG_PATH=$(dirname "$pc")
+PKG_CONFIG_SYSROOT_DIR=$at
+LD_LIBRARY_PATH=$libraries
+export PKG_CONFIG_PATH PKG_CONFIG_SYSROOT_DIR LD_LIBRARY_PATH
+test -n "$pc" && pkg-config --cflags tp-sim | grep -q -- -DTP_SIM &&
+    test "$(pkg-config --variable=instrument tp-sim)" = -fsanitize=thread &&
+    find "$at" -path '*/tp/sim_world.h' | grep -q .
+report $? install__pkg_config_finds_headers_and_flags
+
+finds() { # a program: it finds the bug and tells of it by name
+    "$1" >"$work/out" 2>"$work/log"
+    test $? -eq 1 && grep -q '(in work "take") in bucket_take' "$work/log"
+}
+sources="$root/examples/simulation/bucket_lost.c $root/examples/simulation/limiter.c
+    $root/examples/simulation/limiter_test.c"
+objects=
+for source in $sources; do
+    # shellcheck disable=SC2046 # several words are meant
+    "$@" -std=gnu11 -g -O1 -fno-omit-frame-pointer $(pkg-config --variable=instrument tp-sim) \
+        $(pkg-config --cflags tp-sim) -I"$root" -c "$source" -o "$work/$(basename "$source").o" \
+        >"$work/log" 2>&1 || report 1 "install__compiles_$(basename "$source" .c)"
+    objects="$objects $work/$(basename "$source").o"
+done
+
+# shellcheck disable=SC2046,SC2086 # several words are meant
+"$@" $objects $(pkg-config --libs tp-sim) -o "$work/shared" >"$work/log" 2>&1 && finds "$work/shared"
+report $? install__shared_library_finds_the_bug
+# shellcheck disable=SC2086
+"$@" $objects "$libraries/libtp-sim.a" -pthread -ldl -o "$work/static" >"$work/log" 2>&1 &&
+    finds "$work/static" && ! ldd "$work/static" | grep -q libtp
+report $? install__static_library_finds_the_bug
+
+if [ -n "${CXX:-}" ]; then
+    cat >"$work/plus.cpp" <<'END'
+#include <stdexcept>
+#include <tp/sim.h>
+#include <tp/tp.h>
+static void scenario(void *)
+{
+    try {
+        throw std::runtime_error("caught where it belongs");
+    } catch (const std::exception &) {
+        tp_sim_sleep(1);
+    }
+    tp_event_t *event;
+    tp_sim_check(tp_event_create(false, false, &event) == TP_OK);
+    tp_sim_name(event, "the C++ event");
+}
+int main()
+{
+    tp_sim_options_t options = TP_SIM_OPTIONS_INIT;
+    options.schedules = 10;
+    return tp_sim_run(&options, scenario, nullptr, nullptr) == TP_SIM_FAILED ? 0 : 1;
+}
+END
+    # shellcheck disable=SC2046,SC2086
+    $CXX -std=c++11 -g -Wall -Werror $(pkg-config --cflags tp-sim) "$work/plus.cpp" \
+        $(pkg-config --libs tp-sim) -o "$work/plus" >"$work/log" 2>&1 && "$work/plus" 2>"$work/log" &&
+        grep -q '^tp-sim: event "the C++ event" is still open$' "$work/log"
+    report $? install__cxx_programs_are_welcome
+fi
+
+echo "1..$count"
+test "$failed" -eq 0
