@@ -18,7 +18,8 @@ static bool enter(struct tpi_env *env, uint32_t generation)
 static void new_version(struct tpi_env *env)
 {
     /* [EV1] release: pairs with the acquire in cached(); between the two there is only the wish
-     * that a change made before a creation is seen by it. */
+     * that a change made before a creation is seen by it. Relaxed would do for that: whoever comes
+     * after a store reads no older one, and the profile is read under the lock. */
     tpp_store_release(&env->version, tpp_peek(&env->version) + 1);
 }
 

@@ -100,6 +100,8 @@ static void shut(struct look *look)
 {
     struct tpi_pool *pool = look->pool;
     uint32_t seen = TPI_SHUT_NOT, wanted = look->cancel ? TPI_SHUT_DROP : TPI_SHUT_DRAIN;
+    /* [SH1] More than it takes, here and in shutdown(): `shut` is read relaxed, and fences order
+     * it. */
     tpp_or_acq_rel(&pool->life, TPI_LIFE_SHUT);                           /* [PL1] */
     while (seen < wanted && !tpp_cas_acq_rel(&pool->shut, &seen, wanted)) /* [SH1] */
         ;                /* ends: a failed swap means that it has grown */

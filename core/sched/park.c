@@ -85,7 +85,9 @@ static bool appoint(struct tpi_pool *pool, uint32_t birth)
 {
     for (;;) {
         uint32_t nobody = 0;
-        /* [PK3] acquire and release: the role is handed from one searcher to the next. */
+        /* [PK3] acquire and release: the role is handed from one searcher to the next. It guards no
+         * data, so relaxed would do as well, here and wherever it is taken, or dropped before a
+         * fence: that fence orders what must be seen. */
         if (!tpp_cas_acq_rel(&pool->searching, &nobody, 1))
             return false;
         /* relaxed: a preference. Who waits for timers is disturbed last. */

@@ -15,7 +15,9 @@
 struct tpi_worker *tpi_pool_worker(struct tpi_pool *pool, uint32_t id)
 {
     /* [PL2] acquire: a worker that can be found is complete. Pairs with the releases below and in
-     * tpi_pool_bury. */
+     * tpi_pool_bury. A NULL or a zero publishes nothing there. The orders of `active` are more than
+     * it takes: it only says how far to look, and each worker is acquired here. So are those of a
+     * chunk, as long as `active`, or the idle bit that led to it, brings it along. */
     struct tpi_chunk *chunk = tpp_load_acquire(&pool->chunks[id / TPI_WORKER_CHUNK]);
     return chunk ? tpp_load_acquire(&chunk->workers[id % TPI_WORKER_CHUNK]) : NULL;
 }
