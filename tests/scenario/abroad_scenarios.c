@@ -1,4 +1,5 @@
 /* abroad_scenarios.c - callbacks that use what belongs to another pool, and brief ones. */
+#include "tests/scenario/scene_io.h"
 #include "tests/scenario/scene_timer.h"
 #include "tests/scenario/scene_wait.h"
 
@@ -58,6 +59,36 @@ SCENE(abroad__wait_of_another_pool_is_set_awaited_and_closed)
     scene_event_close(event);
     scene_close_pool(abroad);
     scene_close_pool(home);
+}
+
+/* Whoever waits in a callback of another pool cannot run what he waits for. */
+static void use_io_abroad(tp_callback_instance_t *instance, void *context, tp_work_t *work)
+{
+    (void)instance;
+    (void)context;
+    (void)work;
+    if (scene_io_make(0, abroad)) {
+        (void)scene_io_read(0, 0);
+        (void)scene_io_read(0, 1);
+        scene_io_serve(0, 2 * SCENE_IO_LENGTH);
+        scene_io_wait(0);
+    }
+    scene_add(DONE, 1);
+}
+
+SCENE(abroad__io_of_another_pool_is_begun_awaited_and_closed)
+{
+    tp_pool_t *home = scene_pool(0, 1);
+    abroad = scene_pool(0, 1);
+    scene_io_open(0, TPPS_STREAM);
+    tp_work_t *work = abroad ? scene_pool_work(home, use_io_abroad, NULL) : NULL;
+    scene_submit(work, 1);
+    scene_finish(work);
+    tpps_check(!work || scene_value(DONE) == 1);
+    scene_io_end(0);
+    scene_close_pool(abroad);
+    scene_close_pool(home);
+    scene_io_no_files();
 }
 
 /* ---- groups ---------------------------------------------------------------------------------- */
@@ -153,6 +184,7 @@ SCENE(abroad__counted_callback_meets_the_end_of_its_group)
 static const struct tpps_scenario table[] = {
     {SCENE_ROW(abroad__work_of_another_pool_is_made_posted_awaited_and_closed)},
     {SCENE_ROW(abroad__wait_of_another_pool_is_set_awaited_and_closed)},
+    {SCENE_ROW(abroad__io_of_another_pool_is_begun_awaited_and_closed)},
     {SCENE_ROW(abroad__first_waits_of_two_groups_are_made_at_once)},
     {SCENE_ROW(abroad__brief_callback_disassociates_and_is_not_cancelled)},
     {SCENE_ROW(abroad__simple_callback_with_a_limit_runs)},

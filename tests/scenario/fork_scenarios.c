@@ -479,6 +479,7 @@ static void close_old_group(tp_callback_instance_t *instance, void *context, tp_
     (void)instance;
     (void)context;
     (void)work;
+    scene_await(SET, 1); /* until there is something to run */
     (void)tp_cleanup_group_close_members(old.group, false, NULL);
 }
 
@@ -490,9 +491,10 @@ SCENE(fork__in_a_member_that_a_closer_runs)
     struct scene_choice choice = {.pool = old.pool, .group = old.group};
     tp_work_t *member = scene_work(fork_inside, NULL, &choice);
     scene_submit(scene_pool_work(old.pool, close_old_group, NULL), 1);
-    if (tp_work_submit(member) != TP_OK) /* closed already */
-        tpps_exit();
-    (void)tp_cleanup_group_close_members(old.group, false, NULL);
+    scene_submit(member, 1);
+    scene_add(SET, 1);
+    if (tpps_choose(2))
+        (void)tp_cleanup_group_close_members(old.group, false, NULL);
     scene_wait_for_the_fork();
 }
 
@@ -558,6 +560,28 @@ SCENE(fork__in_the_cancel_callback_of_a_work_object)
 SCENE(fork__in_the_cancel_callback_of_a_simple_one)
 {
     members(true);
+}
+
+static void fork_and_end_in_cancel(void *context, void *cleanup_context)
+{
+    fork_in_cancel(context, cleanup_context);
+    tpps_thread_exit();
+}
+
+static void close_old_members(void *unused)
+{
+    (void)unused;
+    (void)tp_cleanup_group_close_members(old.group, true, NULL);
+}
+
+SCENE(fork__in_a_cancel_callback_that_ends_its_thread)
+{
+    with_default_things();
+    struct scene_choice choice = {
+        .pool = old.pool, .group = old.group, .cancel = fork_and_end_in_cancel};
+    (void)scene_work(scene_count, SCENE_WORD(RAN), &choice);
+    tpps_spawn(close_old_members, NULL);
+    scene_wait_for_the_fork();
 }
 
 /* ---- inside other code of the application ---------------------------------------------------- */
@@ -691,6 +715,7 @@ static const struct tpps_scenario table[] = {
     {ROW(fork__in_a_callback_that_a_shutdown_drains)},
     {ROW(fork__in_the_cancel_callback_of_a_work_object)},
     {ROW(fork__in_the_cancel_callback_of_a_simple_one)},
+    {ROW(fork__in_a_cancel_callback_that_ends_its_thread)},
     {ROW(fork__in_a_release_function)},
     {ROW(fork__in_a_release_function_before_anything_new)},
     {ROW(fork__in_a_callback_that_closes_its_object)},
