@@ -371,7 +371,8 @@ void tpi_slab_each(enum tpi_kind kind, bool (*visit)(struct tpi_slot *slot, void
 
 bool tpi_slab_used(void)
 {
-    return tpp_load_acquire(&registry.count) > 0; /* [SL1] */
+    /* [SL1] More than it takes: no slab is looked at. */
+    return tpp_load_acquire(&registry.count) > 0;
 }
 
 static bool count_live(struct tpi_slot *slot, void *context)

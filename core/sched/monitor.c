@@ -181,7 +181,9 @@ static struct tpi_pool *pool_of(struct tpi_link *link)
 static void unwatch(struct tpi_pool *pool)
 {
     tpi_list_remove(&pool->watch.link);
-    tpp_store_release(&pool->watched, 0); /* [GT1] */
+    /* [GT1] Relaxed would do, here and in tpi_monitor_watch: it is read after a fence or under this
+     * lock, which guards all it stands for. */
+    tpp_store_release(&pool->watched, 0);
 }
 
 /* Looks at one pool, and lets go of it if there is nothing to watch for. The lock is held, and

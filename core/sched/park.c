@@ -473,7 +473,8 @@ static void doze_forever(struct tpi_worker *worker)
 {
     struct tpi_pool *pool = worker->pool;
     /* [PK4] before the idle bit, the fence and the last look in doze: either that look finds that
-     * leaving became possible, or whoever made it so finds the bit. */
+     * leaving became possible, or whoever made it so finds the bit. Those fences do it: the count
+     * itself could be relaxed, as could the look at it, and the end. */
     tpp_add_acq_rel(&pool->forever, 1);
     doze(worker, DOZE_FOREVER, TPP_FOREVER);
     tpp_sub_acq_rel(&pool->forever, 1); /* [PK4] */

@@ -116,7 +116,9 @@ static inline struct tpi_worker *tpi_worker_self(void)
 static inline void tpi_count(tpp_u64 *counter, uint64_t amount)
 {
     /* relaxed load: one writer. [CT1] release: whoever reads one count finds in the others what was
-     * counted before it, so that what ended never exceeds what began. Pairs with stats.c. */
+     * counted before it, so that what ended never exceeds what began. Pairs with stats.c. Weaker,
+     * here or there, numbers of two moments meet: what is below zero is shown as zero, and the gate
+     * looks again. Whoever waited for a callback finds it counted all the same: [ST1]. */
     tpp_store_release(counter, tpp_load_relaxed(counter) + amount);
 }
 
