@@ -165,6 +165,14 @@ TAP_TEST(determinism__a_seed_gives_one_trace)
     check(bench_report.trace != trace);
 }
 
+static void remember(void *context)
+{
+    (void)context;
+    for (int i = 0; i < count % 7; i++)
+        tp_sim_point();
+    count++;
+}
+
 TAP_TEST(determinism__a_forgotten_global_is_told)
 {
     tp_sim_options_t options = bench_options(60);                 /* the 51st schedule runs twice */
@@ -173,6 +181,11 @@ TAP_TEST(determinism__a_forgotten_global_is_told)
     options.flags |= TP_SIM_NO_SHRINK;
     check_eq(bench_search(&options, work_alone), TP_SIM_FAILED); /* does: count == 3 only once */
     check_eq(bench_report.schedules, 2);
+    options.flags &= ~(uint32_t)TP_SIM_NO_SHRINK;
+    check_eq(bench_search(&options, remember), TP_SIM_FAILED);
+    check_eq(bench_report.schedules, 51);
+    check(strncmp(bench_report.message, "not deterministic", 17) == 0);
+    check(bench_report.token != NULL && bench_report.shrunk == NULL);
 }
 
 TAP_TEST(token__repeats_the_run_and_so_does_the_shrunk_one)
