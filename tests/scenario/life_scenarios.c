@@ -334,7 +334,7 @@ static const struct tpps_scenario table[] = {
     {SCENE_ROW(life__two_closers_one_wins)},
     {SCENE_ROW(life__create_and_pool_close)},
     {SCENE_ROW(life__latecomers_and_the_next_life)},
-    {SCENE_ROW(life__posted_and_the_pool_is_another_by_then)},
+    {SCENE_ROW(life__posted_and_the_pool_is_another_by_then), .cpus = 1},
     {SCENE_ROW(life__latecomer_and_growth_of_the_next_life), .cpus = 4, .no_faults = true},
     {SCENE_ROW(life__r06_close_and_last_completion)},
     {SCENE_ROW(life__simple_callbacks_outlive_the_handle)},
