@@ -19,7 +19,7 @@ BUILDS = {"plain": COMMON + ["-Doptimization=2"],
           "tsan": COMMON + ["-Doptimization=1", "-Db_sanitize=thread"]}
 LIBRARIES = {"sim": "libtpsim_core.so", "real": "libtp.a"}
 # What is not run: these test something else than the engine, or take minutes.
-LEFT_OUT = re.compile(r"sim/|stress/idle|survival/(rest|growth|timer$)|capi/misuse")
+LEFT_OUT = re.compile(r"sim/|stress/idle|survival/(rest|growth|timer$)")
 SUITES = {"scenario", "unit", "conformance"}
 LEVELS = (0.02, 0.2, 1, 5)  # of the schedules that the suite runs
 QUICK = {"TSAN_OPTIONS": "halt_on_error=1:die_after_fork=0:atexit_sleep_ms=0:"

@@ -126,6 +126,26 @@ TAP_TEST(ring__opens_and_closes_and_leaves_nothing)
     check_eq(count_open(""), before);
 }
 
+/* Else all that follows would be skipped in silence. The words of its parameters are those of
+ * linux/io_uring.h, which need not be there; the sixth says what it can do. */
+TAP_TEST(ring__a_system_that_has_rings_has_one_for_us)
+{
+    enum { FEATURES = 5, NODROP_STABLE_POSITION_POLL = 2 | 4 | 8 | 32 };
+    uint32_t parameters[64] = {0};
+    int ring = (int)syscall(SYS_io_uring_setup, 4u, parameters);
+    if (ring < 0)
+        tap_skip("the system has no ring, or forbids it");
+    check_eq(close(ring), 0);
+    if ((parameters[FEATURES] & NODROP_STABLE_POSITION_POLL) != NODROP_STABLE_POSITION_POLL)
+        tap_skip("the system's rings are too old");
+    if (open_ring())
+        close_ring();
+    else if (tpp_ring_open(&the_ring) == ENOSYS)
+        tap_skip("the library was built without rings");
+    else
+        check(false);
+}
+
 static void open_refused(uint32_t error)
 {
     int before = count_open("");
@@ -910,6 +930,7 @@ TAP_TEST(ring__wish_is_what_the_environment_says)
 int main(void)
 {
     tap_run(ring__opens_and_closes_and_leaves_nothing);
+    tap_run(ring__a_system_that_has_rings_has_one_for_us);
     tap_run(ring__says_why_it_cannot_be_opened);
     tap_run(ring__reads_a_file);
     tap_run(ring__writes_a_file);
