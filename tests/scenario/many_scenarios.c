@@ -11,6 +11,8 @@ enum { THREADS = 16, RECORDS = 160, BUDGET = 12, SIGNAL = 10, FIRST_PLACE = 900 
 /* Time may run fast here, while others stand still: a short period would keep them busy. */
 enum { MANY_TABLE = 8, MANY_MEMBERS = 3, MANY_PASSING = 1, MANY_PERIOD_US = 100000 };
 
+static void (*const many_thread_starts)(void *) = NULL;
+
 #include "tests/stress/many_whole.h"
 
 /* Scripts are drawn by the seed: a token repeats them. */

@@ -13,6 +13,7 @@ static uint32_t seconds = 3;
 static uint64_t seed = 1;
 static uint64_t times_each = UINT64_MAX; /* so often each thread acts, if time is not over before */
 static tpp_u32 stop, wrong;
+static tpp_u32 acting; /* threads that have begun to */
 
 static inline void read_arguments(int argc, char **argv)
 {
@@ -53,6 +54,7 @@ static void *actor_main(void *argument)
 {
     struct actor actor = {.dice = (seed * 1000003 + (uintptr_t)argument) * 0x9e3779b97f4a7c15u | 1};
     must(tp_env_create(&actor.env) == TP_OK);
+    tpp_add_acq_rel(&acting, 1);
     for (uint64_t times = 0; times < times_each && !tpp_load_relaxed(&stop); times++)
         act(&actor);
     must(tp_env_destroy(actor.env) == TP_OK);

@@ -120,8 +120,9 @@ static struct {
     tp_mutex_t *mutex;
     tpp_ptr victim; /* an event that anybody closes */
     uint64_t guarded, ran[MANY_KINDS];
-    tpp_u32 units;  /* of the semaphore that somebody has */
-    tpp_u32 budget; /* of callbacks that may still do something */
+    uint64_t before; /* callbacks of the default pool, which is older than this */
+    tpp_u32 units;   /* of the semaphore that somebody has */
+    tpp_u32 budget;  /* of callbacks that may still do something */
     tpp_u32 meddling, alive, passing;
     tpp_u32 calls, meddled, deadlocks, groups, shutdowns, refused, told, lost;
 } many;

@@ -18,6 +18,7 @@ static struct {
     int peer;
 } many_places[MANY_PLACES];
 static int many_self = -1; /* this process, which does not end */
+static int many_null = -1;
 
 /* ---- to operate on --------------------------------------------------------------------------- */
 
@@ -30,14 +31,15 @@ static void many_open(enum many_file kind, int *fd, int *peer)
         (void)!socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends);
     else
         (void)!pipe2(ends, O_CLOEXEC);
-    must(ends[0] >= 0 && (ends[1] < 0 || fcntl(ends[1], F_SETFL, O_NONBLOCK) == 0));
+    must(poor || ends[0] >= 0);
+    must(ends[1] < 0 || fcntl(ends[1], F_SETFL, O_NONBLOCK) == 0);
     *fd = ends[0];
     *peer = ends[1];
 }
 
 static void many_close(int fd, int peer)
 {
-    must(close(fd) == 0);
+    must(fd < 0 || close(fd) == 0);
     must(peer < 0 || close(peer) == 0);
 }
 
@@ -55,12 +57,14 @@ static void many_talk(enum many_file kind, int fd, int peer, uint64_t *dice)
 
 static void many_hang_up(enum many_file kind, int fd, int peer)
 {
-    int other = kind == MANY_STREAM ? open("/dev/null", O_RDWR | O_CLOEXEC) : -1;
     (void)fd;
-    if (kind == MANY_SOCKET)
+    if (kind == MANY_SOCKET && peer >= 0)
         must(shutdown(peer, SHUT_RDWR) == 0);
-    if (kind == MANY_STREAM)
-        must(other >= 0 && dup3(other, peer, O_CLOEXEC) == peer && close(other) == 0);
+    /* It may be above the limit there is for a moment. */
+    while (kind == MANY_STREAM && peer >= 0 && dup3(many_null, peer, O_CLOEXEC) != peer) {
+        must(poor);
+        usleep(100);
+    }
 }
 
 /* ---- to wait for ----------------------------------------------------------------------------- */
@@ -70,17 +74,20 @@ static int many_place(uint32_t place)
     return (int)tpp_load_acquire(&many_places[place].fd);
 }
 
-static void many_open_place(uint32_t place)
+static bool many_open_place(uint32_t place)
 {
     int ends[2] = {-1, -1};
-    must(pipe2(ends, O_CLOEXEC | O_NONBLOCK) == 0);
+    if (pipe2(ends, O_CLOEXEC | O_NONBLOCK) != 0)
+        return false;
     tpp_store_release(&many_places[place].fd, (uint32_t)ends[0]);
     many_places[place].peer = ends[1];
+    return true;
 }
 
 static void many_stir(uint32_t place, uint64_t *dice)
 {
     char byte = 0;
+    int fd, peer;
     pthread_mutex_lock(&many_places[place].lock);
     ssize_t done = 0;
     switch (roll(dice, 3)) {
@@ -91,8 +98,10 @@ static void many_stir(uint32_t place, uint64_t *dice)
         done = read(many_place(place), &byte, 1);
         break;
     default:
-        many_close(many_place(place), many_places[place].peer);
-        many_open_place(place);
+        fd = many_place(place);
+        peer = many_places[place].peer;
+        if (many_open_place(place))
+            many_close(fd, peer);
         break;
     }
     must(done >= 0 || errno == EAGAIN);
@@ -124,10 +133,11 @@ static void many_open_files(void)
     sigaddset(&told, MANY_TOLD_BY);
     pthread_sigmask(SIG_BLOCK, &told, NULL);
     signal(SIGPIPE, SIG_IGN);
+    many_null = open("/dev/null", O_RDWR | O_CLOEXEC);
     many_self = (int)syscall(SYS_pidfd_open, getpid(), 0);
     for (uint32_t i = 0; i < MANY_PLACES; i++) {
         pthread_mutex_init(&many_places[i].lock, NULL);
-        many_open_place(i);
+        must(many_open_place(i));
     }
 }
 
@@ -135,8 +145,7 @@ static void many_close_files(void)
 {
     for (uint32_t i = 0; i < MANY_PLACES; i++)
         many_close(many_place(i), many_places[i].peer);
-    if (many_self >= 0)
-        close(many_self);
+    many_close(many_self, many_null);
 }
 
 #endif

@@ -179,7 +179,7 @@ static tp_pool_t *many_passing_pool(struct many_hand *hand, bool *driven_out)
 {
     tp_pool_config_t config = TP_POOL_CONFIG_INIT;
     tp_pool_t *pool = NULL;
-    *driven_out = !hand->inside && many_roll(hand->dice, 4) == 0;
+    *driven_out = !hand->inside && !many_lacks(TP_ERR_NO_MEMORY) && many_roll(hand->dice, 4) == 0;
     config.flags = *driven_out ? TP_POOL_CALLER_DRIVEN : 0;
     config.thread_minimum = *driven_out ? 0 : many_roll(hand->dice, 2);
     config.thread_maximum = 1 + many_roll(hand->dice, 3);

@@ -97,10 +97,10 @@ static void child_tell_(pid_t child)
 /* ---- the wait -------------------------------------------------------------------------------- */
 
 /* How a child ended: its status, or 1000 and the signal. */
-TAP_UNUSED_ static int end_of(pid_t child)
+TAP_UNUSED_ static int end_of_within(pid_t child, time_t seconds_allowed)
 {
     int status = 0;
-    time_t limit = time(NULL) + CHILD_SECONDS * tap_slowdown_();
+    time_t limit = time(NULL) + seconds_allowed * tap_slowdown_();
     pid_t ended;
     bool told = false;
     if (child < 0)
@@ -117,6 +117,11 @@ TAP_UNUSED_ static int end_of(pid_t child)
         nap = nap < 5000 ? 2 * nap : nap;
     }
     return WIFEXITED(status) ? WEXITSTATUS(status) : 1000 + WTERMSIG(status);
+}
+
+TAP_UNUSED_ static int end_of(pid_t child)
+{
+    return end_of_within(child, CHILD_SECONDS);
 }
 
 #endif
