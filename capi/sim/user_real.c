@@ -13,16 +13,13 @@ void __sanitizer_print_stack_trace(void) __attribute__((weak));
 static void *of_sanitizer(const char *name)
 {
     char full[64];
-    Dl_info found, own;
-    void *function;
-    if (__sanitizer_print_stack_trace == NULL)
-        return NULL; /* there is none */
+    Dl_info other, own;
+    if (__sanitizer_print_stack_trace == NULL ||
+        dladdr((void *)(uintptr_t)__sanitizer_print_stack_trace, &other) == 0 ||
+        dladdr((void *)(uintptr_t)tpi_user_real, &own) == 0 || other.dli_fbase != own.dli_fbase)
+        return NULL; /* looking in vain takes memory, which a sanitizer may have locked */
     snprintf(full, sizeof full, "__interceptor_%s", name);
-    function = dlsym(RTLD_DEFAULT, full);
-    if (function == NULL || dladdr(function, &found) == 0 ||
-        dladdr((void *)(uintptr_t)tpi_user_real, &own) == 0 || found.dli_fbase != own.dli_fbase)
-        return NULL;
-    return function;
+    return dlsym(RTLD_DEFAULT, full);
 }
 
 tpi_user_function tpi_user_real(const char *name, const char *version)
