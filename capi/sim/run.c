@@ -90,26 +90,26 @@ static void prepare(const tp_sim_options_t *o)
 {
     static const enum tpps_mode modes[] = {TPPS_MODE_MIX, TPPS_MODE_PCT, TPPS_MODE_RANDOM,
                                            TPPS_MODE_DFS, TPPS_MODE_BYTES};
-    search = (struct tpps_search){.entry = enter,
-                                  .reset = reset,
-                                  .base = {.quiet = true,
-                                           .weak = o->flags & TP_SIM_WEAK_MEMORY,
-                                           .races = tpi_user_instrumented &&
-                                                    !(o->flags & TP_SIM_NO_RACES),
-                                           .cpus = o->cpus,
-                                           .max_steps = o->max_steps,
-                                           .leaks_allowed = true,
-                                           .bytes = o->bytes,
-                                           .bytes_size = o->bytes_size},
-                                  .mode = modes[o->strategy],
-                                  .seed = o->seed != 0 ? o->seed : 1,
-                                  .schedules = how_many(o),
-                                  .limit_ns = o->time_limit_ns,
-                                  .depth = o->depth,
-                                  .sweep = o->flags & TP_SIM_FAULTS,
-                                  .users = true,
-                                  .fine = o->flags & TP_SIM_FINE,
-                                  .no_early = o->flags & TP_SIM_EXACT_TIME};
+    search = (struct tpps_search){
+        .entry = enter,
+        .reset = reset,
+        .base = {.quiet = true,
+                 .weak = o->flags & TP_SIM_WEAK_MEMORY,
+                 .races = tpi_user_instrumented && !(o->flags & TP_SIM_NO_RACES),
+                 .cpus = o->cpus,
+                 .max_steps = o->max_steps,
+                 .leaks_allowed = true,
+                 .bytes = o->bytes,
+                 .bytes_size = o->bytes_size},
+        .mode = modes[o->strategy],
+        .seed = o->seed != 0 ? o->seed : 1,
+        .schedules = how_many(o),
+        .limit_ns = o->time_limit_ns,
+        .depth = o->depth,
+        .sweep = o->flags & TP_SIM_FAULTS,
+        .users = true,
+        .fine = o->flags & TP_SIM_FINE,
+        .no_early = o->flags & TP_SIM_EXACT_TIME};
 }
 
 /* ---- the report ------------------------------------------------------------------------------ */

@@ -30,11 +30,9 @@ static struct place place_of(const struct tpps_view *view)
 
 static void say_frame(struct tpi_sim_text *text, const void *pc)
 {
-    const char *name = tpps_symbol((const char *)pc - 1);
-    if (name != NULL)
-        tpi_sim_say(text, "%s", name);
-    else
-        tpi_sim_say(text, "%p", pc);
+    char place[160];
+    tpi_user_place(pc, place, sizeof place);
+    tpi_sim_say(text, "%s", place);
 }
 
 /* Calls that the scenario makes to say something, not to have something done. */

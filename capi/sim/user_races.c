@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "capi/sim/user_access.h"
+#include "core/os/sim/watch.h"
 
 #define CELLS 32768u /* of eight bytes; a program that touches more is watched in part */
 #define KEPT 6u
@@ -63,6 +64,8 @@ static void say_access(const struct access *access, char *text, size_t size)
     tpi_user_place(access->pc, where, sizeof where);
     length = (size_t)snprintf(text, size, "%s by %s in %s", what[access->kind & 7], who, where);
     for (uint32_t i = 0; i < CALLERS && access->callers[i] != NULL && length < size; i++) {
+        if (tpps_is_library((const char *)access->callers[i] - 1))
+            break;
         tpi_user_place(access->callers[i], where, sizeof where);
         length += (size_t)snprintf(text + length, size - length, " < %s", where);
     }

@@ -54,8 +54,13 @@ void tpi_user_thing_name(const struct tpi_user_thing *thing, char *text, size_t 
 
 void tpi_user_place(const void *pc, char *text, size_t size)
 {
-    const char *name = pc != NULL ? tpps_symbol((const char *)pc - 1) : "an operation";
-    snprintf(text, size, "%s", name != NULL ? name : "?");
+    const char *call = (const char *)pc - 1;
+    const char *name = pc != NULL ? tpps_symbol(call) : "an operation", *file;
+    uint32_t line;
+    if (pc != NULL && tpps_line(call, &file, &line))
+        snprintf(text, size, "%s (%s:%u)", name != NULL ? name : "?", file, line);
+    else
+        snprintf(text, size, "%s", name != NULL ? name : "?");
 }
 
 /* ---- the table ------------------------------------------------------------------------------- */

@@ -66,8 +66,8 @@ TAP_TEST(report__a_deadlock_tells_who_waits_for_whom)
     check(bench_says("work \"scale\": 1 post pending, 0 callbacks running; in pool \"images\""));
     check(bench_says("pool \"images\": 1 of at most 1 thread, busy in work \"resize\""));
     check(bench_says("event \"all scaled\": not set, 1 waits for it"));
-    check(bench_says("      resize_one\n"));
-    check(bench_says("      deadlock\n"));
+    check(bench_says("      resize_one"));
+    check(bench_says("      deadlock"));
 }
 
 /* ---- left open ------------------------------------------------------------------------------- */
@@ -183,7 +183,7 @@ TAP_TEST(report__timers_waits_and_locks_tell_their_state)
     check(bench_says("wait \"on stop\": 0 posts pending, 0 callbacks running, armed on event "
                      "\"stop\"; in pool \"amid\""));
     check(bench_says("mutex \"books\": owned by thread \"entry\""));
-    check(bench_says("\"entry\" runs: the failure is here\n      fail_amid\n"));
+    check(bench_says("\"entry\" runs: the failure is here\n      fail_amid"));
 }
 
 /* ---- decisions ------------------------------------------------------------------------------- */
@@ -211,8 +211,8 @@ TAP_TEST(report__one_preemption_is_told_with_its_place)
 {
     check_eq(search_for(two_withdraw, 500), TP_SIM_FAILED);
     check_eq(bench_report.decisions, 1);
-    check(bench_says("  1. \"alice\" in withdraw: \"bob\" goes on\n") ||
-          bench_says("  1. \"bob\" in withdraw: \"alice\" goes on\n"));
+    check((bench_says("  1. \"alice\" in withdraw") && bench_says(": \"bob\" goes on\n")) ||
+          (bench_says("  1. \"bob\" in withdraw") && bench_says(": \"alice\" goes on\n")));
     check(bench_says(bench_report.shrunk));
     check(bench_says(bench_report.token));
 }
@@ -231,7 +231,7 @@ TAP_TEST(report__an_endless_spin_ends)
     options.reset = reset_balance;
     check_eq(bench_search(&options, spin), TP_SIM_FAILED);
     check(strstr(bench_report.message, "livelock: still running after 5000 steps") != NULL);
-    check(bench_says("      spin\n"));
+    check(bench_says("      spin"));
 }
 
 static void join_each_other(void *context)

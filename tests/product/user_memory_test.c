@@ -76,7 +76,7 @@ TAP_TEST(memory__a_lost_update_is_found_without_any_point_in_the_source)
 TAP_TEST(race__of_two_callbacks_is_told_with_both_places)
 {
     both(two_hits, "data race on \"hits\": ");
-    both(two_hits, " in hit");
+    both(two_hits, " in hit (user_memory_test.c:");
 }
 
 /* It is one on every schedule, also where the two never met. */

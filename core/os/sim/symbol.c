@@ -22,6 +22,8 @@ struct image {
     size_t count;
     const char *names;
     uintptr_t bias; /* of its addresses against those in the file */
+    const char *file;
+    size_t size;
 };
 static struct image images[IMAGES];
 static uint32_t loaded;
@@ -32,6 +34,8 @@ static void take_table(struct image *image, const char *file, size_t size)
     const ElfW(Shdr) *section = (const void *)(file + header->e_shoff);
     if (header->e_shoff == 0 || header->e_shoff + header->e_shnum * sizeof *section > size)
         return;
+    image->file = file;
+    image->size = size;
     for (unsigned i = 0; i < header->e_shnum; i++) {
         if (section[i].sh_type != SHT_SYMTAB || section[i].sh_link >= header->e_shnum)
             continue;
@@ -114,6 +118,32 @@ bool tpps_is_code_(const void *address)
 {
     Dl_info info;
     return dladdr(address, &info) != 0;
+}
+
+/* NULL if its image has none of this name, or has it compressed. */
+const uint8_t *tpps_section_(const void *address, const char *name, size_t *size_out,
+                             uintptr_t *bias_out)
+{
+    Dl_info info;
+    const struct image *image = dladdr(address, &info) != 0 ? image_of(&info) : NULL;
+    const ElfW(Ehdr) *header = image != NULL ? (const void *)image->file : NULL;
+    const ElfW(Shdr) * section;
+    const char *section_names;
+    if (header == NULL || header->e_shstrndx >= header->e_shnum)
+        return NULL;
+    section = (const void *)(image->file + header->e_shoff);
+    section_names = image->file + section[header->e_shstrndx].sh_offset;
+    for (unsigned i = 0; i < header->e_shnum; i++) {
+        if (strcmp(section_names + section[i].sh_name, name) != 0)
+            continue;
+        if ((section[i].sh_flags & SHF_COMPRESSED) != 0 ||
+            section[i].sh_offset + section[i].sh_size > image->size)
+            return NULL;
+        *size_out = section[i].sh_size;
+        *bias_out = image->bias;
+        return (const uint8_t *)image->file + section[i].sh_offset;
+    }
+    return NULL;
 }
 
 /* ---- whose code ------------------------------------------------------------------------------ */

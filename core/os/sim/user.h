@@ -21,6 +21,9 @@ void tpps_detach_(tpps_thread thread);     /* the run's end does not wait for it
 int64_t tpps_clock_(enum tpp_clock clock); /* what it says; no schedule point */
 const char *tpps_symbol_data_(const void *address, size_t *offset_out); /* of a variable */
 
+const uint8_t *tpps_section_(const void *address, const char *name, size_t *size_out,
+                             uintptr_t *bias_out);
+
 /* weak.c, where the run keeps track of what comes before what */
 void tpps_weak_half_fence_(uint32_t slot, memory_order order);
 void tpps_order_release_(const void *token); /* what this fiber did is seen by who acquires */

@@ -30,6 +30,7 @@ struct tpps_view { /* of one thread */
 };
 bool tpps_view(uint32_t number, struct tpps_view *out); /* false: there are not so many */
 const char *tpps_symbol(const void *address);           /* NULL: unknown */
+bool tpps_line(const void *address, const char **file_out, uint32_t *line_out); /* of the source */
 bool tpps_is_library(const void *address);              /* code of the library, or of the user? */
 
 #endif
