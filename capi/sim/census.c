@@ -193,7 +193,7 @@ static void say_object(struct tpi_sim_text *text, enum tpi_kind kind, struct tpi
         tpi_sim_say(text, ", %u completion%s to come",
                     tpi_container(object, struct tpi_io, object)->channel.expected,
                     plural(tpi_container(object, struct tpi_io, object)->channel.expected));
-    if (word & TPI_STATE_CLOSED)
+    if (word & TPI_STATE_CLOSED && kind != TPI_KIND_SIMPLE && kind != TPI_KIND_BRIEF)
         tpi_sim_say(text, ", closed");
     tpi_sim_say(text, "; in ");
     say_slot(text, TPI_KIND_POOL, &pool->slot);

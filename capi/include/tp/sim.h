@@ -2,8 +2,8 @@
  *
  * A test is linked with libtp-sim instead of libtp (pkg-config: tp-sim). It has the same functions
  * on a simulated machine: threads are fibers of one thread, clocks are numbers, descriptors are
- * scripted, calls fail when told to, and who runs next is drawn from a seed. So a
- * run can be repeated, to the last step, from a token of one line.
+ * scripted, calls fail when told to, and who runs next is drawn from a seed. So a run can be
+ * repeated, to the last step, from a token of one line.
  *
  *     static void scenario(void *context)     // makes pools and objects, checks, closes them all
  *     int main(void)
@@ -11,15 +11,17 @@
  *         return tp_sim_run(NULL, scenario, NULL, NULL) == TP_OK ? 0 : 1;
  *     }
  *
- * What fails a run: tp_sim_check() and tp_sim_fail(); a deadlock; a spin without end; work that is
- * queued while everybody sleeps; an object that is still open at the end; a call that the misuse
- * hook would be told of, where TP_SIM_MISUSE_FAILS says so. docs/SIMULATION.md tells the story.
+ * What fails a run: tp_sim_check() and tp_sim_fail(), assert() and abort(); a deadlock; a spin
+ * without end; posts that never run; an object that is still open at the end; a data race, in code
+ * that is instrumented; and, where TP_SIM_MISUSE_FAILS says so, a call that the misuse hook would
+ * be told of. docs/SIMULATION.md tells the story.
  *
- * Where another thread may come in between: at each call of tp, at the beginning and end of each
- * callback, and at TP_SIM_POINT().
- * Thread-local variables are shared by all threads of a run, system calls that block stop all of
- * them, and global variables keep their values from run to run: put them back in `reset`. Handles
- * of an earlier run are not handles any more.
+ * Where another thread may come in between: at each call of tp; at the beginning and end of each
+ * callback; at each call of the C library that locks, waits or makes threads; at TP_SIM_POINT();
+ * and, in code that is compiled with -fsanitize=thread and linked without it, at each access to
+ * memory that others can see. Thread-local variables are shared by all threads of a run, other
+ * system calls that block stop all of them, and global variables keep their values from run to run:
+ * put them back in `reset`. A handle of an earlier run is no handle, or that of something else.
  *
  * This header is not frozen: it may change in any release before 1.0. */
 #ifndef TP_SIM_H
