@@ -213,13 +213,15 @@ static uint64_t allowed_submit(const struct object *io)
     uint64_t allowed = io->choice.pool->shut ? BIT(TP_ERR_CLOSED) : BIT(TP_OK);
     if (world.faults)
         allowed |= BIT(TP_ERR_NO_MEMORY) | BIT(TP_ERR_SYSTEM);
-    return world.files[io->file].broken ? allowed | BIT(TP_ERR_SYSTEM) : allowed;
+    return allowed;
 }
 
 static uint64_t allowed_late(const struct object *io)
 {
     uint64_t allowed = object_refuses(io) ? BIT(TP_ERR_CLOSED) : 0;
-    return world.files[io->file].broken ? allowed | BIT(TP_ERR_SYSTEM) : allowed;
+    if (world.files[io->file].broken) /* no poller takes it any more */
+        allowed |= BIT(TP_ERR_SYSTEM) | BIT(TP_ERR_NO_MEMORY);
+    return allowed;
 }
 
 static void submitted(struct request *request, bool made)
@@ -296,8 +298,10 @@ static void submit(const struct op *op)
     struct request *request = request_new(io, opcodes[op->argument & 15]);
     if (!request)
         return;
-    if (op->argument & 16 && request->key > 1)
+    if (op->argument & 16 && request->key > 1) {
         request->key--;
+        request->asked = true; /* an abort of the other one may hit it */
+    }
     struct request *rival = rival_of(request);
     if (rival) { /* nobody can tell which of them is told of */
         request->opcode = rival->opcode;

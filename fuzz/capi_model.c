@@ -154,6 +154,7 @@ void posts_begin(struct object *object, uint32_t posts)
 void posts_end(struct object *object, uint32_t posts, bool made)
 {
     if (made) {
+        learn(); /* from here on others know of them */
         object->returned += posts;
         return;
     }

@@ -272,6 +272,7 @@ void object_wait(const struct op *op, enum tpi_kind kind, const char *function,
         allowed |= BIT(TP_ERR_DEADLOCK);
     bool drops = object && cancel && !own && timeout >= 0;
     struct call call = call_begin(object ? &object->thing : NULL);
+    learn();
     if (drops)
         cancel_begins(object);
     tp_status_t status = wait(handle, cancel, timeout);

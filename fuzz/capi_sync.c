@@ -148,7 +148,7 @@ tp_waitable_t source_of(const struct op *op, uint32_t choice, struct sync **sync
     uint32_t other = op_other(op);
     struct sync *sync = choice < 3 ? sync_at(kinds[choice], other) : NULL;
     void *handle = sync ? sync->thing.handle : NULL;
-    uint64_t system = BIT(TP_ERR_SYSTEM) | (world.faults ? BIT(TP_ERR_NO_MEMORY) : 0);
+    uint64_t system = BIT(TP_ERR_SYSTEM) | BIT(TP_ERR_NO_MEMORY);
     *sync_out = sync;
     *allowed_out = choice < 3 && (!sync || sync->thing.closed) ? BIT(TP_ERR_HANDLE) : BIT(TP_OK);
     switch (choice) {
