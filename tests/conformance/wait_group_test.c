@@ -251,6 +251,27 @@ STAGE_TEST(wait_group__others_of_the_pool_stay_armed)
     group_end(&s);
 }
 
+/* More than one word of the set keeps: none stands for another. */
+STAGE_TEST(wait_group__members_of_another_group_can_be_set_after_a_close)
+{
+    struct group_scene closed, open;
+    tp_wait_t *waits[70];
+    uint32_t count = (uint32_t)stage_times(70, 2);
+    group_begin(&closed, 1);
+    group_begin(&open, 1);
+    for (uint32_t i = 0; i < count; i++)
+        (void)member(&closed, hit);
+    for (uint32_t i = 0; i < count; i++)
+        waits[i] = member(&open, hit);
+    home_close_members(&closed.home, true);
+    for (uint32_t i = 0; i < count; i++)
+        stage_expect(!arm(waits[i], units_of(&open)));
+    stage_expect_eq(stage_stats(open.pool).waits_armed, count);
+    home_close_members(&open.home, true);
+    group_end(&closed);
+    group_end(&open);
+}
+
 /* Members of two pools, a number of them, armed every other one. */
 STAGE_TEST(wait_group__closes_many_members_of_two_pools)
 {
@@ -552,6 +573,7 @@ STAGE_MAIN(STAGE_CASE(wait_group__c167_cancel_behind_a_gate_tells_one_of_each_ki
            TIMED(wait_group__c179_signal_while_a_close_waits_is_not_taken),
            STAGE_CASE(wait_group__without_cancel_what_is_queued_runs),
            STAGE_CASE(wait_group__others_of_the_pool_stay_armed),
+           STAGE_CASE(wait_group__members_of_another_group_can_be_set_after_a_close),
            TIMED(wait_group__closes_many_members_of_two_pools),
            STAGE_CASE(wait_group__c176_callback_that_closes_its_wait_spares_it_the_cancel),
            STAGE_CASE(wait_group__member_closed_on_its_own_is_not_told),
