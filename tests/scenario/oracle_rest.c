@@ -129,6 +129,7 @@ static bool unwatched(const struct rest *rest)
 static void check_threads(const struct rest *rest)
 {
     uint32_t threads = rest->demand.threads, busy = rest->known->running;
+    uint32_t keepers = tpp_peek(&rest->pool->keeper) ? 1 : 0; /* who stays, while others leave */
     if (tpp_peek(&rest->pool->searching) != 0)
         tpps_fail("oracle: everybody sleeps and the pool believes that somebody searches");
     if (tpp_peek(&rest->pool->threads) != threads)
@@ -137,7 +138,7 @@ static void check_threads(const struct rest *rest)
     if (rest->demand.objects > 0 && threads == 0 && rest->pool->create_failures == 0 &&
         !rest->demand.driven && !rest->demand.ending)
         tpps_fail("oracle: a pool with objects has no thread");
-    if (threads > rest->demand.maximum && rest->idle > 0)
+    if (threads > rest->demand.maximum && rest->idle > keepers)
         tpps_fail("oracle: %u threads, %u allowed, and one of them is idle", threads,
                   rest->demand.maximum);
     /* Who carries out an operation may be in a callback, where it waits for that. */
@@ -199,9 +200,12 @@ BLIND static void check_watched(struct tpi_pool *pool)
                                               : "says that it is watched and is not on the list");
 }
 
+/* Its place may have another life by now, of which nothing was heard yet. */
 static void check_pool(struct oracle_pool *known)
 {
     struct rest rest = {.known = known, .pool = known->pool};
+    if (tpp_peek(&known->pool->birth) & 1)
+        (void)oracle_pool(known->pool);
     rest.demand = tpi_pool_demand(known->pool);
     rest.idle = tpi_idle_count(&known->pool->idle);
     if (tpp_peek(&known->pool->birth) != known->birth) {
