@@ -186,10 +186,16 @@ static bool take_role(struct tpi_pool *pool)
     return false;
 }
 
+static bool has_room(struct tpi_pool *pool)
+{
+    struct tpi_demand limits = tpi_pool_limits(pool);
+    return tpi_policy_room(&limits);
+}
+
+/* Room is asked for last: a thread that was free may have retired since. */
 bool tpi_park_spare(struct tpi_pool *pool)
 {
     uint32_t birth = tpp_peek(&pool->birth);
-    struct tpi_demand limits = tpi_pool_limits(pool);
     if (tpi_park_notify(pool, birth))
         return true;
     bool taken = take_role(pool);
@@ -197,7 +203,7 @@ bool tpi_park_spare(struct tpi_pool *pool)
         return true;
     if (taken)
         tpp_store_release(&pool->searching, 0); /* [PK3] */
-    else if (tpi_policy_room(&limits) || tpi_pool_thread_free(pool))
+    else if (tpi_pool_thread_free(pool) || has_room(pool))
         return true; /* a publisher who keeps it must have room for a thread */
     tpp_add_relaxed(&pool->cap_reached, 1); /* relaxed: a statistic */
     return taken && (tpi_park_notify(pool, birth) || tpi_pool_thread_free(pool));
