@@ -16,7 +16,7 @@ static uint16_t known[THINGS]; /* those of this run, in order of first use */
 static uint32_t thing_count, run;
 
 static const char *const kinds[] = {"mutex",     "condition", "rwlock",
-                                    "semaphore", "barrier",   "pthread_once_t"};
+                                    "semaphore", "barrier",   "initialisation"};
 
 /* ---- names ----------------------------------------------------------------------------------- */
 
