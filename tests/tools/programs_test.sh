@@ -54,7 +54,7 @@ simulated() { # page name, the rest is the compiler
 finds_it() { # arguments: the report is in the log
     (cd "$work" && ./first "$@" >log 2>&1)
     test $? -eq 1 && grep -q '^tp-sim: check failed at .*first.c:[0-9]*: count == 2$' "$work/log" &&
-        grep -Eq '^  [1-9]\. "counters-." \(in work "add one"\) in add_one: "counters-." goes on' \
+        grep -Eq '^  [1-9]\. "counters-." \(in work "add one"\) in add_one \(first.c:20\): "count' \
             "$work/log"
 }
 
