@@ -144,17 +144,31 @@ static int listen_for(struct tpi_channel *channel, uint32_t states)
     return 0;
 }
 
-/* Nobody has heard what the poller tells again and again. */
+static void listen_no_more(struct tpi_channel *channel)
+{
+    if (channel->polled)
+        (void)tpp_poller_remove(tpi_sources_poller(&pool_of(channel)->reactor.sources),
+                                channel->own);
+    channel->polled = channel->silent = false;
+    channel->listens_for = 0;
+}
+
+/* Nobody has heard what the poller tells again and again. Where it cannot be made to tell less, it
+ * is not to tell anything, once nobody waits. */
 static void listen_less(struct tpi_channel *channel)
 {
     struct tpp_poller *poller = tpi_sources_poller(&pool_of(channel)->reactor.sources);
     uint32_t states = waited_for(channel);
+    bool silent = tpi_list_empty(&channel->waiting);
     if (channel->silent)
         return;
-    channel->silent = tpi_list_empty(&channel->waiting);
-    (void)tpp_poller_modify(poller, channel->own, channel->silent ? TPP_POLL_ONCE : states,
-                            own_key(channel));
-    channel->listens_for = states;
+    if (tpp_poller_modify(poller, channel->own, silent ? TPP_POLL_ONCE : states,
+                          own_key(channel)) == 0) {
+        channel->silent = silent;
+        channel->listens_for = states;
+    } else if (silent) {
+        listen_no_more(channel);
+    }
 }
 
 /* 0 or a positive errno. */
@@ -505,10 +519,7 @@ void tpi_operations_shut(struct tpi_channel *channel, uint32_t generation)
 void tpi_operations_end(struct tpi_channel *channel)
 {
     tpi_lock_take(&channel->lock);
-    if (channel->polled)
-        (void)tpp_poller_remove(tpi_sources_poller(&pool_of(channel)->reactor.sources),
-                                channel->own);
-    channel->polled = false;
+    listen_no_more(channel);
     tpi_lock_drop(&channel->lock);
 }
 

@@ -383,6 +383,23 @@ SCENE(io__silence_where_nobody_listens)
     end(pool, 1);
 }
 
+/* The poller tells what nobody hears, and cannot be made to tell less. */
+SCENE(io__silence_where_the_poller_refuses)
+{
+    tp_pool_t *pool = one(scene_any_stream());
+    scene_io_read(A, 0);
+    tpps_sleep(1000);
+    tpps_descriptor_break(scene_io_fd(A));
+    if (tpps_choose(2))
+        scene_io_cancel(A);
+    perhaps_sleep();
+    tpps_stream_hang_up(scene_io_fd(A));
+    scene_io_wait(A);
+    tpps_check(told_in(SECOND) <= 8); /* each worker may be told once more */
+    scene_io_settle(pool);
+    end(pool, 1);
+}
+
 /* Who waits for one way is not kept awake by the other. */
 SCENE(io__silence_where_others_wait)
 {
@@ -663,6 +680,7 @@ static const struct tpps_scenario scenarios[] = {
     {SCENE_ROW(io__abort_of_all_that_waits)},
     {SCENE_ROW(io__errors_are_told)},
     {SCENE_ROW(io__silence_where_nobody_listens)},
+    {SCENE_ROW(io__silence_where_the_poller_refuses)},
     {SCENE_ROW(io__silence_where_others_wait)},
     {SCENE_ROW(io__completions_while_all_compute)},
     {SCENE_ROW(io__the_only_thread_waits_for_an_operation)},
