@@ -140,7 +140,7 @@ typedef struct tp_sim_report {
  *  Threads: any.
  *  Blocks:  never.
  *  Owns:    borrows `options` for the call.
- *  Since:   0.2 */
+ *  Since:   0.1 */
 TP_API void tp_sim_options_init(tp_sim_options_t *options);
 
 /** Writes TP_SIM_REPORT_INIT, for languages that see only symbols.
@@ -151,7 +151,7 @@ TP_API void tp_sim_options_init(tp_sim_options_t *options);
  *  Threads: any.
  *  Blocks:  never.
  *  Owns:    borrows `report` for the call.
- *  Since:   0.2 */
+ *  Since:   0.1 */
 TP_API void tp_sim_report_init(tp_sim_report_t *report);
 
 /** Runs the scenario through schedule after schedule until one fails or enough have passed.
@@ -173,7 +173,7 @@ TP_API void tp_sim_report_init(tp_sim_report_t *report);
  *  Threads: one at a time.
  *  Blocks:  for as long as it takes; allocates; not callable from a run; not async-signal-safe.
  *  Owns:    borrows everything for the call.
- *  Since:   0.2 */
+ *  Since:   0.1 */
 TP_API TP_NODISCARD tp_status_t tp_sim_run(const tp_sim_options_t *options, tp_sim_fn scenario,
                                            void *context, tp_sim_report_t *report_out);
 
@@ -193,7 +193,7 @@ TP_API TP_NODISCARD tp_status_t tp_sim_run(const tp_sim_options_t *options, tp_s
  *  Threads: any.
  *  Blocks:  never.
  *  Owns:    nothing.
- *  Since:   0.2 */
+ *  Since:   0.1 */
 TP_API bool tp_sim_running(void);
 
 /** A point at which another thread may go on. TP_SIM_POINT() is this in a program compiled with
@@ -204,7 +204,7 @@ TP_API bool tp_sim_running(void);
  *  Threads: those of a run.
  *  Blocks:  as the schedule has it.
  *  Owns:    nothing.
- *  Since:   0.2 */
+ *  Since:   0.1 */
 TP_API void tp_sim_point(void);
 #ifdef TP_SIM
 #define TP_SIM_POINT() tp_sim_point()
@@ -220,7 +220,7 @@ TP_API void tp_sim_point(void);
  *  Threads: those of a run.
  *  Blocks:  never.
  *  Owns:    nothing.
- *  Since:   0.2 */
+ *  Since:   0.1 */
 TP_API uint32_t tp_sim_choose(uint32_t n);
 
 /** Fails the run, which is over with that. Outside a run it prints the text and aborts.
@@ -231,7 +231,7 @@ TP_API uint32_t tp_sim_choose(uint32_t n);
  *  Threads: any.
  *  Blocks:  no.
  *  Owns:    borrows its arguments for the call.
- *  Since:   0.2 */
+ *  Since:   0.1 */
 TP_API void tp_sim_fail(const char *format, ...) TP_SIM_FAILS_;
 
 /** Fails the run if the condition does not hold. */
@@ -249,7 +249,7 @@ TP_API void tp_sim_fail(const char *format, ...) TP_SIM_FAILS_;
  *  Threads: those of a run.
  *  Blocks:  never.
  *  Owns:    copies the name.
- *  Since:   0.2 */
+ *  Since:   0.1 */
 TP_API void tp_sim_name(const void *subject, const char *name);
 
 /** Has the function called whenever nobody can run, before time passes: the place for invariants
@@ -263,7 +263,7 @@ TP_API void tp_sim_name(const void *subject, const char *name);
  *  Threads: those of a run.
  *  Blocks:  never.
  *  Owns:    borrows `context` for the run.
- *  Since:   0.2 */
+ *  Since:   0.1 */
 TP_API void tp_sim_on_quiet(tp_sim_fn function, void *context);
 
 #ifdef __cplusplus

@@ -33,7 +33,7 @@ enum {
  *  Threads: those of a run; also what tp_sim_on_quiet calls.
  *  Blocks:  never.
  *  Owns:    nothing.
- *  Since:   0.2 */
+ *  Since:   0.1 */
 TP_API int tp_sim_open(uint32_t kind);
 
 /** Gives the open file of a descriptor another number, as dup does.
@@ -44,7 +44,7 @@ TP_API int tp_sim_open(uint32_t kind);
  *  Threads: those of a run; also what tp_sim_on_quiet calls.
  *  Blocks:  never.
  *  Owns:    nothing.
- *  Since:   0.2 */
+ *  Since:   0.1 */
 TP_API int tp_sim_dup(int fd);
 
 /** Closes a number, which may soon be that of another file.
@@ -55,7 +55,7 @@ TP_API int tp_sim_dup(int fd);
  *  Threads: those of a run; also what tp_sim_on_quiet calls.
  *  Blocks:  never.
  *  Owns:    nothing.
- *  Since:   0.2 */
+ *  Since:   0.1 */
 TP_API void tp_sim_close(int fd);
 
 /** Says what is ready on a descriptor, beside what follows from data and room.
@@ -67,7 +67,7 @@ TP_API void tp_sim_close(int fd);
  *  Threads: those of a run; also what tp_sim_on_quiet calls.
  *  Blocks:  never.
  *  Owns:    nothing.
- *  Since:   0.2 */
+ *  Since:   0.1 */
 TP_API void tp_sim_set_ready(int fd, uint32_t poll_events);
 
 /** Ends the process that a descriptor stands for.
@@ -78,7 +78,7 @@ TP_API void tp_sim_set_ready(int fd, uint32_t poll_events);
  *  Threads: those of a run; also what tp_sim_on_quiet calls.
  *  Blocks:  never.
  *  Owns:    nothing.
- *  Since:   0.2 */
+ *  Since:   0.1 */
 TP_API void tp_sim_process_end(int fd);
 
 /* ---- What goes in and out -------------------------------------------------------------------- */
@@ -93,7 +93,7 @@ TP_API void tp_sim_process_end(int fd);
  *  Threads: those of a run; also what tp_sim_on_quiet calls.
  *  Blocks:  never.
  *  Owns:    copies the data.
- *  Since:   0.2 */
+ *  Since:   0.1 */
 TP_API void tp_sim_feed(int fd, const void *data, size_t size);
 
 /** Makes room: so many more bytes can be written to the descriptor.
@@ -105,7 +105,7 @@ TP_API void tp_sim_feed(int fd, const void *data, size_t size);
  *  Threads: those of a run; also what tp_sim_on_quiet calls.
  *  Blocks:  never.
  *  Owns:    nothing.
- *  Since:   0.2 */
+ *  Since:   0.1 */
 TP_API void tp_sim_room(int fd, size_t size);
 
 /** Tells what was written to a descriptor and not yet told, or takes part of it.
@@ -118,7 +118,7 @@ TP_API void tp_sim_room(int fd, size_t size);
  *  Threads: those of a run; also what tp_sim_on_quiet calls.
  *  Blocks:  never.
  *  Owns:    borrows `buffer` for the call.
- *  Since:   0.2 */
+ *  Since:   0.1 */
 TP_API size_t tp_sim_written(int fd, void *buffer, size_t size);
 
 /** Ends what comes: after what was fed a read finds the end of the file.
@@ -129,7 +129,7 @@ TP_API size_t tp_sim_written(int fd, void *buffer, size_t size);
  *  Threads: those of a run; also what tp_sim_on_quiet calls.
  *  Blocks:  never.
  *  Owns:    nothing.
- *  Since:   0.2 */
+ *  Since:   0.1 */
 TP_API void tp_sim_end(int fd);
 
 /** Hangs up: nothing comes any more, and writing fails with EPIPE.
@@ -140,7 +140,7 @@ TP_API void tp_sim_end(int fd);
  *  Threads: those of a run; also what tp_sim_on_quiet calls.
  *  Blocks:  never.
  *  Owns:    nothing.
- *  Since:   0.2 */
+ *  Since:   0.1 */
 TP_API void tp_sim_hang_up(int fd);
 
 /** Has the next read, write, accept or sync fail.
@@ -152,7 +152,7 @@ TP_API void tp_sim_hang_up(int fd);
  *  Threads: those of a run; also what tp_sim_on_quiet calls.
  *  Blocks:  never.
  *  Owns:    nothing.
- *  Since:   0.2 */
+ *  Since:   0.1 */
 TP_API void tp_sim_next_error(int fd, int error);
 
 /** Has clients connect to a socket, which listens from the first call on.
@@ -164,7 +164,7 @@ TP_API void tp_sim_next_error(int fd, int error);
  *  Threads: those of a run; also what tp_sim_on_quiet calls.
  *  Blocks:  never.
  *  Owns:    nothing.
- *  Since:   0.2 */
+ *  Since:   0.1 */
 TP_API void tp_sim_offer(int fd, uint32_t connections);
 
 /** Answers the connect of a socket, begun or yet to come.
@@ -176,7 +176,7 @@ TP_API void tp_sim_offer(int fd, uint32_t connections);
  *  Threads: those of a run; also what tp_sim_on_quiet calls.
  *  Blocks:  never.
  *  Owns:    nothing.
- *  Since:   0.2 */
+ *  Since:   0.1 */
 TP_API void tp_sim_answer(int fd, int error);
 
 /** Sets the size and the slowness of a regular file; at first 0 bytes, a millisecond.
@@ -190,7 +190,7 @@ TP_API void tp_sim_answer(int fd, int error);
  *  Threads: those of a run; also what tp_sim_on_quiet calls.
  *  Blocks:  never.
  *  Owns:    nothing.
- *  Since:   0.2 */
+ *  Since:   0.1 */
 TP_API void tp_sim_disk(int fd, uint64_t size, bool cached, int64_t latency_ns);
 
 #ifdef __cplusplus

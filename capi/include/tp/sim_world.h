@@ -26,7 +26,7 @@ typedef uint64_t tp_sim_thread_t;
  *  Threads: those of a run.
  *  Blocks:  as the schedule has it.
  *  Owns:    copies the name.
- *  Since:   0.2 */
+ *  Since:   0.1 */
 TP_API tp_sim_thread_t tp_sim_thread_start(tp_sim_fn body, void *context, const char *name);
 
 /** Waits for a thread of the scenario to end.
@@ -37,7 +37,7 @@ TP_API tp_sim_thread_t tp_sim_thread_start(tp_sim_fn body, void *context, const 
  *  Threads: those of a run.
  *  Blocks:  until it has ended.
  *  Owns:    nothing.
- *  Since:   0.2 */
+ *  Since:   0.1 */
 TP_API void tp_sim_thread_join(tp_sim_thread_t thread);
 
 /* ---- Time ------------------------------------------------------------------------------------ */
@@ -52,7 +52,7 @@ TP_API void tp_sim_thread_join(tp_sim_thread_t thread);
  *  Threads: those of a run; also what tp_sim_on_quiet calls.
  *  Blocks:  never.
  *  Owns:    nothing.
- *  Since:   0.2 */
+ *  Since:   0.1 */
 TP_API int64_t tp_sim_now(void);
 
 /** Sleeps in the time of the run.
@@ -63,7 +63,7 @@ TP_API int64_t tp_sim_now(void);
  *  Threads: those of a run.
  *  Blocks:  until the time has come.
  *  Owns:    nothing.
- *  Since:   0.2 */
+ *  Since:   0.1 */
 TP_API void tp_sim_sleep(int64_t ns);
 
 /** Computes for so long: the thread does not sleep, its processor is taken.
@@ -74,7 +74,7 @@ TP_API void tp_sim_sleep(int64_t ns);
  *  Threads: those of a run.
  *  Blocks:  until the time has passed.
  *  Owns:    nothing.
- *  Since:   0.2 */
+ *  Since:   0.1 */
 TP_API void tp_sim_busy(int64_t ns);
 
 /** Sets the wall clock, forward or back.
@@ -85,7 +85,7 @@ TP_API void tp_sim_busy(int64_t ns);
  *  Threads: those of a run; also what tp_sim_on_quiet calls.
  *  Blocks:  never.
  *  Owns:    nothing.
- *  Since:   0.2 */
+ *  Since:   0.1 */
 TP_API void tp_sim_step_realtime(int64_t ns);
 
 /** Lets the machine sleep: only the wall clock and TP_CLOCK_BOOTTIME go on meanwhile.
@@ -96,7 +96,7 @@ TP_API void tp_sim_step_realtime(int64_t ns);
  *  Threads: those of a run; also what tp_sim_on_quiet calls.
  *  Blocks:  never.
  *  Owns:    nothing.
- *  Since:   0.2 */
+ *  Since:   0.1 */
 TP_API void tp_sim_suspend(int64_t ns);
 
 /* ---- The machine ----------------------------------------------------------------------------- */
@@ -109,7 +109,7 @@ TP_API void tp_sim_suspend(int64_t ns);
  *  Threads: those of a run; also what tp_sim_on_quiet calls.
  *  Blocks:  never.
  *  Owns:    nothing.
- *  Since:   0.2 */
+ *  Since:   0.1 */
 TP_API void tp_sim_set_cpus(uint32_t cpus);
 
 /** Sends a signal to the process, as kill does; see tp_waitable_signal().
@@ -120,7 +120,7 @@ TP_API void tp_sim_set_cpus(uint32_t cpus);
  *  Threads: those of a run; also what tp_sim_on_quiet calls.
  *  Blocks:  never.
  *  Owns:    nothing.
- *  Since:   0.2 */
+ *  Since:   0.1 */
 TP_API void tp_sim_signal_raise(int signal);
 
 /** Chooses what carries out I/O in this run. Without it the seed decides.
@@ -131,7 +131,7 @@ TP_API void tp_sim_signal_raise(int signal);
  *  Threads: those of a run; also what tp_sim_on_quiet calls.
  *  Blocks:  never.
  *  Owns:    nothing.
- *  Since:   0.2 */
+ *  Since:   0.1 */
 TP_API void tp_sim_set_io_backend(uint32_t backend);
 
 #ifdef __cplusplus
