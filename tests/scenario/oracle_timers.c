@@ -85,7 +85,7 @@ BLIND static void check_wake(const struct timers *timers)
             tpps_fail("oracle: LATE: a timer is due, and who waits for it sleeps on");
         return;
     }
-    if (cover + SPIN_NS <= now)
+    if (cover <= now - SPIN_NS)
         tpps_fail("oracle: LATE: the gate should have looked at the timers of a pool");
     if (cover > (wake > now + GRACE_NS ? wake : now + GRACE_NS))
         tpps_fail("oracle: STRANDED: a timer is armed, and nobody will look at the clock");
