@@ -30,6 +30,8 @@ static void add_workers(struct tpi_pool *pool, struct totals *totals)
     uint32_t active = tpp_load_acquire(&pool->active); /* [PL2] */
     for (uint32_t id = 0; id < active; id++) {
         struct tpi_worker *worker = tpi_pool_worker(pool, id);
+        if (!worker) /* a dump, which does not hold the pool, is late */
+            continue;
         totals->executed += tpp_load_acquire(&worker->executed); /* [CT1] before the claims */
         totals->stolen += tpp_load_relaxed(&worker->stolen);
         totals->busy_ns += tpp_load_relaxed(&worker->busy_ns);

@@ -155,6 +155,28 @@ static void cancel_or_stale(void *work)
 }
 
 /* Latecomers hold a handle while object and pool die and both slots begin another life. */
+static void dump_some(void *pool)
+{
+    for (uint32_t i = 0; i < 3; i++) {
+        tp_status_t status = tp_pool_dump(pool, 1000); /* names nothing: EBADF */
+        tpps_check(status == TP_ERR_SYSTEM || status == TP_ERR_HANDLE);
+    }
+}
+
+/* A dump holds nothing: the pool may go while it is looked at. */
+SCENE(life__dumped_while_it_ends)
+{
+    tp_pool_t *pool = scene_pool_idle(0, 2, IDLE_NS);
+    tp_work_t *work = scene_pool_work(pool, scene_count, SCENE_WORD(0));
+    scene_submit(work, 1);
+    if (!pool)
+        return;
+    tpps_thread dumper = tpps_spawn(dump_some, pool);
+    scene_finish(work);
+    scene_close_pool(pool);
+    tpps_join(dumper);
+}
+
 SCENE(life__latecomers_and_the_next_life)
 {
     tp_pool_t *pool = scene_pool(0, 2);
@@ -333,6 +355,7 @@ static const struct tpps_scenario table[] = {
     {SCENE_ROW(life__callback_closes_under_two_posters)},
     {SCENE_ROW(life__two_closers_one_wins)},
     {SCENE_ROW(life__create_and_pool_close)},
+    {SCENE_ROW(life__dumped_while_it_ends)},
     {SCENE_ROW(life__latecomers_and_the_next_life)},
     {SCENE_ROW(life__posted_and_the_pool_is_another_by_then), .cpus = 1},
     {SCENE_ROW(life__latecomer_and_growth_of_the_next_life), .cpus = 4, .no_faults = true},
