@@ -388,12 +388,8 @@ static enum end sleep_until(struct tpi_worker *worker, struct bed *bed)
             return END_WOKEN;
         if (bed->poller ? lie_in_poller(worker, bed) : lie_on_word(worker, bed))
             continue;
-        if (tpi_idle_take(&worker->pool->idle, worker->id)) {
-            /* What an earlier sleep brought may still lie there, if nobody waits for anything any
-             * more: that is no reason to stay. */
-            bool brought = bed->poller && worker->look.count > 0;
-            return brought || bed->tick < bed->over ? END_TICK : END_OVER;
-        }
+        if (tpi_idle_take(&worker->pool->idle, worker->id))
+            return worker->look.count > 0 || bed->tick < bed->over ? END_TICK : END_OVER;
         /* Somebody has the bit: the wake is on its way. */
         *bed = (struct bed){NULL, TPP_FOREVER, TPP_FOREVER};
     }
