@@ -537,7 +537,7 @@ static const struct tpps_scenario table[] = {
     {SCENE_ROW(timer__h_set_while_a_caller_sleeps), EXACT, .no_faults = true},
     {SCENE_ROW(timer__h_caller_leaves_as_it_is_due), EXACT, .no_faults = true},
     {SCENE_ROW(timer__h_caller_is_busy_when_it_is_due), EXACT, .no_faults = true},
-    {SCENE_ROW(timer__failed_creation_leaves_nothing)},
+    {SCENE_ROW(timer__failed_creation_leaves_nothing), EXACT},
     {SCENE_ROW(timer__default_pool_ticks), EXACT, .no_faults = true},
 };
 

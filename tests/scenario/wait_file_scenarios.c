@@ -345,6 +345,13 @@ static void write_and_wait(void *unused)
     scene_ready(A);
 }
 
+/* A callback whose wait is closed goes on for a while after it was counted. */
+static void let_callbacks_end(tp_pool_t *pool)
+{
+    while (scene_stats(pool).running > 0)
+        tpps_sleep(US);
+}
+
 SCENE(wait_file__r34_close_wait_then_number)
 {
     tp_pool_t *pool = scene_small_pool();
@@ -375,6 +382,7 @@ SCENE(wait_file__r34_close_wait_then_number)
         scene_fd_close(A);
         if (!scene_complete())
             break;
+        let_callbacks_end(pool);
         scene_waits_begin();
     }
     tpps_check(tpps_files_kept() == 0);
