@@ -1,6 +1,7 @@
 /* threads.c - the threads of a pool: adding, letting go, and the limits between which they stay. */
 #include <string.h>
 
+#include "core/base/assert.h"
 #include "core/sched/budget.h"
 #include "core/sched/monitor.h"
 #include "core/sched/park.h"
@@ -25,6 +26,7 @@ struct tpi_worker *tpi_pool_worker(struct tpi_pool *pool, uint32_t id)
 /* peek: under lock. */
 static bool alive(struct tpi_worker *worker)
 {
+    tpi_assert(worker); /* the pool is kept alive, so there is one under each number */
     return tpp_peek(&worker->alive);
 }
 
