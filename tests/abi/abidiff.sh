@@ -23,21 +23,7 @@ if ! readelf -S "$library" | grep -q '\.debug_info'; then
     echo "1..0 # SKIP the library has no debug information"
     exit 77
 fi
-work=$(mktemp -d) || exit 1
-trap 'rm -rf "$work"' EXIT
-count=0
-failed=0
-
-report() { # status name: one line of TAP, with what went wrong
-    count=$((count + 1))
-    if [ "$1" -eq 0 ]; then
-        echo "ok $count - $2"
-    else
-        echo "not ok $count - $2"
-        sed 's/^/# /' "$work/log"
-        failed=$((failed + 1))
-    fi
-}
+. "$(dirname "$0")/../support/tap.sh"
 compare() { # old headers, new headers, old dump, new library: the exit status of abidiff
     abidiff --fail-no-debug-info --no-added-syms --headers-dir1 "$1" --headers-dir2 "$2" \
         "$3" "$4" >"$work/log" 2>&1
@@ -91,5 +77,4 @@ for dump in "$here"/abi-*.abi; do
     report $? "abidiff__programs_of_${release}_still_run"
 done
 
-echo "1..$count"
-test "$failed" -eq 0
+plan

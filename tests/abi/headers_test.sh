@@ -5,26 +5,8 @@
 set -u
 include=$1
 shift
-work=$(mktemp -d) || exit 1
-trap 'rm -rf "$work"' EXIT
+. "$(dirname "$0")/../support/tap.sh"
 warnings='-Wall -Wextra -Wpedantic -Wconversion -Wshadow -Wundef -Werror'
-count=0
-failed=0
-
-report() { # status name: one line of TAP, with what went wrong
-    count=$((count + 1))
-    if [ "$1" -eq 0 ]; then
-        echo "ok $count - $2"
-    else
-        echo "not ok $count - $2"
-        sed 's/^/# /' "$work/log"
-        failed=$((failed + 1))
-    fi
-}
-skip() {
-    count=$((count + 1))
-    echo "ok $count - $1 # SKIP $2"
-}
 compile() { # language source output, the rest is the compiler
     language=$1 source=$2 output=$3
     shift 3
@@ -154,5 +136,4 @@ LC_ALL=C comm -23 "$work/declared" "$work/listed" >"$work/log"
 test -s "$work/declared" && test ! -s "$work/log"
 report $? headers__tp_h_lists_every_function
 
-echo "1..$count"
-test "$failed" -eq 0
+plan

@@ -8,23 +8,9 @@ library=$1
 map=$2
 include=$3
 here=$4
-work=$(mktemp -d) || exit 1
-trap 'rm -rf "$work"' EXIT
+. "$(dirname "$0")/../support/tap.sh"
 LC_ALL=C
 export LC_ALL
-count=0
-failed=0
-
-report() { # status name: one line of TAP, with what went wrong
-    count=$((count + 1))
-    if [ "$1" -eq 0 ]; then
-        echo "ok $count - $2"
-    else
-        echo "not ok $count - $2"
-        sed 's/^/# /' "$work/log"
-        failed=$((failed + 1))
-    fi
-}
 exported() { # a version node itself appears as an absolute symbol (type A)
     "${NM:-nm}" -D --defined-only --with-symbol-versions "$1" |
         awk '$2 != "A" { print $3 }' | sort
@@ -85,5 +71,4 @@ if [ -n "${5:-}" ]; then
     report $? symbols__sim_map_names_what_its_headers_declare
 fi
 
-echo "1..$count"
-test "$failed" -eq 0
+plan

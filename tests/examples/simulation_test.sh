@@ -6,21 +6,7 @@ set -u
 limited=$1
 lost=$2
 right=$3
-work=$(mktemp -d) || exit 1
-trap 'rm -rf "$work"' EXIT
-count=0
-failed=0
-
-report() { # status name: one line of TAP, with what went wrong
-    count=$((count + 1))
-    if [ "$1" -eq 0 ]; then
-        echo "ok $count - $2"
-    else
-        echo "not ok $count - $2"
-        sed 's/^/# /' "$work/log"
-        failed=$((failed + 1))
-    fi
-}
+. "$(dirname "$0")/../support/tap.sh"
 finds() { # arguments of the program; its report is in the log
     "$lost" "$@" >"$work/out" 2>"$work/log"
     test $? -eq 1 && grep -q 'the last one failed' "$work/out" &&
@@ -53,5 +39,4 @@ report $? simulation__the_right_one_passes_that_very_run
 "$limited" 100 50 20000 >"$work/log" 2>&1 && grep -q '^[0-9]* granted' "$work/log"
 report $? simulation__the_program_itself_counts_right
 
-echo "1..$count"
-test "$failed" -eq 0
+plan

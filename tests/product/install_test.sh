@@ -6,21 +6,7 @@ set -u
 build=$1
 root=$2
 shift 2
-work=$(mktemp -d) || exit 1
-trap 'rm -rf "$work"' EXIT
-count=0
-failed=0
-
-report() { # status name: one line of TAP, with what went wrong
-    count=$((count + 1))
-    if [ "$1" -eq 0 ]; then
-        echo "ok $count - $2"
-    else
-        echo "not ok $count - $2"
-        sed 's/^/# /' "$work/log"
-        failed=$((failed + 1))
-    fi
-}
+. "$(dirname "$0")/../support/tap.sh"
 
 # No meson: it would look whether all is built, while others are building.
 at=$work/root
@@ -103,5 +89,4 @@ END
     report $? install__cxx_programs_are_welcome
 fi
 
-echo "1..$count"
-test "$failed" -eq 0
+plan

@@ -7,21 +7,7 @@ set -u
 root=$1
 library=$(realpath "$2")
 shift 2
-work=$(mktemp -d) || exit 1
-trap 'rm -rf "$work"' EXIT
-count=0
-failed=0
-
-report() { # status name: one line of TAP, with what went wrong
-    count=$((count + 1))
-    if [ "$1" -eq 0 ]; then
-        echo "ok $count - $2"
-    else
-        echo "not ok $count - $2"
-        sed 's/^/# /' "$work/log"
-        failed=$((failed + 1))
-    fi
-}
+. "$(dirname "$0")/../support/tap.sh"
 
 # The first block of C of a page that has a main, as a program of that name.
 build() { # page name, the rest is the compiler
@@ -85,5 +71,4 @@ if [ -n "${TP_SIM_LIBRARY:-}" ]; then
     report $? programs__simulation_runs_a_fuzz_target
 fi
 
-echo "1..$count"
-test "$failed" -eq 0
+plan
