@@ -51,19 +51,18 @@ static tp_status_t refine(tp_status_t status, const void *handle)
     return refused && tpi_process_inherited(handle) ? TP_ERR_FORKED : status;
 }
 
-tp_status_t tpi_gate_system(int system_errno)
-{
-    struct tpi_thread *thread = tpi_thread_ensure();
-    if (thread)
-        thread->last_errno = system_errno;
-    return TP_ERR_SYSTEM;
-}
-
 void tpi_gate_errno(int system_errno)
 {
     struct tpi_thread *thread = tpi_thread_self();
     if (thread)
         thread->last_errno = system_errno;
+}
+
+tp_status_t tpi_gate_system(int system_errno)
+{
+    (void)tpi_thread_ensure();
+    tpi_gate_errno(system_errno);
+    return TP_ERR_SYSTEM;
 }
 
 tp_status_t tpi_gate_report(const char *function, const void *handle, tp_status_t status)

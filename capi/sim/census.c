@@ -270,6 +270,16 @@ struct walk {
     uint32_t count;
 };
 
+static struct walk walk_all(struct tpi_sim_text *text, bool (*visit)(struct tpi_slot *, void *))
+{
+    struct walk walk = {.text = text};
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+        walk.kind = kinds[i];
+        tpi_slab_each(walk.kind, visit, &walk);
+    }
+    return walk;
+}
+
 static bool lives(enum tpi_kind kind, struct tpi_slot *slot)
 {
     struct tpi_pool *pool = tpi_container(slot, struct tpi_pool, slot);
@@ -292,11 +302,7 @@ static bool list(struct tpi_slot *slot, void *context)
 
 void tpi_sim_say_objects(struct tpi_sim_text *text)
 {
-    struct walk walk = {.text = text};
-    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
-        walk.kind = kinds[i];
-        tpi_slab_each(walk.kind, list, &walk);
-    }
+    struct walk walk = walk_all(text, list);
     if (walk.count > LISTED)
         tpi_sim_say(text, "  and %u more\n", walk.count - LISTED);
     if (walk.count == 0)
@@ -333,11 +339,7 @@ static bool list_open(struct tpi_slot *slot, void *context)
 
 uint32_t tpi_sim_say_open(struct tpi_sim_text *text)
 {
-    struct walk walk = {.text = text};
-    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
-        walk.kind = kinds[i];
-        tpi_slab_each(walk.kind, list_open, &walk);
-    }
+    struct walk walk = walk_all(text, list_open);
     if (walk.count > LISTED_OPEN)
         tpi_sim_say(text, " and %u more", walk.count - LISTED_OPEN);
     if (walk.count != 0)

@@ -65,13 +65,15 @@ static void release_what_was_asked(struct tpi_instance *instance)
 /* Tells a dump what runs here; NULL: nothing. */
 static void show(struct tpi_runs *runs, struct tpi_object *object)
 {
+    static const char nameless[TPI_NAME_SIZE];
     struct tpi_extra *extra = object ? tpi_object_extra(object) : NULL;
+    const char *name = extra ? extra->name : nameless;
     bool brief = object && tpi_object_simple(object);
     uint64_t word;
     /* relaxed, all: a dump that comes in between tells half of this and half of that. */
-    if (extra || tpp_peek(&runs->name[0]))
+    if (name[0] || tpp_peek(&runs->name[0]))
         for (uint32_t i = 0; i < TPI_NAME_SIZE / sizeof word; i++) {
-            memcpy(&word, extra ? extra->name + i * sizeof word : "\0\0\0\0\0\0\0", sizeof word);
+            memcpy(&word, name + i * sizeof word, sizeof word);
             tpp_store_relaxed(&runs->name[i], word);
         }
     tpp_store_relaxed(&runs->handle, object && !brief ? object->handle : NULL);
