@@ -385,7 +385,7 @@ static void fork_once(void)
 
 TAP_TEST(fork__r39_the_child_of_busy_pools_finds_old_handles_refused_and_all_else_new)
 {
-    if (UNDER_TSAN)
+    if (SANITIZED)
         tap_skip(NEEDS_ORDER_AFTER_FORK);
     with_busy_pools(fork_once);
 }
@@ -414,12 +414,12 @@ TAP_TEST(fork__r39_children_that_only_ask_find_old_handles_refused)
 
 static void fork_often(void)
 {
-    children_in_a_row(SANITIZED ? 40 : 200, child_in_short); /* a sanitizer has much to copy */
+    children_in_a_row(200, child_in_short);
 }
 
 TAP_TEST(fork__r39_two_hundred_children_in_a_row)
 {
-    if (UNDER_TSAN)
+    if (SANITIZED)
         tap_skip(NEEDS_ORDER_AFTER_FORK);
     with_busy_pools(fork_often);
 }
@@ -455,7 +455,7 @@ static void fork_twice(void)
 
 TAP_TEST(fork__r39_the_child_forks_again)
 {
-    if (UNDER_TSAN)
+    if (SANITIZED)
         tap_skip(NEEDS_ORDER_AFTER_FORK);
     with_busy_pools(fork_twice);
 }
@@ -547,7 +547,7 @@ static void fork_in_callbacks(void)
 
 TAP_TEST(fork__r39_in_a_callback_whose_child_uses_the_library_and_returns)
 {
-    if (UNDER_TSAN)
+    if (SANITIZED)
         tap_skip(NEEDS_ORDER_AFTER_FORK);
     with_busy_pools(fork_in_callbacks);
 }

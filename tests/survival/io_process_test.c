@@ -137,7 +137,7 @@ enum { FORKS = 12 };
 TAP_TEST(io_process__r39_a_child_has_none_of_the_operations_and_its_parent_all)
 {
     static struct house house;
-    if (UNDER_TSAN)
+    if (SANITIZED)
         tap_skip(NEEDS_ORDER_AFTER_FORK);
     check_eq(tp_set_misuse_hook(hear_forked, NULL), TP_OK);
     for (int i = 0; i < FORKS; i++) {
@@ -191,7 +191,7 @@ static void fork_inside(tp_callback_instance_t *instance, void *context, void *o
 TAP_TEST(io_process__r39_a_callback_forks_and_the_parent_goes_on)
 {
     static struct house house;
-    if (UNDER_TSAN)
+    if (SANITIZED)
         tap_skip(NEEDS_ORDER_AFTER_FORK);
     check_eq(tp_set_misuse_hook(hear_forked, NULL), TP_OK);
     begin_house(&house);
@@ -219,7 +219,7 @@ TAP_TEST(io_process__r39_forks_while_files_are_read)
     struct scene scene = scene_plan(0, 2);
     char name[] = "/var/tmp/tp-io-XXXXXX";
     int fd = mkostemp(name, O_CLOEXEC);
-    if (UNDER_TSAN)
+    if (SANITIZED)
         tap_skip(NEEDS_ORDER_AFTER_FORK);
     check(fd >= 0 && unlink(name) == 0);
     for (int i = 0; i < READS; i++) {
@@ -265,7 +265,7 @@ static bool hung_up(int fd, int timeout_ms)
  * for as long as that child lives. */
 TAP_TEST(io_process__a_child_does_not_keep_open_what_its_parent_has_bound)
 {
-    if (UNDER_TSAN)
+    if (SANITIZED)
         tap_skip(NEEDS_ORDER_AFTER_FORK);
     for (int i = 0; i < 4; i++) {
         struct scene scene = scene_plan(0, 1);
@@ -308,6 +308,7 @@ static void children_have_no_descriptor_of_the_library(void)
     static struct house house;
     uint32_t before = descriptors_now();
     begin_house(&house);
+    check(others_rest());
     pid_t child = fork();
     if (child == 0) {
         child_begin();
@@ -321,7 +322,7 @@ static void children_have_no_descriptor_of_the_library(void)
 
 TAP_TEST(io_process__a_child_has_no_descriptor_of_the_library)
 {
-    if (UNDER_TSAN)
+    if (SANITIZED)
         tap_skip(NEEDS_ORDER_AFTER_FORK);
     check_eq(end_of(start_again("inherited", 20, -1)), 0);
 }

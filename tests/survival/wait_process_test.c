@@ -146,7 +146,7 @@ enum { FORKS = 15 };
 TAP_TEST(wait_process__r39_a_child_has_none_of_the_waits_and_its_parent_all)
 {
     struct house house;
-    if (UNDER_TSAN)
+    if (SANITIZED)
         tap_skip(NEEDS_ORDER_AFTER_FORK);
     check_eq(tp_set_misuse_hook(hear_forked, NULL), TP_OK);
     for (int i = 0; i < FORKS; i++) {
@@ -199,7 +199,7 @@ static void fork_inside(tp_callback_instance_t *instance, void *context, tp_wait
 TAP_TEST(wait_process__r39_a_callback_forks_and_the_parent_goes_on)
 {
     struct house house;
-    if (UNDER_TSAN)
+    if (SANITIZED)
         tap_skip(NEEDS_ORDER_AFTER_FORK);
     check_eq(tp_set_misuse_hook(hear_forked, NULL), TP_OK);
     begin_house(&house);
@@ -256,7 +256,7 @@ static pid_t fork_and_stay(int write_end, const int word[2], bool uses)
  * see no end of it for as long as that child lives. */
 TAP_TEST(wait_process__a_child_does_not_keep_open_what_its_parent_waits_for)
 {
-    if (UNDER_TSAN)
+    if (SANITIZED)
         tap_skip(NEEDS_ORDER_AFTER_FORK);
     for (int i = 0; i < 4; i++) {
         struct scene scene = scene_plan(0, 1);
@@ -293,6 +293,7 @@ static void children_have_no_descriptor_of_the_library(void)
     begin_house(&house);
     expect_unaffected(&house);
     check(descriptors_now() > before + 3);
+    check(others_rest());
     pid_t child = fork();
     if (child == 0) {
         child_begin();
@@ -306,7 +307,7 @@ static void children_have_no_descriptor_of_the_library(void)
 
 TAP_TEST(wait_process__a_child_has_no_descriptor_of_the_library)
 {
-    if (UNDER_TSAN)
+    if (SANITIZED)
         tap_skip(NEEDS_ORDER_AFTER_FORK);
     check_eq(end_of(start_again("inherited", 20, -1)), 0);
 }
