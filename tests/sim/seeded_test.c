@@ -5,7 +5,7 @@
 #include "tests/sim/toys.h"
 #include "tests/support/tap.h"
 
-enum { CLEAN_SCHEDULES = 3000, SHRINK_RUNS = 500, REPLAY_FAILED = 3 };
+enum { CLEAN_SCHEDULES = UNDER_TSAN ? 300 : 3000, SHRINK_RUNS = 500, REPLAY_FAILED = 3 };
 
 /* The simulator is to find the waiter on a stack, not AddressSanitizer. */
 const char *__asan_default_options(void);
