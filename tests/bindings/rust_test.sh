@@ -1,0 +1,92 @@
+#!/bin/sh
+# rust_test.sh - the Rust crates, with Debian's compiler and with another one where there is one.
+#
+# usage: rust_test.sh SOURCE_ROOT BUILD_ROOT     (prints each test of cargo as a line of TAP)
+# Everything is built in BUILD_ROOT/rust, without a network; libtp and libtp-sim are those there.
+set -u
+root=$(realpath "$1")
+build=$(realpath "$2")
+. "$(dirname "$0")/../support/tap.sh"
+rust=$root/bindings/rust
+
+unset RUSTFLAGS CARGO_TARGET_DIR TP_LIB_DIR TP_EXTRA_LIBS
+export PKG_CONFIG_PATH="$build/meson-uninstalled" LD_LIBRARY_PATH="$build"
+export CARGO_NET_OFFLINE=true CARGO_TERM_COLOR=never RUST_BACKTRACE=0 RUSTDOCFLAGS="-D warnings"
+
+# Debian's first: it is the oldest that has to do. What rustup has put in front of it comes second.
+toolchains=
+for cargo in /usr/bin/cargo "$(command -v cargo || true)" "$HOME/.cargo/bin/cargo"; do
+    bin=$(dirname "$cargo")
+    [ -x "$cargo" ] && [ -x "$bin/rustc" ] && "$bin/rustc" --version >/dev/null 2>&1 || continue
+    version=$("$bin/rustc" --version | cut -d' ' -f2)
+    case " $toolchains " in
+    *" $version="*) ;;
+    *) toolchains="$toolchains $version=$bin" ;;
+    esac
+done
+if [ -z "$toolchains" ]; then
+    echo "1..0 # SKIP there is no cargo (Debian: cargo, rustc)"
+    exit 0
+fi
+
+run_cargo() { # command of cargo, its arguments; by $version and $bin
+    subcommand=$1
+    shift
+    PATH="$bin:$PATH" RUSTC="$bin/rustc" RUSTDOC="$bin/rustdoc" \
+        CARGO_TARGET_DIR="$build/rust/$version" \
+        "$bin/cargo" "$subcommand" --offline --manifest-path "$rust/Cargo.toml" "$@" \
+        >"$work/out" 2>&1
+}
+
+tests() { # what it is called, the rest is cargo's: its tests one by one, and that it was content
+    what=$1
+    shift
+    run_cargo test "$@"
+    status=$?
+    cp "$work/out" "$work/log"
+    sed -n 's/^test \(.*\) \.\.\. \(ok\|FAILED\)$/\2 \1/p' "$work/out" >"$work/list"
+    while read -r result name; do
+        [ "$result" = ok ]
+        report $? "$version $name"
+    done <"$work/list"
+    [ "$status" -eq 0 ] && [ -s "$work/list" ]
+    report $? "$version $what"
+}
+
+for toolchain in $toolchains; do
+    version=${toolchain%%=*} bin=${toolchain#*=}
+    tests rust__all_tests_pass --workspace
+    if [ -e "$build/libtp.a" ]; then
+        tests rust__a_static_libtp_will_do -p tp-sys --features static --test rare
+    fi
+done
+
+# The last one is the newest, whose clippy knows most.
+if "$bin/cargo" clippy --version >/dev/null 2>&1; then
+    run_cargo clippy --workspace --all-targets -- -D warnings
+    status=$?
+    cp "$work/out" "$work/log"
+    report $status "$version rust__clippy_has_nothing_to_say"
+else
+    skip rust__clippy_has_nothing_to_say "cargo clippy is not installed"
+fi
+
+if [ -x /usr/bin/rustfmt ]; then
+    find "$rust" -name '*.rs' ! -path '*/target/*' -exec /usr/bin/rustfmt --check \
+        --config-path "$rust" {} + >"$work/log" 2>&1
+    report $? rust__sources_are_formatted
+    if [ "$(bindgen --version 2>/dev/null)" = "bindgen 0.60.1" ]; then
+        mkdir "$work/made"
+        "$rust/regenerate" "$work/made" >"$work/log" 2>&1 &&
+            diff -u "$rust/tp-sys/src/bindings.rs" "$work/made/bindings.rs" >"$work/log" &&
+            diff -u "$rust/tp-sys/src/sim.rs" "$work/made/sim.rs" >"$work/log"
+        report $? rust__declarations_are_those_of_the_headers
+    else
+        skip rust__declarations_are_those_of_the_headers "bindgen 0.60.1 is not installed"
+    fi
+else
+    skip rust__sources_are_formatted "rustfmt is not installed"
+    skip rust__declarations_are_those_of_the_headers "rustfmt is not installed"
+fi
+
+plan
