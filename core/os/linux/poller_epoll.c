@@ -291,7 +291,7 @@ static uint32_t look(struct tpp_poller *poller, struct tpp_poller_event *events,
 
 static bool timer_open(struct tpp_poller *poller)
 {
-    int timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+    int timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC);
 
     if (timer < 0)
         return false;
