@@ -235,7 +235,8 @@ void tpi_pool_name(struct tpi_pool *pool, char name_out[TPI_POOL_NAME_SIZE])
     name_out[TPI_POOL_NAME_SIZE - 1] = 0; /* half of one life's, half of another's */
 }
 
-/* The atomic words keep what latecomers rely on: queues empty, nobody idle, nobody searching. */
+/* The atomic words keep what latecomers rely on: queues empty, no thread, nobody idle, nobody
+ * searching. */
 static void begin_life(struct tpi_pool *pool, const tp_pool_config_t *config)
 {
     uint32_t minimum = config->thread_minimum;
@@ -280,7 +281,6 @@ static void begin_life(struct tpi_pool *pool, const tp_pool_config_t *config)
     tpi_reactor_begin(&pool->reactor);
     tpi_port_begin(&pool->port);
     tpp_store_relaxed(&pool->life, 0);
-    tpp_store_relaxed(&pool->threads, 0);
     tpp_store_release(&pool->birth, tpp_peek(&pool->birth) + 1); /* [PL3] */
 }
 
