@@ -92,7 +92,9 @@ static void put_back(struct tpi_inject *queue, struct tpi_task *task)
     uncount(queue);
 }
 
-/* Claims one post of the first task; NULL if it turned out that no more of it may run now. */
+/* Claims one post of the first task; NULL if it turned out that no more of it may run now: then the
+ * finish that makes room queues it again. What runs detached changes only under this lock, so that
+ * no second look is needed, as it is for a ticket. */
 static struct tpi_task *claim_first(struct tpi_inject *queue, struct tpi_applied *claimed_out)
 {
     struct tpi_task *task = task_of(queue->leaving.next);
@@ -101,15 +103,12 @@ static struct tpi_task *claim_first(struct tpi_inject *queue, struct tpi_applied
     unlink(task);
     tpp_probe(TPP_PROBE_DEQUEUE, task, queue->priority);
     struct tpi_applied claimed = tpi_task_apply(task, TPI_EVENT_CLAIM, epoch);
-    bool refused = claimed.effects & TPI_EFFECT_REFUSED;
     *claimed_out = claimed;
-    if (claimed.effects & TPI_EFFECT_UNQUEUED)
-        claimed = tpi_task_apply(task, TPI_EVENT_RETRY, 0);
-    if (claimed.effects & (TPI_EFFECT_REQUEUE | TPI_EFFECT_ENQUEUE))
+    if (claimed.effects & TPI_EFFECT_REQUEUE)
         put_back(queue, task);
     else
         uncount(queue);
-    return refused ? NULL : task;
+    return claimed.effects & TPI_EFFECT_REFUSED ? NULL : task;
 }
 
 /* Moves up to `count` tasks into the caller's ring, as tickets. */
@@ -135,7 +134,7 @@ struct tpi_task *tpi_inject_claim(struct tpi_inject *queue, struct tpi_ring *rin
         return NULL;
     struct tpi_task *task = NULL;
     tpi_lock_take(&queue->out);
-    /* Ends: a task that is refused leaves the queue or, having room again, is claimed later. */
+    /* Ends: a task that is refused leaves the queue. */
     while (!task && refill(queue))
         task = claim_first(queue, claimed_out);
     if (ring)

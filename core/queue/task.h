@@ -88,7 +88,8 @@ void tpi_task_init(struct tpi_task *task, uint32_t traits, void *home, uint32_t 
 static inline uint32_t tpi_task_room(struct tpi_task *task)
 {
     /* relaxed: read after the acquire of the word; a change in between changes the word's epoch
-     * unless the task is queued, and then a claim that misses it is tried again (RETRY). */
+     * unless the task is queued, and then a claim that misses it is tried again (RETRY); one under
+     * the queue's lock misses none. */
     uint32_t limit = tpp_load_relaxed(&task->traits) >> TPI_TRAIT_LIMIT_SHIFT;
     if (limit == 0)
         return TPI_STATE_ROOM_MAX;
