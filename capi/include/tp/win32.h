@@ -1,0 +1,15 @@
+/* win32.h - Windows source on Linux: the thread pool and what programs that use it need around it.
+ *
+ * What windows.h is there. The parts are under tp/win32/; headers with the names that such source
+ * includes are under tp/win32/include/, which `pkg-config --cflags tp-win32` puts in the search
+ * path. What differs from Windows stands in docs/WINDOWS.md. */
+#ifndef TP_WIN32_H
+#define TP_WIN32_H
+
+#include "tp/win32/types.h"
+
+#include "tp/win32/status.h"
+
+#include "tp/win32/threadpool.h"
+
+#endif
