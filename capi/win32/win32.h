@@ -7,6 +7,7 @@
 #include "tp/tp.h"
 #include "tp/win32.h"
 
+#include <pthread.h>
 #include <stdbool.h>
 
 #if !defined(__LP64__)
@@ -24,6 +25,7 @@ enum tpw_kind {
     TPW_THREAD,
     TPW_PROCESS,
     TPW_FILE,
+    TPW_TIMER, /* a waitable one */
     TPW_NO_CLOSE_HANDLE = 64,
     TPW_IO,
     TPW_REGISTERED_WAIT,
@@ -38,7 +40,17 @@ struct tpw_object {
     void (*destroy)(struct tpw_object *object); /* gives its memory back; no reference is left */
 };
 
-/** An event, a semaphore or a mutex. */
+/* What a satisfied wait takes. */
+enum tpw_gives {
+    TPW_GIVES_NOTHING, /* manual events, threads ... */
+    TPW_GIVES_SIGNAL,  /* automatic events */
+    TPW_GIVES_COUNT,
+    TPW_GIVES_OWNERSHIP
+};
+
+/** An event, a semaphore or a mutex; and what any object below TPW_NO_CLOSE_HANDLE begins with,
+ *  which is an event, or nothing that is ever signaled. The truth about its state is in the object
+ *  of tp, where waits of the thread pool and completion actions find it. */
 struct tpw_sync {
     struct tpw_object object;
     union {
@@ -46,6 +58,20 @@ struct tpw_sync {
         tp_semaphore_t *semaphore;
         tp_mutex_t *mutex;
     } u; /* closed when the object is destroyed */
+    tp_waitable_t source;
+    enum tpw_gives gives;
+    /* names.c: under its lock */
+    char *name;
+    struct tpw_sync *next_name;
+    /* watch.c. Watchers come and go under the dispatch lock and this one: either is enough to look
+     * whether there are any. */
+    pthread_mutex_t lock;
+    struct tpw_watcher *first_watcher, *last_watcher;
+    /* Of a mutex, under the dispatch lock: */
+    struct tpw_waiter *sentinel; /* the one waiter whose wait is armed on it */
+    struct tpw_waiter *claim;    /* it is free, and only this waiter may take it */
+    /* Of a mutex: it was abandoned, and tp has forgotten it. Atomic. */
+    uint32_t owes_abandoned;
 };
 
 /** Gives an object its first reference, which is the caller's. */

@@ -10,6 +10,10 @@
 
 #include "tp/win32/status.h"
 
+#include "tp/win32/base.h"
+#include "tp/win32/clock.h"
+#include "tp/win32/thread.h"
+
 #include "tp/win32/threadpool.h"
 
 #endif

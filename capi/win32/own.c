@@ -1,0 +1,32 @@
+/* own.c - a pool of one thread, for the callbacks that the library itself has to make. */
+#include "capi/win32/base.h"
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static tp_env_t *own_env; /* for as long as the process lives */
+
+static tp_env_t *make(void)
+{
+    tp_pool_config_t config = TP_POOL_CONFIG_INIT;
+    tp_pool_t *pool;
+    tp_env_t *env = NULL;
+    config.thread_maximum = 1;
+    config.name = "tp-win32";
+    if (tp_pool_create(&config, &pool) != TP_OK)
+        return NULL;
+    if (tp_env_create(&env) != TP_OK || tp_env_set_pool(env, pool) != TP_OK) {
+        (void)tp_env_destroy(env);
+        (void)tp_pool_close(pool);
+        return NULL;
+    }
+    return env;
+}
+
+tp_env_t *tpw_own_env(void)
+{
+    pthread_mutex_lock(&lock);
+    if (!own_env)
+        own_env = make();
+    tp_env_t *env = own_env;
+    pthread_mutex_unlock(&lock);
+    return env;
+}
