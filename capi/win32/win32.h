@@ -124,7 +124,20 @@ struct tpw_due {
 struct tpw_due tpw_due_of_ticks(int64_t ticks);
 struct tpw_due tpw_due_of_filetime(const FILETIME *time);
 
-/* ---- Completions of files for I/O objects (io.c) --------------------------------------------- */
+/* ---- Objects of a pool (pool_*.c) ------------------------------------------------------------ */
+
+/** Whether an HMODULE is that of a library that is loaded. Garbage is not followed. */
+bool tpw_module_is_loaded(HMODULE module);
+
+/** Arms a wait; returns whether that took away an arming whose callback had not been posted. */
+bool tpw_wait_arm(tp_wait_t *wait, HANDLE handle, struct tpw_due timeout);
+
+/** CreateThreadpoolIo with an environment of tp. Returns 0 or an ERROR_*; `context_moved` tells
+ *  whether the environment's context_release has been or will be called, after an error too. */
+DWORD tpw_io_create(HANDLE file, tp_io_fn callback, void *context, const tp_env_t *env,
+                    tp_io_t **io_out, bool *context_moved);
+
+/* ---- Completions of files for I/O objects (pool_io.c) ---------------------------------------- */
 
 /** What CreateThreadpoolIo makes; begins with a tpw_object of kind TPW_IO. */
 struct tpw_io;
@@ -138,6 +151,10 @@ struct tpw_io_ticket {
 /** By the files: binds one to an I/O object, for good, and holds a reference. Returns 0, or
  *  ERROR_INVALID_PARAMETER if it is not overlapped or bound already. */
 DWORD tpw_file_bind(struct tpw_object *file, struct tpw_io *io);
+
+/** Whether a PTP_IO exists still: it is open, or operations on its file are in flight. Garbage is
+ *  not followed. */
+bool tpw_io_is_live(const void *io);
 
 /** Before an operation that completes later. io may be NULL. */
 void tpw_io_begin(struct tpw_io *io, struct tpw_io_ticket *ticket);

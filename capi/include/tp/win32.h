@@ -6,14 +6,14 @@
 #ifndef TP_WIN32_H
 #define TP_WIN32_H
 
-#include "tp/win32/types.h"
-
-#include "tp/win32/status.h"
-
 #include "tp/win32/base.h"
 #include "tp/win32/clock.h"
+#include "tp/win32/environ.h"
+#include "tp/win32/legacy.h"
+#include "tp/win32/native.h"
+#include "tp/win32/status.h"
 #include "tp/win32/thread.h"
-
 #include "tp/win32/threadpool.h"
+#include "tp/win32/types.h"
 
 #endif

@@ -1,4 +1,4 @@
-/* timer.c - timers under their names on Windows. */
+/* pool_timer.c - timers under their names on Windows. */
 #include "capi/win32/win32.h"
 
 #define NS_PER_MS 1000000
