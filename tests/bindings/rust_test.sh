@@ -56,10 +56,19 @@ tests() { # what it is called, the rest is cargo's: its tests one by one, and th
 for toolchain in $toolchains; do
     version=${toolchain%%=*} bin=${toolchain#*=}
     tests rust__all_tests_pass --workspace
-    if [ -e "$build/libtp.a" ]; then
-        tests rust__a_static_libtp_will_do -p tp-sys --features static --test rare
-    fi
+    tests rust__simulator_tests_pass -p tp --features sim --test sim
 done
+# With the last one only: it is the same library.
+tests rust__a_static_libtp_will_do -p tp-sys --features static --test rare
+
+# Every function of the interface is called by a crate or its tests.
+sed -n 's/^ *\(tp_[a-z_]*\);$/\1/p' "$root/capi/tp.map" >"$work/functions"
+while read -r name; do
+    grep -rhwF "$name" "$rust/tp/src" "$rust/tp/tests" "$rust/tp-sys/tests" | grep -qv '^ *//' ||
+        echo "$name is not called"
+done <"$work/functions" >"$work/log"
+[ -s "$work/functions" ] && ! [ -s "$work/log" ]
+report $? rust__every_function_is_used
 
 # The last one is the newest, whose clippy knows most.
 if "$bin/cargo" clippy --version >/dev/null 2>&1; then

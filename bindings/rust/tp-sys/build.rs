@@ -25,8 +25,7 @@ fn main() {
             search(&folder);
             link(library, library, fixed);
             let more = env::var("TP_EXTRA_LIBS").unwrap_or_default();
-            more.split_whitespace()
-                .for_each(|name| link(name, library, fixed));
+            more.split_whitespace().for_each(|name| link(name, library, fixed));
         }
         Err(_) => ask_pkg_config(library, fixed),
     }
@@ -63,10 +62,6 @@ fn search(folder: &str) {
 
 fn link(name: &str, library: &str, fixed: bool) {
     // Left out of the .rlib, so that a thin archive will do.
-    let kind = if fixed && name == library {
-        "static:-bundle="
-    } else {
-        ""
-    };
+    let kind = if fixed && name == library { "static:-bundle=" } else { "" };
     println!("cargo:rustc-link-lib={kind}{name}");
 }

@@ -249,12 +249,7 @@ fn bindgen_test_layout_tp_allocator() {
                 ::std::ptr::addr_of!((*ptr).struct_size) as usize - ptr as usize
             },
             0usize,
-            concat!(
-                "Offset of field: ",
-                stringify!(tp_allocator),
-                "::",
-                stringify!(struct_size)
-            )
+            concat!("Offset of field: ", stringify!(tp_allocator), "::", stringify!(struct_size))
         );
     }
     test_field_struct_size();
@@ -266,12 +261,7 @@ fn bindgen_test_layout_tp_allocator() {
                 ::std::ptr::addr_of!((*ptr).reserved) as usize - ptr as usize
             },
             4usize,
-            concat!(
-                "Offset of field: ",
-                stringify!(tp_allocator),
-                "::",
-                stringify!(reserved)
-            )
+            concat!("Offset of field: ", stringify!(tp_allocator), "::", stringify!(reserved))
         );
     }
     test_field_reserved();
@@ -283,12 +273,7 @@ fn bindgen_test_layout_tp_allocator() {
                 ::std::ptr::addr_of!((*ptr).alloc) as usize - ptr as usize
             },
             8usize,
-            concat!(
-                "Offset of field: ",
-                stringify!(tp_allocator),
-                "::",
-                stringify!(alloc)
-            )
+            concat!("Offset of field: ", stringify!(tp_allocator), "::", stringify!(alloc))
         );
     }
     test_field_alloc();
@@ -300,12 +285,7 @@ fn bindgen_test_layout_tp_allocator() {
                 ::std::ptr::addr_of!((*ptr).free) as usize - ptr as usize
             },
             16usize,
-            concat!(
-                "Offset of field: ",
-                stringify!(tp_allocator),
-                "::",
-                stringify!(free)
-            )
+            concat!("Offset of field: ", stringify!(tp_allocator), "::", stringify!(free))
         );
     }
     test_field_free();
@@ -317,12 +297,7 @@ fn bindgen_test_layout_tp_allocator() {
                 ::std::ptr::addr_of!((*ptr).context) as usize - ptr as usize
             },
             24usize,
-            concat!(
-                "Offset of field: ",
-                stringify!(tp_allocator),
-                "::",
-                stringify!(context)
-            )
+            concat!("Offset of field: ", stringify!(tp_allocator), "::", stringify!(context))
         );
     }
     test_field_context();
@@ -393,12 +368,7 @@ fn bindgen_test_layout_tp_pool_config() {
                 ::std::ptr::addr_of!((*ptr).struct_size) as usize - ptr as usize
             },
             0usize,
-            concat!(
-                "Offset of field: ",
-                stringify!(tp_pool_config),
-                "::",
-                stringify!(struct_size)
-            )
+            concat!("Offset of field: ", stringify!(tp_pool_config), "::", stringify!(struct_size))
         );
     }
     test_field_struct_size();
@@ -410,12 +380,7 @@ fn bindgen_test_layout_tp_pool_config() {
                 ::std::ptr::addr_of!((*ptr).flags) as usize - ptr as usize
             },
             4usize,
-            concat!(
-                "Offset of field: ",
-                stringify!(tp_pool_config),
-                "::",
-                stringify!(flags)
-            )
+            concat!("Offset of field: ", stringify!(tp_pool_config), "::", stringify!(flags))
         );
     }
     test_field_flags();
@@ -512,12 +477,7 @@ fn bindgen_test_layout_tp_pool_config() {
                 ::std::ptr::addr_of!((*ptr).queue_limit) as usize - ptr as usize
             },
             40usize,
-            concat!(
-                "Offset of field: ",
-                stringify!(tp_pool_config),
-                "::",
-                stringify!(queue_limit)
-            )
+            concat!("Offset of field: ", stringify!(tp_pool_config), "::", stringify!(queue_limit))
         );
     }
     test_field_queue_limit();
@@ -529,12 +489,7 @@ fn bindgen_test_layout_tp_pool_config() {
                 ::std::ptr::addr_of!((*ptr).io_backend) as usize - ptr as usize
             },
             44usize,
-            concat!(
-                "Offset of field: ",
-                stringify!(tp_pool_config),
-                "::",
-                stringify!(io_backend)
-            )
+            concat!("Offset of field: ", stringify!(tp_pool_config), "::", stringify!(io_backend))
         );
     }
     test_field_io_backend();
@@ -546,12 +501,7 @@ fn bindgen_test_layout_tp_pool_config() {
                 ::std::ptr::addr_of!((*ptr).name) as usize - ptr as usize
             },
             48usize,
-            concat!(
-                "Offset of field: ",
-                stringify!(tp_pool_config),
-                "::",
-                stringify!(name)
-            )
+            concat!("Offset of field: ", stringify!(tp_pool_config), "::", stringify!(name))
         );
     }
     test_field_name();
@@ -689,12 +639,7 @@ fn bindgen_test_layout_tp_timer_spec() {
                 ::std::ptr::addr_of!((*ptr).struct_size) as usize - ptr as usize
             },
             0usize,
-            concat!(
-                "Offset of field: ",
-                stringify!(tp_timer_spec),
-                "::",
-                stringify!(struct_size)
-            )
+            concat!("Offset of field: ", stringify!(tp_timer_spec), "::", stringify!(struct_size))
         );
     }
     test_field_struct_size();
@@ -706,12 +651,7 @@ fn bindgen_test_layout_tp_timer_spec() {
                 ::std::ptr::addr_of!((*ptr).clock) as usize - ptr as usize
             },
             4usize,
-            concat!(
-                "Offset of field: ",
-                stringify!(tp_timer_spec),
-                "::",
-                stringify!(clock)
-            )
+            concat!("Offset of field: ", stringify!(tp_timer_spec), "::", stringify!(clock))
         );
     }
     test_field_clock();
@@ -723,12 +663,7 @@ fn bindgen_test_layout_tp_timer_spec() {
                 ::std::ptr::addr_of!((*ptr).due) as usize - ptr as usize
             },
             8usize,
-            concat!(
-                "Offset of field: ",
-                stringify!(tp_timer_spec),
-                "::",
-                stringify!(due)
-            )
+            concat!("Offset of field: ", stringify!(tp_timer_spec), "::", stringify!(due))
         );
     }
     test_field_due();
@@ -740,12 +675,7 @@ fn bindgen_test_layout_tp_timer_spec() {
                 ::std::ptr::addr_of!((*ptr).period) as usize - ptr as usize
             },
             16usize,
-            concat!(
-                "Offset of field: ",
-                stringify!(tp_timer_spec),
-                "::",
-                stringify!(period)
-            )
+            concat!("Offset of field: ", stringify!(tp_timer_spec), "::", stringify!(period))
         );
     }
     test_field_period();
@@ -757,12 +687,7 @@ fn bindgen_test_layout_tp_timer_spec() {
                 ::std::ptr::addr_of!((*ptr).window) as usize - ptr as usize
             },
             24usize,
-            concat!(
-                "Offset of field: ",
-                stringify!(tp_timer_spec),
-                "::",
-                stringify!(window)
-            )
+            concat!("Offset of field: ", stringify!(tp_timer_spec), "::", stringify!(window))
         );
     }
     test_field_window();
@@ -774,12 +699,7 @@ fn bindgen_test_layout_tp_timer_spec() {
                 ::std::ptr::addr_of!((*ptr).flags) as usize - ptr as usize
             },
             32usize,
-            concat!(
-                "Offset of field: ",
-                stringify!(tp_timer_spec),
-                "::",
-                stringify!(flags)
-            )
+            concat!("Offset of field: ", stringify!(tp_timer_spec), "::", stringify!(flags))
         );
     }
     test_field_flags();
@@ -791,12 +711,7 @@ fn bindgen_test_layout_tp_timer_spec() {
                 ::std::ptr::addr_of!((*ptr).reserved) as usize - ptr as usize
             },
             36usize,
-            concat!(
-                "Offset of field: ",
-                stringify!(tp_timer_spec),
-                "::",
-                stringify!(reserved)
-            )
+            concat!("Offset of field: ", stringify!(tp_timer_spec), "::", stringify!(reserved))
         );
     }
     test_field_reserved();
@@ -846,12 +761,7 @@ fn bindgen_test_layout_tp_waitable() {
                 ::std::ptr::addr_of!((*ptr).kind) as usize - ptr as usize
             },
             0usize,
-            concat!(
-                "Offset of field: ",
-                stringify!(tp_waitable),
-                "::",
-                stringify!(kind)
-            )
+            concat!("Offset of field: ", stringify!(tp_waitable), "::", stringify!(kind))
         );
     }
     test_field_kind();
@@ -863,12 +773,7 @@ fn bindgen_test_layout_tp_waitable() {
                 ::std::ptr::addr_of!((*ptr).detail) as usize - ptr as usize
             },
             4usize,
-            concat!(
-                "Offset of field: ",
-                stringify!(tp_waitable),
-                "::",
-                stringify!(detail)
-            )
+            concat!("Offset of field: ", stringify!(tp_waitable), "::", stringify!(detail))
         );
     }
     test_field_detail();
@@ -880,12 +785,7 @@ fn bindgen_test_layout_tp_waitable() {
                 ::std::ptr::addr_of!((*ptr).value) as usize - ptr as usize
             },
             8usize,
-            concat!(
-                "Offset of field: ",
-                stringify!(tp_waitable),
-                "::",
-                stringify!(value)
-            )
+            concat!("Offset of field: ", stringify!(tp_waitable), "::", stringify!(value))
         );
     }
     test_field_value();
@@ -970,12 +870,7 @@ fn bindgen_test_layout_tp_pool_stats() {
                 ::std::ptr::addr_of!((*ptr).struct_size) as usize - ptr as usize
             },
             0usize,
-            concat!(
-                "Offset of field: ",
-                stringify!(tp_pool_stats),
-                "::",
-                stringify!(struct_size)
-            )
+            concat!("Offset of field: ", stringify!(tp_pool_stats), "::", stringify!(struct_size))
         );
     }
     test_field_struct_size();
@@ -987,12 +882,7 @@ fn bindgen_test_layout_tp_pool_stats() {
                 ::std::ptr::addr_of!((*ptr).io_backend) as usize - ptr as usize
             },
             4usize,
-            concat!(
-                "Offset of field: ",
-                stringify!(tp_pool_stats),
-                "::",
-                stringify!(io_backend)
-            )
+            concat!("Offset of field: ", stringify!(tp_pool_stats), "::", stringify!(io_backend))
         );
     }
     test_field_io_backend();
@@ -1004,12 +894,7 @@ fn bindgen_test_layout_tp_pool_stats() {
                 ::std::ptr::addr_of!((*ptr).threads) as usize - ptr as usize
             },
             8usize,
-            concat!(
-                "Offset of field: ",
-                stringify!(tp_pool_stats),
-                "::",
-                stringify!(threads)
-            )
+            concat!("Offset of field: ", stringify!(tp_pool_stats), "::", stringify!(threads))
         );
     }
     test_field_threads();
@@ -1021,12 +906,7 @@ fn bindgen_test_layout_tp_pool_stats() {
                 ::std::ptr::addr_of!((*ptr).idle_threads) as usize - ptr as usize
             },
             12usize,
-            concat!(
-                "Offset of field: ",
-                stringify!(tp_pool_stats),
-                "::",
-                stringify!(idle_threads)
-            )
+            concat!("Offset of field: ", stringify!(tp_pool_stats), "::", stringify!(idle_threads))
         );
     }
     test_field_idle_threads();
@@ -1038,12 +918,7 @@ fn bindgen_test_layout_tp_pool_stats() {
                 ::std::ptr::addr_of!((*ptr).running) as usize - ptr as usize
             },
             16usize,
-            concat!(
-                "Offset of field: ",
-                stringify!(tp_pool_stats),
-                "::",
-                stringify!(running)
-            )
+            concat!("Offset of field: ", stringify!(tp_pool_stats), "::", stringify!(running))
         );
     }
     test_field_running();
@@ -1089,12 +964,7 @@ fn bindgen_test_layout_tp_pool_stats() {
                 ::std::ptr::addr_of!((*ptr).threads_peak) as usize - ptr as usize
             },
             28usize,
-            concat!(
-                "Offset of field: ",
-                stringify!(tp_pool_stats),
-                "::",
-                stringify!(threads_peak)
-            )
+            concat!("Offset of field: ", stringify!(tp_pool_stats), "::", stringify!(threads_peak))
         );
     }
     test_field_threads_peak();
@@ -1106,12 +976,7 @@ fn bindgen_test_layout_tp_pool_stats() {
                 ::std::ptr::addr_of!((*ptr).pending) as usize - ptr as usize
             },
             32usize,
-            concat!(
-                "Offset of field: ",
-                stringify!(tp_pool_stats),
-                "::",
-                stringify!(pending)
-            )
+            concat!("Offset of field: ", stringify!(tp_pool_stats), "::", stringify!(pending))
         );
     }
     test_field_pending();
@@ -1123,12 +988,7 @@ fn bindgen_test_layout_tp_pool_stats() {
                 ::std::ptr::addr_of!((*ptr).submitted) as usize - ptr as usize
             },
             56usize,
-            concat!(
-                "Offset of field: ",
-                stringify!(tp_pool_stats),
-                "::",
-                stringify!(submitted)
-            )
+            concat!("Offset of field: ", stringify!(tp_pool_stats), "::", stringify!(submitted))
         );
     }
     test_field_submitted();
@@ -1140,12 +1000,7 @@ fn bindgen_test_layout_tp_pool_stats() {
                 ::std::ptr::addr_of!((*ptr).executed) as usize - ptr as usize
             },
             64usize,
-            concat!(
-                "Offset of field: ",
-                stringify!(tp_pool_stats),
-                "::",
-                stringify!(executed)
-            )
+            concat!("Offset of field: ", stringify!(tp_pool_stats), "::", stringify!(executed))
         );
     }
     test_field_executed();
@@ -1157,12 +1012,7 @@ fn bindgen_test_layout_tp_pool_stats() {
                 ::std::ptr::addr_of!((*ptr).cancelled) as usize - ptr as usize
             },
             72usize,
-            concat!(
-                "Offset of field: ",
-                stringify!(tp_pool_stats),
-                "::",
-                stringify!(cancelled)
-            )
+            concat!("Offset of field: ", stringify!(tp_pool_stats), "::", stringify!(cancelled))
         );
     }
     test_field_cancelled();
@@ -1174,12 +1024,7 @@ fn bindgen_test_layout_tp_pool_stats() {
                 ::std::ptr::addr_of!((*ptr).stolen) as usize - ptr as usize
             },
             80usize,
-            concat!(
-                "Offset of field: ",
-                stringify!(tp_pool_stats),
-                "::",
-                stringify!(stolen)
-            )
+            concat!("Offset of field: ", stringify!(tp_pool_stats), "::", stringify!(stolen))
         );
     }
     test_field_stolen();
@@ -1259,12 +1104,7 @@ fn bindgen_test_layout_tp_pool_stats() {
                 ::std::ptr::addr_of!((*ptr).timers_armed) as usize - ptr as usize
             },
             120usize,
-            concat!(
-                "Offset of field: ",
-                stringify!(tp_pool_stats),
-                "::",
-                stringify!(timers_armed)
-            )
+            concat!("Offset of field: ", stringify!(tp_pool_stats), "::", stringify!(timers_armed))
         );
     }
     test_field_timers_armed();
@@ -1276,12 +1116,7 @@ fn bindgen_test_layout_tp_pool_stats() {
                 ::std::ptr::addr_of!((*ptr).waits_armed) as usize - ptr as usize
             },
             128usize,
-            concat!(
-                "Offset of field: ",
-                stringify!(tp_pool_stats),
-                "::",
-                stringify!(waits_armed)
-            )
+            concat!("Offset of field: ", stringify!(tp_pool_stats), "::", stringify!(waits_armed))
         );
     }
     test_field_waits_armed();
@@ -1293,12 +1128,7 @@ fn bindgen_test_layout_tp_pool_stats() {
                 ::std::ptr::addr_of!((*ptr).io_in_flight) as usize - ptr as usize
             },
             136usize,
-            concat!(
-                "Offset of field: ",
-                stringify!(tp_pool_stats),
-                "::",
-                stringify!(io_in_flight)
-            )
+            concat!("Offset of field: ", stringify!(tp_pool_stats), "::", stringify!(io_in_flight))
         );
     }
     test_field_io_in_flight();
@@ -1344,12 +1174,7 @@ fn bindgen_test_layout_tp_pool_stats() {
                 ::std::ptr::addr_of!((*ptr).run_ns_total) as usize - ptr as usize
             },
             160usize,
-            concat!(
-                "Offset of field: ",
-                stringify!(tp_pool_stats),
-                "::",
-                stringify!(run_ns_total)
-            )
+            concat!("Offset of field: ", stringify!(tp_pool_stats), "::", stringify!(run_ns_total))
         );
     }
     test_field_run_ns_total();
@@ -1912,12 +1737,7 @@ fn bindgen_test_layout_tp_io_op() {
                 ::std::ptr::addr_of!((*ptr).struct_size) as usize - ptr as usize
             },
             0usize,
-            concat!(
-                "Offset of field: ",
-                stringify!(tp_io_op),
-                "::",
-                stringify!(struct_size)
-            )
+            concat!("Offset of field: ", stringify!(tp_io_op), "::", stringify!(struct_size))
         );
     }
     test_field_struct_size();
@@ -1929,12 +1749,7 @@ fn bindgen_test_layout_tp_io_op() {
                 ::std::ptr::addr_of!((*ptr).opcode) as usize - ptr as usize
             },
             4usize,
-            concat!(
-                "Offset of field: ",
-                stringify!(tp_io_op),
-                "::",
-                stringify!(opcode)
-            )
+            concat!("Offset of field: ", stringify!(tp_io_op), "::", stringify!(opcode))
         );
     }
     test_field_opcode();
@@ -1946,12 +1761,7 @@ fn bindgen_test_layout_tp_io_op() {
                 ::std::ptr::addr_of!((*ptr).operation) as usize - ptr as usize
             },
             8usize,
-            concat!(
-                "Offset of field: ",
-                stringify!(tp_io_op),
-                "::",
-                stringify!(operation)
-            )
+            concat!("Offset of field: ", stringify!(tp_io_op), "::", stringify!(operation))
         );
     }
     test_field_operation();
@@ -1963,12 +1773,7 @@ fn bindgen_test_layout_tp_io_op() {
                 ::std::ptr::addr_of!((*ptr).buffer) as usize - ptr as usize
             },
             16usize,
-            concat!(
-                "Offset of field: ",
-                stringify!(tp_io_op),
-                "::",
-                stringify!(buffer)
-            )
+            concat!("Offset of field: ", stringify!(tp_io_op), "::", stringify!(buffer))
         );
     }
     test_field_buffer();
@@ -1980,12 +1785,7 @@ fn bindgen_test_layout_tp_io_op() {
                 ::std::ptr::addr_of!((*ptr).length) as usize - ptr as usize
             },
             24usize,
-            concat!(
-                "Offset of field: ",
-                stringify!(tp_io_op),
-                "::",
-                stringify!(length)
-            )
+            concat!("Offset of field: ", stringify!(tp_io_op), "::", stringify!(length))
         );
     }
     test_field_length();
@@ -1997,12 +1797,7 @@ fn bindgen_test_layout_tp_io_op() {
                 ::std::ptr::addr_of!((*ptr).offset) as usize - ptr as usize
             },
             32usize,
-            concat!(
-                "Offset of field: ",
-                stringify!(tp_io_op),
-                "::",
-                stringify!(offset)
-            )
+            concat!("Offset of field: ", stringify!(tp_io_op), "::", stringify!(offset))
         );
     }
     test_field_offset();
@@ -2014,12 +1809,7 @@ fn bindgen_test_layout_tp_io_op() {
                 ::std::ptr::addr_of!((*ptr).flags) as usize - ptr as usize
             },
             40usize,
-            concat!(
-                "Offset of field: ",
-                stringify!(tp_io_op),
-                "::",
-                stringify!(flags)
-            )
+            concat!("Offset of field: ", stringify!(tp_io_op), "::", stringify!(flags))
         );
     }
     test_field_flags();
@@ -2031,12 +1821,7 @@ fn bindgen_test_layout_tp_io_op() {
                 ::std::ptr::addr_of!((*ptr).reserved) as usize - ptr as usize
             },
             44usize,
-            concat!(
-                "Offset of field: ",
-                stringify!(tp_io_op),
-                "::",
-                stringify!(reserved)
-            )
+            concat!("Offset of field: ", stringify!(tp_io_op), "::", stringify!(reserved))
         );
     }
     test_field_reserved();
@@ -2048,12 +1833,7 @@ fn bindgen_test_layout_tp_io_op() {
                 ::std::ptr::addr_of!((*ptr).address) as usize - ptr as usize
             },
             48usize,
-            concat!(
-                "Offset of field: ",
-                stringify!(tp_io_op),
-                "::",
-                stringify!(address)
-            )
+            concat!("Offset of field: ", stringify!(tp_io_op), "::", stringify!(address))
         );
     }
     test_field_address();
@@ -2065,12 +1845,7 @@ fn bindgen_test_layout_tp_io_op() {
                 ::std::ptr::addr_of!((*ptr).address_length) as usize - ptr as usize
             },
             56usize,
-            concat!(
-                "Offset of field: ",
-                stringify!(tp_io_op),
-                "::",
-                stringify!(address_length)
-            )
+            concat!("Offset of field: ", stringify!(tp_io_op), "::", stringify!(address_length))
         );
     }
     test_field_address_length();
@@ -3146,12 +2921,7 @@ fn bindgen_test_layout_tp_wait_spec() {
                 ::std::ptr::addr_of!((*ptr).struct_size) as usize - ptr as usize
             },
             0usize,
-            concat!(
-                "Offset of field: ",
-                stringify!(tp_wait_spec),
-                "::",
-                stringify!(struct_size)
-            )
+            concat!("Offset of field: ", stringify!(tp_wait_spec), "::", stringify!(struct_size))
         );
     }
     test_field_struct_size();
@@ -3163,12 +2933,7 @@ fn bindgen_test_layout_tp_wait_spec() {
                 ::std::ptr::addr_of!((*ptr).clock) as usize - ptr as usize
             },
             4usize,
-            concat!(
-                "Offset of field: ",
-                stringify!(tp_wait_spec),
-                "::",
-                stringify!(clock)
-            )
+            concat!("Offset of field: ", stringify!(tp_wait_spec), "::", stringify!(clock))
         );
     }
     test_field_clock();
@@ -3180,12 +2945,7 @@ fn bindgen_test_layout_tp_wait_spec() {
                 ::std::ptr::addr_of!((*ptr).source) as usize - ptr as usize
             },
             8usize,
-            concat!(
-                "Offset of field: ",
-                stringify!(tp_wait_spec),
-                "::",
-                stringify!(source)
-            )
+            concat!("Offset of field: ", stringify!(tp_wait_spec), "::", stringify!(source))
         );
     }
     test_field_source();
@@ -3197,12 +2957,7 @@ fn bindgen_test_layout_tp_wait_spec() {
                 ::std::ptr::addr_of!((*ptr).timeout) as usize - ptr as usize
             },
             24usize,
-            concat!(
-                "Offset of field: ",
-                stringify!(tp_wait_spec),
-                "::",
-                stringify!(timeout)
-            )
+            concat!("Offset of field: ", stringify!(tp_wait_spec), "::", stringify!(timeout))
         );
     }
     test_field_timeout();

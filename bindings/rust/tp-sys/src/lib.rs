@@ -3,11 +3,7 @@
 
 #![no_std]
 #![allow(non_camel_case_types, non_upper_case_globals)]
-#![allow(
-    rustdoc::broken_intra_doc_links,
-    rustdoc::invalid_html_tags,
-    clippy::all
-)]
+#![allow(rustdoc::broken_intra_doc_links, rustdoc::invalid_html_tags, clippy::all)]
 
 extern crate std;
 

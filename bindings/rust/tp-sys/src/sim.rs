@@ -91,12 +91,7 @@ fn bindgen_test_layout_tp_sim_options() {
                 ::std::ptr::addr_of!((*ptr).struct_size) as usize - ptr as usize
             },
             0usize,
-            concat!(
-                "Offset of field: ",
-                stringify!(tp_sim_options),
-                "::",
-                stringify!(struct_size)
-            )
+            concat!("Offset of field: ", stringify!(tp_sim_options), "::", stringify!(struct_size))
         );
     }
     test_field_struct_size();
@@ -108,12 +103,7 @@ fn bindgen_test_layout_tp_sim_options() {
                 ::std::ptr::addr_of!((*ptr).flags) as usize - ptr as usize
             },
             4usize,
-            concat!(
-                "Offset of field: ",
-                stringify!(tp_sim_options),
-                "::",
-                stringify!(flags)
-            )
+            concat!("Offset of field: ", stringify!(tp_sim_options), "::", stringify!(flags))
         );
     }
     test_field_flags();
@@ -125,12 +115,7 @@ fn bindgen_test_layout_tp_sim_options() {
                 ::std::ptr::addr_of!((*ptr).strategy) as usize - ptr as usize
             },
             8usize,
-            concat!(
-                "Offset of field: ",
-                stringify!(tp_sim_options),
-                "::",
-                stringify!(strategy)
-            )
+            concat!("Offset of field: ", stringify!(tp_sim_options), "::", stringify!(strategy))
         );
     }
     test_field_strategy();
@@ -142,12 +127,7 @@ fn bindgen_test_layout_tp_sim_options() {
                 ::std::ptr::addr_of!((*ptr).depth) as usize - ptr as usize
             },
             12usize,
-            concat!(
-                "Offset of field: ",
-                stringify!(tp_sim_options),
-                "::",
-                stringify!(depth)
-            )
+            concat!("Offset of field: ", stringify!(tp_sim_options), "::", stringify!(depth))
         );
     }
     test_field_depth();
@@ -159,12 +139,7 @@ fn bindgen_test_layout_tp_sim_options() {
                 ::std::ptr::addr_of!((*ptr).cpus) as usize - ptr as usize
             },
             16usize,
-            concat!(
-                "Offset of field: ",
-                stringify!(tp_sim_options),
-                "::",
-                stringify!(cpus)
-            )
+            concat!("Offset of field: ", stringify!(tp_sim_options), "::", stringify!(cpus))
         );
     }
     test_field_cpus();
@@ -176,12 +151,7 @@ fn bindgen_test_layout_tp_sim_options() {
                 ::std::ptr::addr_of!((*ptr).max_steps) as usize - ptr as usize
             },
             20usize,
-            concat!(
-                "Offset of field: ",
-                stringify!(tp_sim_options),
-                "::",
-                stringify!(max_steps)
-            )
+            concat!("Offset of field: ", stringify!(tp_sim_options), "::", stringify!(max_steps))
         );
     }
     test_field_max_steps();
@@ -193,12 +163,7 @@ fn bindgen_test_layout_tp_sim_options() {
                 ::std::ptr::addr_of!((*ptr).seed) as usize - ptr as usize
             },
             24usize,
-            concat!(
-                "Offset of field: ",
-                stringify!(tp_sim_options),
-                "::",
-                stringify!(seed)
-            )
+            concat!("Offset of field: ", stringify!(tp_sim_options), "::", stringify!(seed))
         );
     }
     test_field_seed();
@@ -210,12 +175,7 @@ fn bindgen_test_layout_tp_sim_options() {
                 ::std::ptr::addr_of!((*ptr).schedules) as usize - ptr as usize
             },
             32usize,
-            concat!(
-                "Offset of field: ",
-                stringify!(tp_sim_options),
-                "::",
-                stringify!(schedules)
-            )
+            concat!("Offset of field: ", stringify!(tp_sim_options), "::", stringify!(schedules))
         );
     }
     test_field_schedules();
@@ -244,12 +204,7 @@ fn bindgen_test_layout_tp_sim_options() {
                 ::std::ptr::addr_of!((*ptr).token) as usize - ptr as usize
             },
             48usize,
-            concat!(
-                "Offset of field: ",
-                stringify!(tp_sim_options),
-                "::",
-                stringify!(token)
-            )
+            concat!("Offset of field: ", stringify!(tp_sim_options), "::", stringify!(token))
         );
     }
     test_field_token();
@@ -261,12 +216,7 @@ fn bindgen_test_layout_tp_sim_options() {
                 ::std::ptr::addr_of!((*ptr).bytes) as usize - ptr as usize
             },
             56usize,
-            concat!(
-                "Offset of field: ",
-                stringify!(tp_sim_options),
-                "::",
-                stringify!(bytes)
-            )
+            concat!("Offset of field: ", stringify!(tp_sim_options), "::", stringify!(bytes))
         );
     }
     test_field_bytes();
@@ -278,12 +228,7 @@ fn bindgen_test_layout_tp_sim_options() {
                 ::std::ptr::addr_of!((*ptr).bytes_size) as usize - ptr as usize
             },
             64usize,
-            concat!(
-                "Offset of field: ",
-                stringify!(tp_sim_options),
-                "::",
-                stringify!(bytes_size)
-            )
+            concat!("Offset of field: ", stringify!(tp_sim_options), "::", stringify!(bytes_size))
         );
     }
     test_field_bytes_size();
@@ -295,12 +240,7 @@ fn bindgen_test_layout_tp_sim_options() {
                 ::std::ptr::addr_of!((*ptr).reset) as usize - ptr as usize
             },
             72usize,
-            concat!(
-                "Offset of field: ",
-                stringify!(tp_sim_options),
-                "::",
-                stringify!(reset)
-            )
+            concat!("Offset of field: ", stringify!(tp_sim_options), "::", stringify!(reset))
         );
     }
     test_field_reset();
@@ -379,12 +319,7 @@ fn bindgen_test_layout_tp_sim_report() {
                 ::std::ptr::addr_of!((*ptr).struct_size) as usize - ptr as usize
             },
             0usize,
-            concat!(
-                "Offset of field: ",
-                stringify!(tp_sim_report),
-                "::",
-                stringify!(struct_size)
-            )
+            concat!("Offset of field: ", stringify!(tp_sim_report), "::", stringify!(struct_size))
         );
     }
     test_field_struct_size();
@@ -396,12 +331,7 @@ fn bindgen_test_layout_tp_sim_report() {
                 ::std::ptr::addr_of!((*ptr).decisions) as usize - ptr as usize
             },
             4usize,
-            concat!(
-                "Offset of field: ",
-                stringify!(tp_sim_report),
-                "::",
-                stringify!(decisions)
-            )
+            concat!("Offset of field: ", stringify!(tp_sim_report), "::", stringify!(decisions))
         );
     }
     test_field_decisions();
@@ -413,12 +343,7 @@ fn bindgen_test_layout_tp_sim_report() {
                 ::std::ptr::addr_of!((*ptr).schedules) as usize - ptr as usize
             },
             8usize,
-            concat!(
-                "Offset of field: ",
-                stringify!(tp_sim_report),
-                "::",
-                stringify!(schedules)
-            )
+            concat!("Offset of field: ", stringify!(tp_sim_report), "::", stringify!(schedules))
         );
     }
     test_field_schedules();
@@ -430,12 +355,7 @@ fn bindgen_test_layout_tp_sim_report() {
                 ::std::ptr::addr_of!((*ptr).steps) as usize - ptr as usize
             },
             16usize,
-            concat!(
-                "Offset of field: ",
-                stringify!(tp_sim_report),
-                "::",
-                stringify!(steps)
-            )
+            concat!("Offset of field: ", stringify!(tp_sim_report), "::", stringify!(steps))
         );
     }
     test_field_steps();
@@ -447,12 +367,7 @@ fn bindgen_test_layout_tp_sim_report() {
                 ::std::ptr::addr_of!((*ptr).faults) as usize - ptr as usize
             },
             24usize,
-            concat!(
-                "Offset of field: ",
-                stringify!(tp_sim_report),
-                "::",
-                stringify!(faults)
-            )
+            concat!("Offset of field: ", stringify!(tp_sim_report), "::", stringify!(faults))
         );
     }
     test_field_faults();
@@ -464,12 +379,7 @@ fn bindgen_test_layout_tp_sim_report() {
                 ::std::ptr::addr_of!((*ptr).trace) as usize - ptr as usize
             },
             32usize,
-            concat!(
-                "Offset of field: ",
-                stringify!(tp_sim_report),
-                "::",
-                stringify!(trace)
-            )
+            concat!("Offset of field: ", stringify!(tp_sim_report), "::", stringify!(trace))
         );
     }
     test_field_trace();
@@ -481,12 +391,7 @@ fn bindgen_test_layout_tp_sim_report() {
                 ::std::ptr::addr_of!((*ptr).message) as usize - ptr as usize
             },
             40usize,
-            concat!(
-                "Offset of field: ",
-                stringify!(tp_sim_report),
-                "::",
-                stringify!(message)
-            )
+            concat!("Offset of field: ", stringify!(tp_sim_report), "::", stringify!(message))
         );
     }
     test_field_message();
@@ -498,12 +403,7 @@ fn bindgen_test_layout_tp_sim_report() {
                 ::std::ptr::addr_of!((*ptr).token) as usize - ptr as usize
             },
             48usize,
-            concat!(
-                "Offset of field: ",
-                stringify!(tp_sim_report),
-                "::",
-                stringify!(token)
-            )
+            concat!("Offset of field: ", stringify!(tp_sim_report), "::", stringify!(token))
         );
     }
     test_field_token();
@@ -515,12 +415,7 @@ fn bindgen_test_layout_tp_sim_report() {
                 ::std::ptr::addr_of!((*ptr).shrunk) as usize - ptr as usize
             },
             56usize,
-            concat!(
-                "Offset of field: ",
-                stringify!(tp_sim_report),
-                "::",
-                stringify!(shrunk)
-            )
+            concat!("Offset of field: ", stringify!(tp_sim_report), "::", stringify!(shrunk))
         );
     }
     test_field_shrunk();
@@ -532,12 +427,7 @@ fn bindgen_test_layout_tp_sim_report() {
                 ::std::ptr::addr_of!((*ptr).text) as usize - ptr as usize
             },
             64usize,
-            concat!(
-                "Offset of field: ",
-                stringify!(tp_sim_report),
-                "::",
-                stringify!(text)
-            )
+            concat!("Offset of field: ", stringify!(tp_sim_report), "::", stringify!(text))
         );
     }
     test_field_text();

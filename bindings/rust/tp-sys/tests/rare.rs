@@ -51,10 +51,7 @@ fn begin() {
     ONCE.call_once(|| unsafe {
         let mut allocator = tp_allocator_t::default();
         tp_allocator_init(&mut allocator);
-        assert_eq!(
-            allocator.struct_size as usize,
-            Layout::new::<tp_allocator_t>().size()
-        );
+        assert_eq!(allocator.struct_size as usize, Layout::new::<tp_allocator_t>().size());
         allocator.alloc = Some(give);
         allocator.free = Some(take_back);
         assert_eq!(tp_set_allocator(&allocator), TP_OK);
@@ -69,11 +66,7 @@ struct Log {
 
 impl Log {
     fn new() -> Self {
-        Log {
-            ran: AtomicU32::new(0),
-            finalized: AtomicU32::new(0),
-            released: AtomicU32::new(0),
-        }
+        Log { ran: AtomicU32::new(0), finalized: AtomicU32::new(0), released: AtomicU32::new(0) }
     }
 }
 
@@ -143,10 +136,7 @@ fn raw__pthread_mutex_is_unlocked_on_return() {
         assert_eq!(tp_env_create(&mut env), TP_OK);
         assert_eq!(tp_env_set_cleanup_group(env, group, None), TP_OK);
         assert_eq!(tp_try_submit(Some(lock), mutex, env), TP_OK);
-        assert_eq!(
-            tp_cleanup_group_close_members(group, false, null_mut()),
-            TP_OK
-        );
+        assert_eq!(tp_cleanup_group_close_members(group, false, null_mut()), TP_OK);
         assert_eq!(tp_cleanup_group_close(group), TP_OK);
         assert_eq!(tp_env_destroy(env), TP_OK);
         assert_eq!(pthread_mutex_trylock(mutex), 0);
@@ -155,20 +145,14 @@ fn raw__pthread_mutex_is_unlocked_on_return() {
 }
 
 unsafe extern "C" fn close_library(instance: *mut tp_callback_instance_t, library: *mut c_void) {
-    assert_eq!(
-        tp_callback_close_library_on_return(instance, library),
-        TP_OK
-    );
+    assert_eq!(tp_callback_close_library_on_return(instance, library), TP_OK);
 }
 
 #[test]
 fn raw__libraries_are_kept_and_closed() {
     begin();
     unsafe {
-        let libm = dlopen(
-            b"libm.so.6\0".as_ptr() as *const c_char,
-            2, /* RTLD_NOW */
-        );
+        let libm = dlopen(b"libm.so.6\0".as_ptr() as *const c_char, 2 /* RTLD_NOW */);
         assert!(!libm.is_null());
         let (mut env, mut group) = (null_mut(), null_mut());
         assert_eq!(tp_cleanup_group_create(&mut group), TP_OK);
@@ -177,10 +161,7 @@ fn raw__libraries_are_kept_and_closed() {
         assert_eq!(tp_env_set_library(env, libm), TP_OK);
         let second = dlopen(b"libm.so.6\0".as_ptr() as *const c_char, 2);
         assert_eq!(tp_try_submit(Some(close_library), second, env), TP_OK);
-        assert_eq!(
-            tp_cleanup_group_close_members(group, false, null_mut()),
-            TP_OK
-        );
+        assert_eq!(tp_cleanup_group_close_members(group, false, null_mut()), TP_OK);
         assert_eq!(tp_env_destroy(env), TP_OK);
         assert_eq!(tp_cleanup_group_close(group), TP_OK);
         assert_eq!(dlclose(libm), 0);
@@ -236,14 +217,8 @@ fn raw__several_operations_begin_at_once() {
 fn raw__versions_agree() {
     unsafe {
         assert_eq!(tp_version(), TP_VERSION_NUMBER);
-        assert_eq!(
-            CStr::from_ptr(tp_version_string()).to_bytes_with_nul(),
-            TP_VERSION_STRING
-        );
-        assert_eq!(
-            CStr::from_ptr(tp_status_name(TP_ERR_CLOSED)).to_bytes(),
-            b"TP_ERR_CLOSED"
-        );
+        assert_eq!(CStr::from_ptr(tp_version_string()).to_bytes_with_nul(), TP_VERSION_STRING);
+        assert_eq!(CStr::from_ptr(tp_status_name(TP_ERR_CLOSED)).to_bytes(), b"TP_ERR_CLOSED");
     }
 }
 
@@ -252,28 +227,16 @@ fn raw__init_functions_set_sizes() {
     unsafe {
         let mut config = tp_pool_config_t::default();
         tp_pool_config_init(&mut config);
-        assert_eq!(
-            config.struct_size as usize,
-            Layout::new::<tp_pool_config_t>().size()
-        );
+        assert_eq!(config.struct_size as usize, Layout::new::<tp_pool_config_t>().size());
         let mut stats = tp_pool_stats_t::default();
         tp_pool_stats_init(&mut stats);
-        assert_eq!(
-            stats.struct_size as usize,
-            Layout::new::<tp_pool_stats_t>().size()
-        );
+        assert_eq!(stats.struct_size as usize, Layout::new::<tp_pool_stats_t>().size());
         let mut timer = tp_timer_spec_t::default();
         tp_timer_spec_init(&mut timer);
-        assert_eq!(
-            timer.struct_size as usize,
-            Layout::new::<tp_timer_spec_t>().size()
-        );
+        assert_eq!(timer.struct_size as usize, Layout::new::<tp_timer_spec_t>().size());
         let mut wait = tp_wait_spec_t::default();
         tp_wait_spec_init(&mut wait);
-        assert_eq!(
-            wait.struct_size as usize,
-            Layout::new::<tp_wait_spec_t>().size()
-        );
+        assert_eq!(wait.struct_size as usize, Layout::new::<tp_wait_spec_t>().size());
         assert_eq!(wait.timeout, FOR_EVER);
     }
 }
