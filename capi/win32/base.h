@@ -117,9 +117,4 @@ int64_t tpw_deadline(int64_t timeout);
 /* A pool of one thread for what the library itself has to do; NULL: no memory or thread. */
 tp_env_t *tpw_own_env(void);
 
-/* ---- io.c ------------------------------------------------------------------------------------ */
-
-/* Is it a live PTP_IO? Looks at no memory behind it. */
-bool tpw_io_is_live(const void *io);
-
 #endif

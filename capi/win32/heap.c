@@ -1,0 +1,226 @@
+/* heap.c - the heap of the process, and pages. */
+#include <stdlib.h>
+#include <sys/mman.h>
+
+#include "capi/win32/base.h"
+#include "tp/win32/memory.h"
+
+/* In front of each block. All blocks stand in a ring, so that any address can be judged. */
+struct block {
+    struct block *next, *before;
+    size_t bytes;
+    uint64_t reserved; /* keeps the alignment of malloc */
+};
+
+struct region {
+    struct region *next;
+    char *address;
+    size_t bytes;
+};
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static struct block ring = {&ring, &ring, 0, 0};
+static struct region *regions;
+
+HANDLE WINAPI GetProcessHeap(void)
+{
+    return &ring;
+}
+
+static void link_block(struct block *block)
+{
+    block->next = &ring;
+    block->before = ring.before;
+    ring.before->next = block;
+    ring.before = block;
+}
+
+static void unlink_block(struct block *block)
+{
+    block->before->next = block->next;
+    block->next->before = block->before;
+}
+
+/* Lock held. The blocks made last are looked at first. */
+static struct block *find(LPCVOID address)
+{
+    for (struct block *block = ring.before; block != &ring; block = block->before) {
+        if (block + 1 == address)
+            return block;
+    }
+    return NULL;
+}
+
+LPVOID WINAPI HeapAlloc(HANDLE heap, DWORD flags, SIZE_T bytes)
+{
+    struct block *block = NULL;
+    if (heap == GetProcessHeap() && bytes <= SIZE_MAX - sizeof *block)
+        block = (flags & HEAP_ZERO_MEMORY) != 0 ? calloc(1, sizeof *block + bytes)
+                                                : malloc(sizeof *block + bytes);
+    if (!block)
+        return NULL;
+    block->bytes = bytes;
+    pthread_mutex_lock(&lock);
+    link_block(block);
+    pthread_mutex_unlock(&lock);
+    return block + 1;
+}
+
+LPVOID WINAPI HeapReAlloc(HANDLE heap, DWORD flags, LPVOID address, SIZE_T bytes)
+{
+    SIZE_T before = HeapSize(heap, 0, address);
+    if (before == (SIZE_T)-1)
+        return NULL;
+    if ((flags & HEAP_REALLOC_IN_PLACE_ONLY) != 0) {
+        if (bytes > before)
+            return NULL;
+        ((struct block *)address - 1)->bytes = bytes;
+        return address;
+    }
+    LPVOID moved = HeapAlloc(heap, flags, bytes);
+    if (!moved)
+        return NULL;
+    memcpy(moved, address, before < bytes ? before : bytes);
+    HeapFree(heap, 0, address);
+    return moved;
+}
+
+BOOL WINAPI HeapFree(HANDLE heap, DWORD flags, LPVOID address)
+{
+    UNREFERENCED_PARAMETER(flags);
+    if (!address)
+        return TRUE;
+    pthread_mutex_lock(&lock);
+    struct block *block = heap == GetProcessHeap() ? find(address) : NULL;
+    if (block)
+        unlink_block(block);
+    pthread_mutex_unlock(&lock);
+    free(block);
+    return block ? TRUE : tpw_fail(ERROR_INVALID_PARAMETER);
+}
+
+SIZE_T WINAPI HeapSize(HANDLE heap, DWORD flags, LPCVOID address)
+{
+    UNREFERENCED_PARAMETER(flags);
+    pthread_mutex_lock(&lock);
+    const struct block *block = heap == GetProcessHeap() ? find(address) : NULL;
+    SIZE_T bytes = block ? block->bytes : (SIZE_T)-1;
+    pthread_mutex_unlock(&lock);
+    return bytes;
+}
+
+BOOL WINAPI HeapValidate(HANDLE heap, DWORD flags, LPCVOID address)
+{
+    if (heap != GetProcessHeap())
+        return FALSE;
+    return !address || HeapSize(heap, flags, address) != (SIZE_T)-1;
+}
+
+HLOCAL WINAPI LocalAlloc(UINT flags, SIZE_T bytes)
+{
+    HLOCAL memory = (flags & ~LPTR) == 0
+                        ? HeapAlloc(GetProcessHeap(), flags ? HEAP_ZERO_MEMORY : 0, bytes)
+                        : NULL;
+    if (!memory)
+        tpw_fail((flags & ~LPTR) == 0 ? ERROR_NOT_ENOUGH_MEMORY : ERROR_NOT_SUPPORTED);
+    return memory;
+}
+
+HLOCAL WINAPI LocalFree(HLOCAL memory)
+{
+    if (HeapFree(GetProcessHeap(), 0, memory))
+        return NULL;
+    tpw_fail(ERROR_INVALID_HANDLE);
+    return memory;
+}
+
+HGLOBAL WINAPI GlobalAlloc(UINT flags, SIZE_T bytes)
+{
+    return LocalAlloc(flags, bytes);
+}
+
+HGLOBAL WINAPI GlobalFree(HGLOBAL memory)
+{
+    return LocalFree(memory);
+}
+
+/* ---- Pages ----------------------------------------------------------------------------------- */
+
+static int access_of(DWORD protection)
+{
+    if (protection == PAGE_READWRITE)
+        return PROT_READ | PROT_WRITE;
+    if (protection == PAGE_READONLY)
+        return PROT_READ;
+    return protection == PAGE_NOACCESS ? PROT_NONE : -1;
+}
+
+static LPVOID reserve(size_t bytes, int access)
+{
+    struct region *region = malloc(sizeof *region);
+    char *address = MAP_FAILED;
+    if (region)
+        address = mmap(NULL, bytes, access, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (address == MAP_FAILED) {
+        free(region);
+        tpw_fail(ERROR_NOT_ENOUGH_MEMORY);
+        return NULL;
+    }
+    *region = (struct region){NULL, address, bytes};
+    pthread_mutex_lock(&lock);
+    region->next = regions;
+    regions = region;
+    pthread_mutex_unlock(&lock);
+    return address;
+}
+
+/* The link to the region in which the range lies. Lock held. */
+static struct region **find_region(const char *address, size_t bytes)
+{
+    struct region **link = &regions;
+    while (*link && !(address >= (*link)->address && bytes <= (*link)->bytes &&
+                      (size_t)(address - (*link)->address) <= (*link)->bytes - bytes))
+        link = &(*link)->next;
+    return link;
+}
+
+static bool protect(char *address, size_t bytes, int access)
+{
+    uintptr_t odd = (uintptr_t)address & 4095;
+    pthread_mutex_lock(&lock);
+    bool done = *find_region(address, bytes) && mprotect(address - odd, bytes + odd, access) == 0;
+    pthread_mutex_unlock(&lock);
+    return done;
+}
+
+LPVOID WINAPI VirtualAlloc(LPVOID address, SIZE_T bytes, DWORD type, DWORD protection)
+{
+    int access = access_of(protection);
+    DWORD known = MEM_COMMIT | MEM_RESERVE;
+    bool fits = bytes > 0 && bytes < SIZE_MAX / 2 && access >= 0 && (type & ~known) == 0;
+    if (fits && !address && type != 0)
+        return reserve(bytes, (type & MEM_COMMIT) != 0 ? access : PROT_NONE);
+    if (fits && address && type == MEM_COMMIT && protect(address, bytes, access))
+        return address;
+    tpw_fail(fits && address ? ERROR_INVALID_ADDRESS : ERROR_INVALID_PARAMETER);
+    return NULL;
+}
+
+BOOL WINAPI VirtualFree(LPVOID address, SIZE_T bytes, DWORD type)
+{
+    struct region *gone = NULL;
+    if (type == MEM_DECOMMIT && bytes > 0)
+        return protect(address, bytes, PROT_NONE) ? TRUE : tpw_fail(ERROR_INVALID_ADDRESS);
+    if (type != MEM_RELEASE || bytes != 0 || !address)
+        return tpw_fail(ERROR_INVALID_PARAMETER);
+    pthread_mutex_lock(&lock);
+    struct region **link = find_region(address, 0);
+    if (*link && (*link)->address == address) {
+        gone = *link;
+        *link = gone->next;
+        munmap(gone->address, gone->bytes);
+    }
+    pthread_mutex_unlock(&lock);
+    free(gone);
+    return gone ? TRUE : tpw_fail(ERROR_INVALID_ADDRESS);
+}
