@@ -49,8 +49,10 @@ static void tap_kill_after_(unsigned seconds)
 {
     static timer_t timer;
     static bool made;
-    struct itimerspec when = {.it_value = {.tv_sec = (time_t)seconds}};
+    struct itimerspec when;
     struct sigevent event;
+    memset(&when, 0, sizeof when); /* also for C++, which names no fields */
+    when.it_value.tv_sec = (time_t)seconds;
     if (!made) {
         memset(&event, 0, sizeof event);
         event.sigev_notify = SIGEV_SIGNAL;
