@@ -5,6 +5,7 @@ struct calls {
     LONG simple, work, timer, wait;
     NTSTATUS long_running;
     HANDLE semaphore, event, mutex;
+    RTL_CRITICAL_SECTION *section;
 };
 
 static void CALLBACK on_simple(TP_CALLBACK_INSTANCE *instance, void *context)
@@ -24,6 +25,15 @@ static void CALLBACK on_work(TP_CALLBACK_INSTANCE *instance, void *context, TP_W
     TpCallbackReleaseMutexOnCompletion(instance, calls->mutex);
     TpCallbackSetEventOnCompletion(instance, calls->event);
     add_to(&calls->work, 1);
+}
+
+static void CALLBACK on_section(TP_CALLBACK_INSTANCE *instance, void *context, TP_WORK *work)
+{
+    struct calls *calls = context;
+    (void)work;
+    EnterCriticalSection(calls->section);
+    TpCallbackLeaveCriticalSectionOnCompletion(instance, calls->section);
+    TpCallbackUnloadDllOnCompletion(instance, LoadLibraryA("libtp-win32.so.0")); /* it stays */
 }
 
 static void CALLBACK on_timer(TP_CALLBACK_INSTANCE *instance, void *context, TP_TIMER *timer)
@@ -92,6 +102,7 @@ TAP_TEST(native__pool_group_and_simple)
 
 TAP_TEST(native__work)
 {
+    RTL_CRITICAL_SECTION section;
     struct calls calls = nothing_yet();
     TP_WORK *work = NULL;
     check_eq(TpAllocWork(&work, NULL, NULL, NULL), STATUS_INVALID_PARAMETER);
@@ -104,6 +115,15 @@ TAP_TEST(native__work)
     check(comes(calls.mutex));
     ReleaseMutex(calls.mutex);
     TpReleaseWork(work);
+    InitializeCriticalSection(&section);
+    calls.section = &section;
+    check_eq(TpAllocWork(&work, on_section, &calls, NULL), STATUS_SUCCESS);
+    TpPostWork(work);
+    TpWaitForWork(work, FALSE);
+    check_eq(TryEnterCriticalSection(&section), TRUE);
+    LeaveCriticalSection(&section);
+    TpReleaseWork(work);
+    DeleteCriticalSection(&section);
     close_all(&calls);
 }
 

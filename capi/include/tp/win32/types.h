@@ -38,6 +38,15 @@
 #define EXTERN_C extern
 #endif
 
+/* Sources that ask for names where Windows has none get them. */
+#ifdef NONAMELESSUNION
+#define DUMMYUNIONNAME u
+#define DUMMYSTRUCTNAME s
+#else
+#define DUMMYUNIONNAME
+#define DUMMYSTRUCTNAME
+#endif
+
 /* Linux has one calling convention for all. */
 #define WINAPI
 #define WINAPIV
@@ -194,7 +203,7 @@ typedef union _LARGE_INTEGER {
     TPW_EXTENSION struct {
         DWORD LowPart;
         LONG HighPart;
-    };
+    } DUMMYSTRUCTNAME;
     struct {
         DWORD LowPart;
         LONG HighPart;
@@ -206,7 +215,7 @@ typedef union _ULARGE_INTEGER {
     TPW_EXTENSION struct {
         DWORD LowPart;
         DWORD HighPart;
-    };
+    } DUMMYSTRUCTNAME;
     struct {
         DWORD LowPart;
         DWORD HighPart;
@@ -225,7 +234,7 @@ typedef struct _IO_STATUS_BLOCK {
     TPW_EXTENSION union {
         NTSTATUS Status;
         PVOID Pointer;
-    };
+    } DUMMYUNIONNAME;
     ULONG_PTR Information;
 } IO_STATUS_BLOCK, *PIO_STATUS_BLOCK;
 
@@ -237,9 +246,9 @@ typedef struct _OVERLAPPED {
         TPW_EXTENSION struct {
             DWORD Offset;
             DWORD OffsetHigh;
-        };
+        } DUMMYSTRUCTNAME;
         PVOID Pointer;
-    };
+    } DUMMYUNIONNAME;
     HANDLE hEvent;
 } OVERLAPPED, *POVERLAPPED, *LPOVERLAPPED;
 
