@@ -69,7 +69,7 @@ TAP_TEST(thread__from_elsewhere_is_signaled_when_it_ends)
 
 static void NTAPI add(ULONG_PTR argument)
 {
-    (*(LONG *)argument)++;
+    InterlockedIncrement((LONG *)argument);
 }
 
 static DWORD WINAPI sleep_alertably(LPVOID argument)

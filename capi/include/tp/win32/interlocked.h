@@ -4,7 +4,7 @@
 
 #include "tp/win32/types.h"
 
-#define MemoryBarrier() __atomic_thread_fence(__ATOMIC_SEQ_CST)
+#define MemoryBarrier() __sync_synchronize()
 #define _ReadWriteBarrier() __atomic_signal_fence(__ATOMIC_SEQ_CST)
 
 static inline void YieldProcessor(void)
