@@ -1,0 +1,3 @@
+module tp
+
+go 1.19
