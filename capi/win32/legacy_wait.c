@@ -13,7 +13,7 @@ struct registered {
     struct tpw_object *target; /* what it waits for */
     WAITORTIMERCALLBACK callback;
     PVOID context;
-    bool once;
+    bool once, in_wait_thread;
     pthread_mutex_t lock;
     struct tpw_ending ending; /* under the lock */
 };
@@ -28,12 +28,17 @@ static void destroy(struct tpw_object *object)
 
 /* ---- what happens on the pool ---------------------------------------------------------------- */
 
+static _Thread_local const struct registered *running; /* on this thread */
+
 static void on_signal(tp_callback_instance_t *instance, void *context, tp_wait_t *wait,
                       tp_wait_result_t result)
 {
     struct registered *own = context;
+    const struct registered *outer = running;
     (void)instance;
+    running = own;
     own->callback(own->context, result == TP_WAIT_TIMEOUT);
+    running = outer;
     if (own->once || result == TP_WAIT_FAILED)
         return;
     pthread_mutex_lock(&own->lock);
@@ -51,12 +56,35 @@ static void on_release(void *context)
 
 /* ---- registering ----------------------------------------------------------------------------- */
 
+/* On Windows one thread waits, and calls back from there who asked for it: one after the other. */
+static tp_status_t join_wait_thread(tp_env_t *env)
+{
+    static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+    static tp_pool_t *pool;
+    tp_status_t status = TP_OK;
+    pthread_mutex_lock(&lock);
+    if (pool)
+        status = tp_env_set_pool(env, pool);
+    if (!pool || status == TP_ERR_FORKED) {
+        tp_pool_config_t config = TP_POOL_CONFIG_INIT;
+        config.thread_minimum = config.thread_maximum = 1;
+        config.name = "tp-wait";
+        status = tp_pool_create(&config, &pool);
+        if (status == TP_OK)
+            status = tp_env_set_pool(env, pool);
+    }
+    pthread_mutex_unlock(&lock);
+    return status;
+}
+
 static tp_status_t create_wait(struct registered *own, ULONG flags)
 {
     TP_CALLBACK_ENVIRON environ;
     tp_env_t *env;
     tpw_environ_of_flags(&environ, flags);
     tp_status_t status = tpw_environ_open(&environ, &env);
+    if (status == TP_OK && own->in_wait_thread)
+        status = join_wait_thread(env);
     if (status == TP_OK)
         status = tp_env_set_context_release(env, on_release);
     if (status == TP_OK)
@@ -84,6 +112,7 @@ static struct registered *make(WAITORTIMERCALLBACK callback, PVOID context, ULON
     own->callback = callback;
     own->context = context;
     own->once = (flags & WT_EXECUTEONLYONCE) != 0;
+    own->in_wait_thread = (flags & WT_EXECUTEINWAITTHREAD) != 0;
     own->spec = (tp_wait_spec_t)TP_WAIT_SPEC_INIT;
     own->spec.timeout = ns_of(milliseconds);
     return own;
@@ -161,6 +190,8 @@ static DWORD delist(HANDLE handle, HANDLE completion)
         status = tp_wait_wait(own->wait, false, TP_INFINITE);
     (void)tp_wait_close(own->wait);
     DWORD error = tpw_ending_error(&own->ending, &own->lock, completion, status);
+    if (error == ERROR_IO_PENDING && own->in_wait_thread && running == own)
+        error = ERROR_SUCCESS; /* nothing runs beside the one that asks */
     tpw_object_drop(object);
     return error;
 }

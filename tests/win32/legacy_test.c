@@ -166,6 +166,45 @@ TAP_TEST(legacy__unregister_while_the_callback_runs)
     CloseHandle(calls.reached);
 }
 
+struct self {
+    HANDLE wait, done;
+    BOOL unregistered;
+    DWORD thread;
+};
+
+static void NTAPI take_oneself_back(PVOID context, BOOLEAN timed_out)
+{
+    struct self *self = context;
+    (void)timed_out;
+    self->thread = GetCurrentThreadId();
+    self->unregistered = UnregisterWait(self->wait);
+    SetEvent(self->done);
+}
+
+/* In the wait thread nothing runs beside the callback, so one may unregister itself; and all have
+ * the same thread. */
+TAP_TEST(legacy__unregister_in_the_wait_thread)
+{
+    struct self selves[2];
+    HANDLE events[2];
+    for (int i = 0; i < 2; i++) {
+        selves[i] = (struct self){NULL, new_event(), FALSE, 0};
+        events[i] = new_event();
+        check_eq(RegisterWaitForSingleObject(&selves[i].wait, events[i], take_oneself_back,
+                                             &selves[i], INFINITE, WT_EXECUTEINWAITTHREAD),
+                 TRUE);
+        SetEvent(events[i]);
+        check(comes(selves[i].done));
+        check_eq(selves[i].unregistered, TRUE);
+        check_eq(UnregisterWait(selves[i].wait), FALSE);
+        SetEvent(events[i]);
+        check(stays_away(selves[i].done));
+        CloseHandle(selves[i].done);
+        CloseHandle(events[i]);
+    }
+    check_eq(selves[0].thread, selves[1].thread);
+}
+
 TAP_TEST(legacy__registering_refuses)
 {
     HANDLE wait = &wait, event = new_event();
@@ -291,6 +330,7 @@ int main(void)
     tap_run(legacy__registered_wait_times_out);
     tap_run(legacy__registered_wait_of_time_0);
     tap_run(legacy__unregister_while_the_callback_runs);
+    tap_run(legacy__unregister_in_the_wait_thread);
     tap_run(legacy__registering_refuses);
     tap_run(legacy__queued_timers_expire);
     tap_run(legacy__queued_timer_is_changed);

@@ -1,6 +1,6 @@
 /* legacy.h - the thread pool from before Windows Vista: work items, registered waits, timer queues.
  *
- * All of it runs on the default pool. */
+ * It runs on the default pool, but for the callbacks of waits with WT_EXECUTEINWAITTHREAD. */
 #ifndef TP_WIN32_LEGACY_H
 #define TP_WIN32_LEGACY_H
 
@@ -8,8 +8,9 @@
 
 TPW_EXTERN_C_BEGIN
 
-/* Only these three change anything here: ONLYONCE, LONGFUNCTION and the persistent thread. Timers
- * with WT_EXECUTEINTIMERTHREAD run one callback at a time. */
+/* What changes anything here: ONLYONCE, LONGFUNCTION and the persistent thread; INTIMERTHREAD, with
+ * which a timer runs one callback at a time; INWAITTHREAD, with which the callbacks of all such
+ * waits run one after the other on one thread. */
 #define WT_EXECUTEDEFAULT 0x00000000u
 #define WT_EXECUTEINIOTHREAD 0x00000001u
 #define WT_EXECUTEINUITHREAD 0x00000002u
