@@ -320,6 +320,23 @@ TAP_TEST(transfer__a_connect_is_begun_once_and_told_of_once)
     passes(connects);
 }
 
+static void misfits(void *arg)
+{
+    (void)arg;
+    tpps_calm_io(true);
+    tpps_descriptor_open(3, TPPS_SOCKET);
+    tpps_socket_offer(3, 1);
+    tpps_check(comes_to(operate(3, TPP_SOCKET, TPP_READ, 9), ENOTCONN, 0));
+    tpps_check(comes_to(operate(3, TPP_SOCKET, TPP_WRITE, 9), EAGAIN, 0));
+    tpps_socket_answer(3, 0);
+    tpps_check(comes_to(operate(3, TPP_SOCKET, TPP_WRITE, 9), ENOTCONN, 0));
+}
+
+TAP_TEST(transfer__who_is_told_ready_again_and_again_does_not_fit)
+{
+    passes(misfits);
+}
+
 /* ---- regular files --------------------------------------------------------------------------- */
 
 static struct tpp_outcome disk(int number, enum tpp_opcode opcode, int64_t offset, uint64_t length,
@@ -570,6 +587,7 @@ int main(void)
     tap_run(transfer__it_goes_through_vectors_and_messages);
     tap_run(transfer__each_accept_brings_a_descriptor);
     tap_run(transfer__a_connect_is_begun_once_and_told_of_once);
+    tap_run(transfer__who_is_told_ready_again_and_again_does_not_fit);
     tap_run(transfer__a_device_is_waited_for_only_if_that_is_allowed);
     tap_run(transfer__a_file_that_is_closed_meanwhile_stays_until_it_is_over);
     tap_run(transfer__a_poll_tells_the_states);

@@ -211,14 +211,11 @@ static struct tpp_outcome judge_connection(const struct tpps_traffic *t, enum tp
     return failure(t->answered ? t->answer : EAGAIN);
 }
 
-/* With nothing changed: an error, EAGAIN if it has to wait, or how much there is. */
-static struct tpp_outcome judge(uint32_t file, const struct tpps_transfer *what)
+static struct tpp_outcome judge_stream(uint32_t file, const struct tpps_transfer *what)
 {
     const struct tpps_traffic *t = &tpps_traffic_[file];
     enum tpp_opcode opcode = (enum tpp_opcode)what->request.opcode;
     uint32_t kind = tpps_file_kind_(file);
-    if (is_disk(file))
-        return judge_disk(t, what);
     if (opcode == TPP_POLL)
         return found_states(tpps_file_ready_(file) & (what->request.flags | POLLERR | POLLHUP));
     if (opcode == TPP_FSYNC || opcode == TPP_FDATASYNC)
@@ -232,6 +229,23 @@ static struct tpp_outcome judge(uint32_t file, const struct tpps_transfer *what)
     if (kind == TPPS_STREAM && what->request.offset >= 0)
         return failure(ESPIPE);
     return reads(&what->request) ? judge_read(t, what->length) : judge_write(t, what->length);
+}
+
+/* With nothing changed: an error, EAGAIN if it has to wait, or how much there is. Who waits while
+ * the poller tells what it waits for would be woken again and again: that is for another kind
+ * of request, and this one does not fit the file. */
+static struct tpp_outcome judge(uint32_t file, const struct tpps_transfer *what)
+{
+    struct tpp_outcome outcome;
+    if (is_disk(file))
+        return judge_disk(&tpps_traffic_[file], what);
+    outcome = judge_stream(file, what);
+    if (outcome.error != EAGAIN || what->request.opcode == TPP_POLL ||
+        !(tpps_file_ready_(file) & tpp_operation_states(&what->request)))
+        return outcome;
+    if (what->request.opcode == TPP_ACCEPT)
+        return failure(EINVAL);
+    return failure(what->request.opcode == TPP_CONNECT ? EISCONN : ENOTCONN);
 }
 
 bool tpps_transfer_due_(uint32_t file, const struct tpps_transfer *what)
