@@ -232,7 +232,7 @@ void pool_ended(struct pool *pool);
 /* The members that it closes: bits by number. */
 uint64_t members_begin(struct group *group, bool cancel);
 void members_end(struct group *group, bool cancel, uint64_t members, bool closed);
-void model_balance(void); /* at the end, with everything quiet */
+bool model_balance(bool last); /* at the end, with everything quiet; complains the last time */
 void model_after(void);   /* once the run is over */
 void model_forget(void);  /* before the next */
 
