@@ -27,7 +27,9 @@
 #define STALE_IN_A_ROW 2
 #define ORDERS 1024u
 
+/* Of the fibers behind `high` it knows nothing: most runs have few, and clocks are copied often. */
 struct clock {
+    uint32_t high;
     uint32_t at[TPPS_FIBERS];
 };
 
@@ -39,22 +41,59 @@ struct store {
 };
 
 struct word {
-    const volatile void *address;
-    uint32_t run, count; /* stores so far; the last HISTORY of them are kept */
+    uint32_t count; /* stores so far; the last HISTORY of them are kept */
     uint8_t stale[TPPS_FIBERS];
     struct store history[HISTORY];
 };
 
 int tpps_weak_;
 
-static struct word words[WORDS];
+/* What is looked up is small, and the words lie in the order in which they were met. */
+static struct key {
+    const volatile void *address;
+    uint32_t run, word;
+} keys[WORDS];
+static struct word words[WORDS / 4 * 3];
 static struct word spilled; /* stands for every word that found no room */
 static uint32_t used, run;
 static struct clock now[TPPS_FIBERS], released[TPPS_FIBERS], acquired[TPPS_FIBERS], fenced;
 
+static uint32_t time_of(const struct clock *clock, uint32_t fiber)
+{
+    return fiber < clock->high ? clock->at[fiber] : 0;
+}
+
+static void reach(struct clock *clock, uint32_t high)
+{
+    while (clock->high < high)
+        clock->at[clock->high++] = 0;
+}
+
+static void set(struct clock *clock, uint32_t fiber, uint32_t time)
+{
+    reach(clock, fiber + 1);
+    clock->at[fiber] = time;
+}
+
+/* The fiber's own clock goes on. */
+static uint32_t tick(uint32_t fiber)
+{
+    uint32_t time = time_of(&now[fiber], fiber) + 1;
+    set(&now[fiber], fiber, time);
+    return time;
+}
+
+static void copy(struct clock *into, const struct clock *from)
+{
+    into->high = from->high;
+    for (uint32_t i = 0; i < from->high; i++)
+        into->at[i] = from->at[i];
+}
+
 static void merge(struct clock *into, const struct clock *from)
 {
-    for (uint32_t i = 0; i < tpps_sim_.high; i++)
+    reach(into, from->high);
+    for (uint32_t i = 0; i < from->high; i++)
         if (from->at[i] > into->at[i])
             into->at[i] = from->at[i];
 }
@@ -81,17 +120,15 @@ static uint32_t self(void)
 static struct word *find(const volatile void *address)
 {
     uint32_t i = (uint32_t)(((uintptr_t)address >> 2) * 0x9E3779B97F4A7C15u >> 40) % WORDS;
-    while (words[i].run == run && words[i].address != address)
+    while (keys[i].run == run && keys[i].address != address)
         i = (i + 1) % WORDS;
-    if (words[i].run == run)
-        return &words[i];
-    if (used >= WORDS / 4 * 3)
+    if (keys[i].run == run)
+        return &words[keys[i].word];
+    if (used == sizeof words / sizeof *words)
         return &spilled;
-    used++;
-    words[i].run = run;
-    words[i].address = address;
-    words[i].count = 0;
-    return &words[i];
+    keys[i] = (struct key){address, run, used};
+    words[used].count = 0;
+    return &words[used++];
 }
 
 /* A history of one store that everybody may read, made by `author` or by nobody in particular. */
@@ -99,42 +136,44 @@ static void begin_history(struct word *word, uint64_t value, uint32_t author)
 {
     struct store *store = &word->history[0];
     memset(word->stale, 0, sizeof word->stale);
-    memset(store, 0, sizeof *store);
+    store->sync.high = store->seen_by.high = 0;
     store->value = value;
     store->author = author;
     word->count = 1;
     if (author < TPPS_FIBERS)
-        store->seen_by.at[author] = ++now[author].at[author];
+        set(&store->seen_by, author, tick(author));
 }
 
 static struct word *word_of(const volatile void *address, uint64_t newest)
 {
     struct word *word = find(address);
     if (word->count == 0 || word->history[(word->count - 1) % HISTORY].value != newest) {
-        struct clock sync = word->history[0].sync;
+        uint32_t sync = word->history[0].sync.high;
         bool spill = word == &spilled && word->count != 0;
         begin_history(word, newest, TPPS_FIBERS);
         if (spill)
-            word->history[0].sync = sync; /* these share all they synchronise with */
+            word->history[0].sync.high = sync; /* these share all they synchronise with */
     }
     return word;
 }
 
+/* `sequence` may be what was learned from the store that is overwritten here. */
 static void push(struct word *word, uint64_t value, memory_order order,
                  const struct clock *sequence)
 {
     uint32_t me = self();
     struct store *store = &word->history[word == &spilled ? 0 : word->count % HISTORY];
-    struct clock sync = releases(order) ? now[me] : released[me];
+    const struct clock *known = releases(order) ? &now[me] : &released[me];
+    if (sequence != &store->sync)
+        copy(&store->sync, sequence != NULL ? sequence : known);
     if (sequence != NULL)
-        merge(&sync, sequence);
-    memset(&store->seen_by, 0, sizeof store->seen_by);
+        merge(&store->sync, known);
+    store->seen_by.high = 0;
     store->value = value;
     store->author = me;
-    store->sync = sync;
-    store->seen_by.at[me] = ++now[me].at[me];
+    set(&store->seen_by, me, tick(me));
     if (releases(order))
-        store->sync.at[me] = now[me].at[me];
+        set(&store->sync, me, time_of(&now[me], me));
     if (word != &spilled)
         word->count++;
 }
@@ -149,8 +188,8 @@ static void learn(const struct store *store, memory_order order)
 
 static bool happened_before(const struct store *store, uint32_t me)
 {
-    for (uint32_t i = 0; i < tpps_sim_.high; i++)
-        if (store->seen_by.at[i] != 0 && store->seen_by.at[i] <= now[me].at[i])
+    for (uint32_t i = 0; i < store->seen_by.high; i++)
+        if (store->seen_by.at[i] != 0 && store->seen_by.at[i] <= time_of(&now[me], i))
             return true;
     return false;
 }
@@ -181,9 +220,9 @@ uint64_t tpps_weak_load_(const volatile void *address, uint64_t newest, memory_o
         at = last - tpps_choose_(last - first + 1);
     word->stale[me] = at == last ? 0 : (uint8_t)(word->stale[me] + 1);
     store = &word->history[at % HISTORY];
-    now[me].at[me]++;
-    if (store->seen_by.at[me] == 0)
-        store->seen_by.at[me] = now[me].at[me];
+    (void)tick(me);
+    if (time_of(&store->seen_by, me) == 0)
+        set(&store->seen_by, me, time_of(&now[me], me));
     learn(store, order);
     return store->value;
 }
@@ -192,28 +231,26 @@ void tpps_weak_store_(const volatile void *address, uint64_t old, uint64_t value
                       memory_order order)
 {
     struct word *word;
-    struct clock sequence;
     if (self() == TPPS_FIBERS || tpps_sim_.hook) {
         tpps_weak_init_(address, value);
         return;
     }
     word = word_of(address, old);
-    sequence = word->history[0].sync;
-    push(word, value, order, word == &spilled ? &sequence : NULL);
+    push(word, value, order, word == &spilled ? &word->history[0].sync : NULL);
 }
 
 void tpps_weak_rmw_(const volatile void *address, uint64_t old, uint64_t value, memory_order order)
 {
     struct word *word;
-    struct clock sequence;
+    struct store *last;
     if (self() == TPPS_FIBERS || tpps_sim_.hook) {
         tpps_weak_init_(address, value);
         return;
     }
     word = word_of(address, old);
-    sequence = word->history[(word->count - 1) % HISTORY].sync;
-    learn(&word->history[(word->count - 1) % HISTORY], order);
-    push(word, value, order, &sequence);
+    last = &word->history[(word->count - 1) % HISTORY];
+    learn(last, order);
+    push(word, value, order, &last->sync);
 }
 
 void tpps_weak_init_(const volatile void *address, uint64_t value)
@@ -228,42 +265,40 @@ void tpps_weak_half_fence_(uint32_t me, memory_order order)
 {
     if (acquires(order))
         merge(&now[me], &acquired[me]);
-    now[me].at[me]++;
+    (void)tick(me);
     if (releases(order))
-        released[me] = now[me];
+        copy(&released[me], &now[me]);
 }
 
 void tpps_weak_fence_(uint32_t me)
 {
     merge(&now[me], &acquired[me]);
     merge(&now[me], &fenced);
-    now[me].at[me]++;
+    (void)tick(me);
     merge(&fenced, &now[me]);
-    released[me] = now[me];
+    copy(&released[me], &now[me]);
 }
 
 /* ---- threads and runs ------------------------------------------------------------------------ */
 
 void tpps_weak_start_(uint32_t parent, uint32_t child)
 {
-    uint32_t before = now[child].at[child]; /* a slot used again goes on counting */
+    uint32_t before = time_of(&now[child], child); /* a slot used again goes on counting */
     if (!tpps_weak_)
         return;
-    memset(&now[child], 0, sizeof now[child]);
-    memset(&released[child], 0, sizeof released[child]);
-    memset(&acquired[child], 0, sizeof acquired[child]);
+    now[child].high = released[child].high = acquired[child].high = 0;
     if (parent < TPPS_FIBERS) {
-        now[parent].at[parent]++;
-        now[child] = now[parent];
+        (void)tick(parent);
+        copy(&now[child], &now[parent]);
     }
-    now[child].at[child] = before + 1;
+    set(&now[child], child, before + 1);
 }
 
 void tpps_weak_join_(uint32_t joiner, uint32_t ended)
 {
     if (!tpps_weak_)
         return;
-    now[ended].at[ended]++;
+    (void)tick(ended);
     merge(&now[joiner], &now[ended]);
 }
 
@@ -281,8 +316,11 @@ static struct clock *order_of(const void *token)
     uint32_t i = (uint32_t)((uintptr_t)token * 0x9E3779B97F4A7C15u >> 40) % ORDERS, tries = 0;
     while (orders[i].run == run && orders[i].token != token && ++tries < ORDERS / 2)
         i = (i + 1) % ORDERS;
-    if (orders[i].run != run)
-        orders[i] = (struct order){.token = token, .run = run};
+    if (orders[i].run != run) {
+        orders[i].token = token;
+        orders[i].run = run;
+        orders[i].clock.high = 0;
+    }
     return &orders[i].clock;
 }
 
@@ -291,7 +329,7 @@ void tpps_order_release_(const void *token)
     uint32_t me = self();
     if (!tpps_weak_ || me == TPPS_FIBERS || tpps_sim_.hook)
         return;
-    now[me].at[me]++;
+    (void)tick(me);
     merge(order_of(token), &now[me]);
 }
 
@@ -305,12 +343,12 @@ void tpps_order_acquire_(const void *token)
 /* Of a plain access that is made now: it belongs to what the next release lets others see. */
 uint32_t tpps_order_time_(uint32_t me)
 {
-    return now[me].at[me] + 1;
+    return time_of(&now[me], me) + 1;
 }
 
 bool tpps_order_knows_(uint32_t me, uint32_t other, uint32_t time)
 {
-    return time <= now[me].at[other];
+    return time <= time_of(&now[me], other);
 }
 
 void tpps_weak_begin_(void)
@@ -319,11 +357,9 @@ void tpps_weak_begin_(void)
         return;
     run++;
     used = 0;
-    memset(now, 0, sizeof now);
-    memset(released, 0, sizeof released);
-    memset(acquired, 0, sizeof acquired);
-    memset(&fenced, 0, sizeof fenced);
-    memset(&spilled, 0, sizeof spilled);
+    for (uint32_t i = 0; i < TPPS_FIBERS; i++)
+        now[i].high = released[i].high = acquired[i].high = 0;
+    fenced.high = spilled.count = spilled.history[0].sync.high = 0;
 }
 
 #ifdef TPPS_TSAN_BUILD
