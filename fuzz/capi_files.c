@@ -149,10 +149,6 @@ bool world_operation(const struct op *op)
 {
     static const int signals[] = {10, 34, 35};
     int64_t ns = (op->argument - INT64_C(128)) * MS;
-    /* A jump of the clocks is told by the system, which orders nothing: with a weak memory who
-     * hears of it may not see yet that a pool is there. */
-    if (world.script->options.weak && (op->code == CODE_step_clock || op->code == CODE_suspend))
-        return true;
     switch ((int)op->code) {
     case CODE_raise:
         tpps_signal_raise(signals[op->argument % 3]);

@@ -323,15 +323,17 @@ static void gate_main(void *argument)
     (void)argument;
     for (;;) { /* ends with the process */
         enum tpp_alarm reason = tpp_alarm_wait();
-        if (reason != TPP_ALARM_TIME) {
+        /* [GT2] The lock in any case: a pool whose poller is watched, or whose timers may jump, has
+         * been in it, and is seen from here on, however little the system's word orders. */
+        tpi_lock_take(&gate.lock);
+        if (reason == TPP_ALARM_TIME)
+            gate.alarm_at = TPP_FOREVER; /* it is off, or was set anew just now: then once more */
+        tpi_lock_drop(&gate.lock);
+        if (reason == TPP_ALARM_TIME)
+            attend_to_alarm();
+        else
             tpi_slab_each(TPI_KIND_POOL, reason == TPP_ALARM_CLOCK ? tell_jumped : attend_polled,
                           NULL);
-            continue;
-        }
-        tpi_lock_take(&gate.lock);
-        gate.alarm_at = TPP_FOREVER; /* it is off, or was set anew just now: then once more */
-        tpi_lock_drop(&gate.lock);
-        attend_to_alarm();
     }
 }
 

@@ -233,6 +233,14 @@ SCENE(clock__r29_step_while_a_new_pool_falls_asleep)
     step_meanwhile(scene_pool(2, 2), true);
 }
 
+/* The gate knew of one pool, and tells another of the step: with a weak memory it is to see it. */
+SCENE(clock__r29_step_in_a_pool_made_since)
+{
+    tp_pool_t *before = scene_pool(1, 1);
+    step_meanwhile(scene_pool(1, 1), false);
+    scene_close_pool(before);
+}
+
 SCENE(clock__r29_step_while_it_goes_to_work)
 {
     step_meanwhile(scene_settled(0, 2), true);
@@ -458,6 +466,7 @@ static const struct tpps_scenario table[] = {
     {SCENE_ROW(clock__r29_almost_to_the_last_moment), EXACT},
     {SCENE_ROW(clock__r29_step_while_one_worker_falls_asleep), EXACT},
     {SCENE_ROW(clock__r29_step_while_a_new_pool_falls_asleep), EXACT},
+    {SCENE_ROW(clock__r29_step_in_a_pool_made_since), EXACT},
     {SCENE_ROW(clock__r29_step_while_it_goes_to_work), EXACT},
     {SCENE_ROW(clock__r29_many_steps), EXACT},
     {SCENE_ROW(clock__period_after_the_first_is_monotonic), EXACT},

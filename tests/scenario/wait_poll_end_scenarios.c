@@ -259,6 +259,24 @@ SCENE(wait_poll__h_flag_for_what_was_ready_before)
     driven_end(pool, 1);
 }
 
+/* The gate knew of one pool and is woken for another: with a weak memory it is to see that one. */
+SCENE(wait_poll__h_gate_is_woken_for_a_pool_made_since)
+{
+    tp_pool_t *before = scene_pool(1, 1);
+    tp_pool_t *pool = scene_driven(2);
+    int fd = scene_flag_of(pool);
+    scene_fds_open(1);
+    scene_reader(A, pool, 0);
+    scene_listen(A, POLLIN);
+    scene_ready(A);
+    tpps_check(tpps_poll(fd, tpps_now() + SCENE_GRACE));
+    while (turn(pool, 0) > 0)
+        ;
+    tpps_check(scene_hits(A) == 1);
+    driven_end(pool, 1);
+    scene_close_pool(before);
+}
+
 /* The pool goes, with its poller, while somebody is still busy setting its last wait. */
 static void set_whatever_comes(void *unused)
 {
@@ -399,6 +417,7 @@ static const struct tpps_scenario table[] = {
     {SCENE_ROW(wait_poll__h_gate_raises_the_flag), EXACT, .no_faults = true},
     {SCENE_ROW(wait_poll__h_gate_raises_the_flag_without_a_watch), EXACT, .no_faults = true},
     {SCENE_ROW(wait_poll__h_flag_for_what_was_ready_before), EXACT, .no_faults = true},
+    {SCENE_ROW(wait_poll__h_gate_is_woken_for_a_pool_made_since), EXACT, .no_faults = true},
     {SCENE_ROW(wait_poll__g_pool_ends_while_a_wait_is_set)},
     {SCENE_ROW(wait_poll__h_pool_ends_while_a_wait_is_set), .no_faults = true},
     {SCENE_ROW(wait_poll__h_one_seat_sleeps_in_the_poller), EXACT, .no_faults = true},
