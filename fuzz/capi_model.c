@@ -439,8 +439,10 @@ static void *wrong_handle(const struct op *op, enum tpi_kind kind, const struct 
     if (op_which(op) != WHICH_FOREIGN &&
         kind == TPI_KIND_POOL) /* the default pool's is not known */
         return (void *)(handle ^ (uintptr_t)1 << (60 + op->argument % 4));
-    if (op_which(op) == WHICH_TOPPLED)
-        return (void *)(handle ^ (uintptr_t)1 << op->argument % 64);
+    if (op_which(op) == WHICH_TOPPLED) { /* not to slots near by: one may just be taken */
+        uint32_t bit = op->argument % 64;
+        return (void *)(handle ^ (uintptr_t)1 << (bit < 16 ? bit + 16 : bit));
+    }
     if (op_which(op) == WHICH_GARBAGE)
         return (void *)(op->argument * UINT64_C(0x9e3779b97f4a7c15) >> op->argument % 50);
     enum tpi_kind other = kinds[op->argument % KINDS];
