@@ -4,6 +4,7 @@
 usage: mutate_test.py TOOLS
 """
 import sys
+import tempfile
 
 TEXT = """/* a + b */
 static bool small(uint32_t a, struct list *list)
@@ -55,6 +56,24 @@ def a_mutant_keeps_the_lines():
                for mutant in source(TEXT).mutants(False))
 
 
+def arguments_are_found_and_not_kept():
+    mutants = source(TEXT).mutants(True)
+    block = "core/base/small.c small\n- %s\nno reader"
+    line = "           tpp_cas_acq_rel(&list->word, &a, tpp_load_acquire(&list->other));"
+    with tempfile.NamedTemporaryFile("w+") as file:
+        file.write(block % line)
+        file.flush()
+        argued = Argued(file.name, mutants, True)
+        found = [bool(argued.reason(mutant)) for mutant in mutants]
+        file.write("\n\n" + block % line.replace("other", "third"))
+        file.flush()
+        try:
+            Argued(file.name, mutants, True)
+        except SystemExit:
+            return found == [False, True, True, True]
+    return False
+
+
 def switches_nest_and_keep_the_lines():
     mutants = source(TEXT).mutants(True)
     text = switched([source(TEXT)], {mutant.id: i + 1 for i, mutant in enumerate(mutants)})
@@ -78,7 +97,8 @@ class Trial:
 
 def main():
     tests = [finds_what_can_be_changed, finds_each_order, names_stay_where_lines_move,
-             a_mutant_keeps_the_lines, switches_nest_and_keep_the_lines, groups_are_halved]
+             arguments_are_found_and_not_kept, a_mutant_keeps_the_lines,
+             switches_nest_and_keep_the_lines, groups_are_halved]
     results = [test() for test in tests]
     for number, (test, result) in enumerate(zip(tests, results), 1):
         print("%s %d - mutate__%s" % ("ok" if result else "not ok", number, test.__name__))
@@ -89,6 +109,7 @@ def main():
 if __name__ == "__main__":
     sys.path.insert(0, sys.argv[1] + "/mutation")
     sys.dont_write_bytecode = True
+    from argued import Argued
     from orders import Hunt, switched
     from source import Source
     sys.exit(main())

@@ -1,4 +1,4 @@
-"""argued.py - reads the mutants that somebody argued to be equivalent; a stale entry is an error.
+"""argued.py - reads what was argued of mutants that no test can notice; a stale entry is an error.
 
 The file has blocks, set apart by empty lines; lines that begin with # are comments. A block:
 
@@ -8,7 +8,8 @@ The file has blocks, set apart by empty lines; lines that begin with # are comme
     one sentence or more: why nobody can tell
 
 Lines are compared token by token, so neither numbers nor layout matter. All mutants of the function
-that read so are meant.
+that read so are meant. For memory orders there is a short form: without a + each - is one line of
+the function, and all that is weaker in it is meant. What no entry of that form names is tried.
 """
 import os
 import sys
@@ -24,8 +25,9 @@ class Argued:
             with open(path, encoding="utf-8") as file:
                 for block in file.read().split("\n\n"):
                     self.read(block, entries, path)
-        there = {key_of(mutant.file, mutant.function, mutant.before, mutant.after)
-                 for mutant in mutants}
+        there = set()
+        for mutant in mutants:
+            there.update(keys_of(mutant))
         for key, (reason, order) in entries.items():
             if order != orders:
                 continue
@@ -38,17 +40,23 @@ class Argued:
         lines = [line for line in block.splitlines() if line.strip() and line[0] != "#"]
         if not lines:
             return
-        before = "\n".join(line[1:] for line in lines if line[0] == "-")
-        after = "\n".join(line[1:] for line in lines if line[0] == "+")
+        before = [line[1:] for line in lines if line[0] == "-"]
+        after = [line[1:] for line in lines if line[0] == "+"]
         reason = " ".join(line.strip() for line in lines[1:] if line[0] not in "-+")
         where = lines[0].split()
-        if len(where) != 2 or not before or not after or not reason:
+        if len(where) != 2 or not before or not reason:
             sys.exit("mutate: %s: not an entry:\n%s" % (path, block))
-        key = key_of(where[0], where[1], before, after)
-        entries[key] = reason, weaker(before, after)
+        if after:
+            before, after = "\n".join(before), "\n".join(after)
+            key = key_of(where[0], where[1], before, after)
+            entries[key] = reason, weaker(before, after)
+            return
+        for line in before:
+            entries[key_of(where[0], where[1], line, "")] = reason, True
 
     def reason(self, mutant):
-        return self.reasons.get(key_of(mutant.file, mutant.function, mutant.before, mutant.after))
+        exact, line = keys_of(mutant)
+        return self.reasons.get(exact) or self.reasons.get(line)
 
 
 def weaker(before, after):
@@ -59,6 +67,12 @@ def weaker(before, after):
         return text.count("_relaxed")
     return (ordered(after) < ordered(before) or relaxed(after) > relaxed(before) or
             before.replace("cas_acq_rel", "") != before and "cas_acq_rel" not in after)
+
+
+def keys_of(mutant):
+    """That of a whole entry, and that of the short form."""
+    return (key_of(mutant.file, mutant.function, mutant.before, mutant.after),
+            key_of(mutant.file, mutant.function, mutant.before, ""))
 
 
 def key_of(file, function, before, after):

@@ -135,12 +135,17 @@ def orders_campaign(root, home, todo, settings):
     open_ones = []
     for mutant in todo:
         known = log.known.get(mutant.id) if settings["resume"] else None
-        if settings["argued"].reason(mutant):
-            results[mutant.id] = dict(mutant.entry(), state="argued")
-        elif known and known["state"] == "killed":
+        if known and known["state"] == "killed":
             results[mutant.id] = dict(known, line=mutant.line)
+        elif settings["argued"].reason(mutant):
+            results[mutant.id] = dict(mutant.entry(), state="argued")
+        elif settings["needed"].reason(mutant):
+            results[mutant.id] = dict(mutant.entry(), state="needed")
         else:
             open_ones.append(mutant)
+    if not open_ones or settings["told"]:
+        return [results.get(mutant.id) or dict(mutant.entry(), state="survived")
+                for mutant in todo]
     number_of = {mutant.id: number + 1 for number, mutant in enumerate(todo)}
     by_number = {number_of[mutant.id]: mutant for mutant in open_ones}
     sources = []

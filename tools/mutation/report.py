@@ -3,7 +3,7 @@ import collections
 import difflib
 
 
-def report(results):
+def report(results, orders=False):
     """Prints it all; 1 if one survived."""
     survivors = [entry for entry in results if entry["state"] == "survived"]
     for entry in sorted(survivors, key=lambda entry: (entry["file"], entry["line"])):
@@ -16,6 +16,12 @@ def report(results):
     table(results, "operator")
     table([entry for entry in results if entry["state"] == "killed"], "by")
     states = collections.Counter(entry["state"] for entry in results)
+    if orders:
+        print("%d orders: %d killed, %d argued beside the access, %d needed on paper and not to be "
+              "seen by these tools, %d open" % (
+                  len(results), states["killed"], states["argued"], states["needed"],
+                  states["survived"]))
+        return 1 if survivors else 0
     counted = states["killed"] + states["survived"]
     print("%d mutants: %d killed, %d survived, %d argued equivalent; besides %d with the same "
           "objects, %d that do not compile. Score %.1f %%" % (
@@ -30,10 +36,11 @@ def table(results, field):
     for entry in results:
         rows[entry[field]][entry["state"]] += 1
     width = max([len(name) for name in rows] + [8])
-    print("%-*s  killed  survived  argued" % (width, field))
+    columns = [state for state in ("killed", "survived", "argued", "needed")
+               if any(row[state] for row in rows.values())]
+    print("%-*s  %s" % (width, field, "  ".join(columns)))
     for name in sorted(rows):
-        if rows[name]["killed"] + rows[name]["survived"] + rows[name]["argued"] > 0:
-            print("%-*s  %6d  %8s  %6s" % (width, name, rows[name]["killed"],
-                                           rows[name]["survived"] or "-",
-                                           rows[name]["argued"] or "-"))
+        if any(rows[name][state] for state in columns):
+            print("%-*s  %s" % (width, name, "  ".join(
+                "%*s" % (len(state), rows[name][state] or "-") for state in columns)))
     print()

@@ -87,6 +87,7 @@ class Tree:
             subprocess.run(["ninja", "-C", where, "--quiet", "build.ninja"], check=True)
             self.tests[build] = [test for test in self.introspect(where) if wanted(build, test)]
             targets = {trial.target for trial in self.trials(build)} | set(LIBRARIES.values())
+            targets.update(self.modules(where))
             subprocess.run(["ninja", "-C", where, "--quiet"] + sorted(targets), check=True)
 
     def copy(self, name):
@@ -116,11 +117,19 @@ class Tree:
             file.write(text)
         shutil.copymode(os.path.join(self.root, name), path)
 
+    @staticmethod
+    def told(what, where):
+        return json.loads(subprocess.run(["meson", "introspect", what, where], check=True,
+                                         stdout=subprocess.PIPE).stdout)
+
+    def modules(self, where):
+        """What test programs load, most of which look for it beside themselves."""
+        return {os.path.relpath(target["filename"][0], where)
+                for target in self.told("--targets", where) if target["type"] == "shared module"}
+
     def introspect(self, where):
-        told = subprocess.run(["meson", "introspect", "--tests", where], check=True,
-                              stdout=subprocess.PIPE).stdout
         tests = []
-        for test in json.loads(told):
+        for test in self.told("--tests", where):
             suites = {suite.partition(":")[2] for suite in test["suite"]}
             ours = any(word.startswith(where + "/") for word in test["cmd"])  # else a script
             if ours and suites & SUITES and not LEFT_OUT.match(test["name"]):
