@@ -254,7 +254,8 @@ bool tpi_slab_publish(struct tpi_slot *slot, uint32_t generation)
 {
     uint32_t seen = generation - 1;
     tpi_assert(tpi_slot_live(generation));
-    /* [SL2] release: whoever sees the new generation sees what was made of the slot. */
+    /* [SL2] release: whoever sees the new generation sees what was made of the slot, even one who
+     * guessed the handle. More than it takes to acquire: the slot is the caller's own. */
     return tpp_cas_acq_rel(&slot->generation, &seen, generation);
 }
 
@@ -266,7 +267,8 @@ struct tpi_slot *tpi_slab_new(enum tpi_kind kind, size_t size, struct tpi_magazi
     /* peek: nobody else knows it. */
     uint32_t generation = tpp_peek(&slot->generation);
     tpi_assert(!tpi_slot_live(generation));
-    tpp_store_release(&slot->generation, generation + 1); /* [SL2] */
+    /* [SL2] More than it takes: what has no handle is found through what orders by itself. */
+    tpp_store_release(&slot->generation, generation + 1);
     return slot;
 }
 
@@ -274,7 +276,8 @@ void tpi_slab_free(enum tpi_kind kind, struct tpi_slot *slot, struct tpi_magazin
 {
     tpp_probe(TPP_PROBE_FREE, slot, kind);
     /* [SL2] release: a latecomer that still finds the old generation has not missed a write of the
-     * next life. A slot that was only reserved moves on too: whoever publishes it is late. */
+     * next life. A slot that was only reserved moves on too: whoever publishes it is late, and
+     * nobody has seen it; relaxed would do for that. */
     uint32_t generation = tpp_load_relaxed(&slot->generation); /* relaxed: written below */
     if (tpi_slot_live(generation))
         tpp_store_release(&slot->generation, generation + 1);
@@ -299,7 +302,7 @@ void tpi_slab_free(enum tpi_kind kind, struct tpi_slot *slot, struct tpi_magazin
 
 bool tpi_slab_retire(struct tpi_slot *slot, uint32_t generation)
 {
-    /* [SL2] */
+    /* [SL2] More than it takes: it is freed, or lives on, by an order of its own. */
     return tpp_cas_acq_rel(&slot->generation, &generation, generation + 2);
 }
 

@@ -417,7 +417,9 @@ bool tpi_object_cancel(struct tpi_object *object, uint32_t generation)
     bool last = applied.effects & TPI_EFFECT_FREE;
     if (last && tpi_task_has(&object->task, TPI_TRAIT_COUNTED))
         tpp_sub_relaxed(&pool->simples, 1); /* relaxed: a count that orders nothing */
-    tpp_fence_seq_cst(); /* [SH1] the object may have become idle; the pool may even be gone */
+    /* [SH1] the object may have become idle; the pool may even be gone. More than it takes: a
+     * shutdown has swapped the word of each object, and one of the two swaps sees the other. */
+    tpp_fence_seq_cst();
     if (tpp_load_relaxed(&pool->shut) != TPI_SHUT_NOT) /* relaxed: ordered by the fence */
         tpi_pool_shut_moved(pool);
     return last;
@@ -477,7 +479,8 @@ bool tpi_object_help(struct tpi_object *object, uint32_t generation)
 
 static bool closed(struct tpi_object *object)
 {
-    return tpp_load_acquire(&object->task.word) & TPI_STATE_CLOSED; /* [ST1] */
+    /* [ST1] Relaxed would do: who finds it open asks the word again, by events. */
+    return tpp_load_acquire(&object->task.word) & TPI_STATE_CLOSED;
 }
 
 /* The caller, if it is a worker of the object's pool, begins or ceases to wait: what comes

@@ -77,7 +77,8 @@ static bool look_at_object(struct tpi_slot *slot, void *context)
     if (!object)
         return true;
     look->found++;
-    uint64_t word = tpp_load_acquire(&object->task.word); /* [ST1] */
+    /* [ST1] Relaxed would do: of callbacks that have ended their threads tell under the lock. */
+    uint64_t word = tpp_load_acquire(&object->task.word);
     if (!tpi_state_idle(word) || word & TPI_STATE_HELD)
         look->busy = true;
     return true;
@@ -102,7 +103,7 @@ static void shut(struct look *look)
     uint32_t seen = TPI_SHUT_NOT, wanted = look->cancel ? TPI_SHUT_DROP : TPI_SHUT_DRAIN;
     /* [SH1] More than it takes, here and in shutdown(): `shut` is read relaxed, and fences order
      * it. */
-    tpp_or_acq_rel(&pool->life, TPI_LIFE_SHUT);                           /* [PL1] */
+    tpp_or_acq_rel(&pool->life, TPI_LIFE_SHUT); /* [PL1] a bit: relaxed, and the fence, would do */
     while (seen < wanted && !tpp_cas_acq_rel(&pool->shut, &seen, wanted)) /* [SH1] */
         ;                /* ends: a failed swap means that it has grown */
     tpp_fence_seq_cst(); /* [SH1] who publishes an object after this look finds the pool shut */

@@ -23,14 +23,16 @@ static void append(struct tpi_inject *queue, struct tpi_task *task)
     /* [IQ2] release: whoever sees it linked sees the generation in which it was linked. Pairs with
      * the acquire in pull_out. */
     tpp_store_release(&task->slot.linked, 1);
-    /* [IQ1] release: pairs with the acquire in tpi_inject_length. */
+    /* [IQ1] release: pairs with the acquire in tpi_inject_length. Relaxed would do for both: the
+     * list is under locks, and who must not miss this looks after a fence. */
     tpp_store_release(&queue->pushed, tpp_peek(&queue->pushed) + 1);
     tpp_probe(TPP_PROBE_PUBLISH, task, queue->priority);
 }
 
 static void append_valid(struct tpi_inject *queue, struct tpi_task *task, uint32_t epoch)
 {
-    uint64_t word = tpp_load_acquire(&task->word); /* [ST1] */
+    /* [ST1] Relaxed would do: who comes here has the epoch from the swap that queued the task. */
+    uint64_t word = tpp_load_acquire(&task->word);
     if ((word & TPI_STATE_QUEUED) && tpi_state_epoch(word) == epoch &&
         !tpp_peek(&task->slot.linked))
         append(queue, task);

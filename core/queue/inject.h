@@ -68,7 +68,8 @@ struct tpi_applied tpi_inject_rejoin(struct tpi_inject *queue, struct tpi_task *
 static inline uint32_t tpi_inject_length(struct tpi_inject *queue)
 {
     /* [IQ1] acquire: a task that has left the queue for a ring is visible there. `popped` first: a
-     * task that comes and goes meanwhile makes the difference too large, never too small. */
+     * task that comes and goes meanwhile makes the difference too large, never too small. [IQ1] of
+     * `pushed` brings nothing: append. */
     uint32_t popped = tpp_load_acquire(&queue->popped);
     return tpp_load_acquire(&queue->pushed) - popped;
 }

@@ -19,7 +19,8 @@ bool tpi_ring_push(struct tpi_ring *ring, uint64_t ticket)
 
 uint32_t tpi_ring_take(struct tpi_ring *ring, uint64_t *tickets, uint32_t count)
 {
-    uint32_t head = tpp_load_acquire(&ring->head); /* [RG1] */
+    /* [RG1] More than it takes to acquire, here and in the swap: the owner reads what it wrote. */
+    uint32_t head = tpp_load_acquire(&ring->head);
     for (;;) {
         /* relaxed: the owner's own word. */
         uint32_t available = tpp_load_relaxed(&ring->tail) - head;
@@ -29,8 +30,8 @@ uint32_t tpi_ring_take(struct tpi_ring *ring, uint64_t *tickets, uint32_t count)
             count = available;
         for (uint32_t i = 0; i < count; i++) /* relaxed: the owner wrote them itself */
             tickets[i] = tpp_load_relaxed(&ring->tickets[SLOT(head + i)]);
-        /* [RG1] release: the slots have been read before they are given back; acquire on failure:
-         * a thief has moved head, look again. Ends: each failure is another's success. */
+        /* [RG1] release: the slots have been read before they are given back, and a move that has
+         * begun is seen by who finds them gone. Ends: each failure is another's success. */
         if (tpp_cas_acq_rel(&ring->head, &head, head + count))
             return count;
     }
@@ -43,8 +44,10 @@ bool tpi_ring_pop(struct tpi_ring *ring, uint64_t *ticket_out)
 
 uint32_t tpi_ring_steal(struct tpi_ring *ring, struct tpi_ring *victim)
 {
-    uint32_t tail = tpp_load_relaxed(&ring->tail);   /* relaxed: the caller owns `ring` */
-    uint32_t head = tpp_load_acquire(&victim->head); /* [RG1] */
+    uint32_t tail = tpp_load_relaxed(&ring->tail); /* relaxed: the caller owns `ring` */
+    /* [RG1] More than it takes to acquire, here and below: the swap tells whether it was true, and
+     * tail brings the tickets. */
+    uint32_t head = tpp_load_acquire(&victim->head);
     for (;;) {
         /* [RG2] acquire: pairs with the release in tpi_ring_push. */
         uint32_t available = tpp_load_acquire(&victim->tail) - head;
@@ -72,7 +75,9 @@ uint32_t tpi_ring_steal(struct tpi_ring *ring, struct tpi_ring *victim)
 
 uint32_t tpi_ring_size(struct tpi_ring *ring)
 {
-    uint32_t head = tpp_load_acquire(&ring->head);              /* [RG1] */
-    uint32_t size = tpp_load_acquire(&ring->tail) - head;       /* [RG2] */
+    /* [RG1] acquire: a move that took tickets away is seen to have begun, [MV1]. */
+    uint32_t head = tpp_load_acquire(&ring->head);
+    /* [RG2] Relaxed would do: what was in a queue before is here by the order of its count. */
+    uint32_t size = tpp_load_acquire(&ring->tail) - head;
     return size > TPP_RING_CAPACITY ? TPP_RING_CAPACITY : size; /* head may have moved between */
 }

@@ -188,7 +188,8 @@ static inline void tpi_task_finish_alone(struct tpi_task *task)
 {
     struct tpi_step step =
         tpi_state_step(tpp_peek(&task->word), TPI_EVENT_FINISH, 0, TPI_STATE_ROOM_MAX);
-    /* [ST1] release: a stale ticket that finds it finds the epoch changed. */
+    /* [ST1] release: a stale ticket that finds it finds the epoch changed. Relaxed would do: its
+     * swap finds that, and nobody waits for such a task. */
     tpp_store_release(&task->word, step.next);
 }
 

@@ -152,7 +152,8 @@ bool tpi_channel_enter(struct tpi_channel *channel, uint32_t generation)
 {
     tpi_lock_take(&channel->lock); /* also for `task`: a stale handle may look at a new life */
     struct tpi_task *task = channel->task;
-    if (task && !(tpp_load_acquire(&task->word) & TPI_STATE_CLOSED) && /* [ST1] */
+    /* [ST1] Relaxed would do, here and in end_forgotten: closing is under this lock. */
+    if (task && !(tpp_load_acquire(&task->word) & TPI_STATE_CLOSED) &&
         tpi_slot_generation(&task->slot) == generation)
         return true;
     tpi_lock_drop(&channel->lock);
@@ -383,7 +384,8 @@ tp_status_t tpi_channel_complete(struct tpi_channel *channel, uint32_t generatio
     return TP_OK;
 }
 
-/* The pool may be on its way out, and what keeps it is over: whoever shuts it down looks again. */
+/* The pool may be on its way out, and what keeps it is over: whoever shuts it down looks again. The
+ * fence is more than it takes, as in tpi_object_cancel: what ends here swaps the object's word. */
 static void tell_shutdown(struct tpi_pool *pool)
 {
     tpp_fence_seq_cst();                               /* [SH1] */

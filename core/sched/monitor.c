@@ -271,7 +271,8 @@ static bool tell_jumped(struct tpi_slot *slot, void *context)
 {
     struct tpi_pool *pool = tpi_container(slot, struct tpi_pool, slot);
     (void)context;
-    /* [PL3] A pool may live on without a handle. */
+    /* [PL3] A pool may live on without a handle. Relaxed would do, both times: an acquire makes the
+     * number no newer, and all that is looked at is words, or under the reactor's lock. */
     if (!(tpp_load_acquire(&pool->birth) & 1) || !tpi_pool_hold(pool))
         return true;
     if (tpp_load_acquire(&pool->birth) & 1) /* [PL3] */
@@ -370,7 +371,8 @@ bool tpi_monitor_started(void)
 void tpi_monitor_watch(struct tpi_pool *pool, uint32_t birth)
 {
     tpi_lock_take(&gate.lock);
-    /* [PL3] under the lock: a life that ends after this look is forgotten under it. */
+    /* [PL3] under the lock: a life that ends after this look is forgotten under it, and one that
+     * had ended before has changed the number. Relaxed would do, here and in tpi_monitor_cover. */
     if (!tpp_peek(&pool->watched) && tpp_load_acquire(&pool->birth) == birth) {
         if (tpi_list_empty(&gate.pools)) {
             gate.look_at = tpp_now(TPP_CLOCK_MONOTONIC) + TPP_GATE_PERIOD_NS;

@@ -21,7 +21,9 @@
  * the wall clock was set.
  *
  *   [GT2]  Who has it woken by a poller: `polled` = 1, then the watch. The gate, woken: takes
- *          `polled` away, then looks. A watch that begins meanwhile wakes it once more. */
+ *          `polled` away, then looks. A watch that begins meanwhile wakes it once more. The
+ *          order of `polled` brings nothing but a hint: the swap finds the newest, whatever the
+ *          order, and the look has fences and locks of its own. */
 #ifndef TPI_SCHED_MONITOR_H
 #define TPI_SCHED_MONITOR_H
 

@@ -33,8 +33,9 @@ static void wake(struct tpi_pool *pool, struct tpi_worker *worker, uint32_t valu
     tpp_u32 *park = &worker->park;
     uint32_t seen = PARK_ASLEEP;
     tpp_probe(TPP_PROBE_WAKE, pool, worker->id);
-    /* [PK2] release: the sleeper sees why it was woken. From here on the worker may go on, leave
-     * and be freed: tpp_wake does not touch the word. */
+    /* [PK2] release: the sleeper sees why it was woken, and does not go before this thread has done
+     * with it. acquire: of one that polls, the poller is found. From here on the worker may go on,
+     * leave and be freed: tpp_wake does not touch the word. */
     while (!tpp_cas_acq_rel(park, &seen, seen == PARK_ASLEEP ? value : PARK_KICKED))
         ; /* ends: only the sleeper changes it, between these two, and not to and fro for long */
     if (seen == PARK_ASLEEP) {
@@ -109,11 +110,13 @@ static bool appoint(struct tpi_pool *pool, uint32_t birth)
             tpi_monitor_watch(pool, birth);
         if (!tpi_park_work_visible(pool) || (!tpi_idle_any(&pool->idle) && !lacks_thread(pool)))
             return false;
-        birth = tpp_load_acquire(&pool->birth); /* [PL3] they may be of the slot's next life */
+        birth = tpp_load_acquire(&pool->birth); /* [PL3] they may be of the next life */
     }
 }
 
-/* Work was published in a caller-driven pool: whoever polls its flag finds it up. */
+/* Work was published in a caller-driven pool: whoever polls its flag finds it up. [FL1] More than
+ * it takes, here and in driven.c: the word is the descriptor itself, and who opened it, or has
+ * lowered it, looks at the queues after a fence, as who publishes did before he came here. */
 static void raise_flag(struct tpi_pool *pool)
 {
     uint32_t flag = tpp_load_acquire(&pool->flag);       /* [FL1] the descriptor is open */
@@ -354,7 +357,7 @@ static void await_kicker(struct tpi_worker *worker)
     uint32_t seen = PARK_KICKED;
     /* [PK2] Ends: the kicker's next act is to say why. */
     while (seen == PARK_KICKED && !tpp_cas_acq_rel(&worker->park, &seen, PARK_AWAITED))
-        ;
+        ; /* relaxed would do, here and below: sleep_until acquires what the word is at last */
     while (tpp_load_acquire(&worker->park) == PARK_AWAITED) /* [PK2] */
         (void)tpp_wait(&worker->park, PARK_AWAITED, TPP_FOREVER);
 }
@@ -364,7 +367,9 @@ static bool lie_in_poller(struct tpi_worker *worker, const struct bed *bed)
 {
     int64_t deadline = bed->tick < bed->over ? bed->tick : bed->over;
     uint32_t seen = PARK_ASLEEP;
-    if (!tpp_cas_acq_rel(&worker->park, &seen, PARK_POLLING)) /* [PK2] */
+    /* [PK2] release: the kicker finds the poller. More than it takes to acquire, here and below:
+     * sleep_until does, and await_kicker. And nothing is handed on at the end. */
+    if (!tpp_cas_acq_rel(&worker->park, &seen, PARK_POLLING))
         return true;
     /* What the last sleep brought was the first thing to be dealt with. */
     struct tpi_look *look = &worker->look;

@@ -3,7 +3,15 @@
  * A pool lives until its handle is closed, its last object is gone, its last thread has left and
  * nobody holds it; whoever makes the last of these true frees it. Its slot is type-stable, so a
  * submitter whose object was closed under its hands may still look at it: publishing and waking are
- * harmless then, and adding a thread checks the pool's generation and takes a hold. */
+ * harmless then, and adding a thread checks the pool's generation and takes a hold.
+ *
+ *   [PL1]  Who leaves releases what he did, and who makes the pool dead acquires it. Who comes, or
+ *          holds, has found the pool otherwise: by its handle, by an object, or as a slot whose
+ *          words may be looked at in any life; so more than relaxed is not needed to come. Nor in
+ *          what threads do, under the pool's lock: each leaves by giving a hold back.
+ *   [PL3]  `birth` is compared by somebody who holds the pool, or the gate's lock: nobody adds a
+ *          thread but under the pool's lock, under which the first one came from somebody with a
+ *          handle. So its orders are more than it takes. */
 #ifndef TPI_SCHED_POOL_H
 #define TPI_SCHED_POOL_H
 

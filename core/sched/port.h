@@ -10,7 +10,9 @@
  *
  * Who harvests takes outcomes and passes them on, one thread at a time.
  *
- *   [PT2]  The ring is made with the first I/O object of a pool, and then announced. */
+ *   [PT2]  The ring is made with the first I/O object of a pool, and then announced. Who does not
+ *          find it yet, though the back end is chosen, does without. Who finds a request in it, or
+ *          counted, has it from there. */
 #ifndef TPI_SCHED_PORT_H
 #define TPI_SCHED_PORT_H
 

@@ -93,6 +93,8 @@ struct tpi_reactor *tpi_reactor_enter_held(struct tpi_task *task)
 {
     struct tpi_pool *pool = tpi_task_target(task).home;
     tpi_lock_take(&pool->reactor.lock);
+    /* Relaxed would do, here and in set(): what is asked for comes under this lock, or takes it
+     * before it goes on. */
     if (!(tpp_load_acquire(&task->word) & TPI_STATE_CLOSED)) /* [ST1] */
         return &pool->reactor;
     tpi_lock_drop(&pool->reactor.lock);
@@ -128,7 +130,8 @@ uint32_t tpi_reactor_post(struct tpi_task *task, struct tpi_worker *worker,
     return applied.effects;
 }
 
-/* One post, unless one is pending and that will do. Lock held. */
+/* One post, unless one is pending and that will do, which is a look that no order makes newer. Lock
+ * held. */
 static uint32_t post(struct tpi_task *task, const struct tpi_arming *arming,
                      struct tpi_worker *worker, struct tpi_ready *ready_out)
 {

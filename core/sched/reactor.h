@@ -10,9 +10,13 @@
  *   [DR1]  Who makes the next wake-up earlier, begins to listen, takes or gives up the role, or
  *          lets go of a pool that it covered: change, full fence, look at the others' words
  *          (`wake`, `listening`, `driver`, `cover`). Of two such changes one sees the other:
- *          nothing is left to nobody.
+ *          nothing is left to nobody. The fences do it: relaxed would do for the words, which are
+ *          numbers that lead to nothing, but for the end of a role, which hands on what its sleeper
+ *          keeps in the poller. Who finds `listening` before the poller is kicked by whoever began
+ *          to listen, who finds him after the fence.
  *
- *   [DR2]  The wheels are made with the first timer of a pool, and then announced.
+ *   [DR2]  The wheels are made with the first timer of a pool, and then announced. Relaxed would
+ *          do: they are put in place, and used, under the lock.
  *
  * Setting, expiring, stopping and closing a timer happen under the reactor's lock, so exactly one
  * of two comes first; an expiry posts its object under it, too (SUBMIT), so that whoever finds a

@@ -395,8 +395,8 @@ static tp_status_t set(struct setting *setting, struct tpi_reactor *reactor,
         stand_down(setting, reactor, NULL);
         return TP_OK;
     }
-    /* [ST1] A pool that is being shut down stops its waits under this lock, once the word says so.
-     */
+    /* [ST1] A pool that is being shut down stops its waits under this lock, once the word says so:
+     * relaxed would do. */
     if (barred(vigil) || tpp_load_acquire(&task_of(vigil)->word) & TPI_STATE_SHUT)
         return TP_ERR_CLOSED;
     if (waitable && waitable->kind == TPI_KIND_MUTEX && vigil->mutex != TPI_MUTEX_NONE)

@@ -21,7 +21,7 @@ static struct tpi_inject *shared(struct tpi_worker *worker, uint32_t priority)
 static void begin_move(struct tpi_pool *pool)
 {
     /* [MV1] acq_rel: the count is up before any ticket leaves its place. Pairs with the reads in
-     * nothing_above_low. */
+     * nothing_above_low. Relaxed would do: the swap of head that follows releases it. */
     tpp_add_acq_rel(&pool->moves_started, 1);
 }
 
@@ -93,7 +93,8 @@ static bool claim_ticket(struct tpi_worker *worker, uint64_t ticket, struct tpi_
 {
     struct tpi_task *task = tpi_ticket_task(ticket);
     *claim_out = (struct tpi_applied){.effects = TPI_EFFECT_REFUSED};
-    if (tpp_load_acquire(&task->slot.linked)) /* [IQ2] a ticket as old as a round of epochs */
+    /* [IQ2] A ticket as old as a round of epochs. Relaxed would do: it may be linked just after. */
+    if (tpp_load_acquire(&task->slot.linked))
         return false;
     tpp_probe(TPP_PROBE_DEQUEUE, task, TPI_PRIORITY_NORMAL);
     struct tpi_applied applied = tpi_task_apply(task, TPI_EVENT_CLAIM, tpi_ticket_epoch(ticket));
@@ -188,7 +189,8 @@ static bool nothing_above_low(struct tpi_pool *pool)
         if (tpi_ring_size(&worker->ring) > 0)
             return false;
     }
-    return tpp_load_acquire(&pool->moves_started) == finished; /* [MV1] */
+    /* [MV1] Relaxed would do: the looks above are acquires themselves. */
+    return tpp_load_acquire(&pool->moves_started) == finished;
 }
 
 static struct tpi_task *take_above_low(struct tpi_worker *worker)

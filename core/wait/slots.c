@@ -55,6 +55,7 @@ static void *entry(tpp_ptr *at, size_t size)
     return found;
 }
 
+/* [WS2] More than it takes: who has a number has it from whoever made room for it. */
 static struct chunk *chunk_of(uint32_t number)
 {
     uint32_t chunk = number >> CHUNK_BITS;

@@ -6,7 +6,8 @@
  *
  *   [WS1]  Who arms: armed bit, full fence, look at the barred bit.
  *          Who bars: barred bits, full fence, look at the armed bits. One of the two sees the
- *          other. */
+ *          other, by the fences: setting a bit needs no order besides. Nor does making room: that
+ *          is under the group's lock. Disarming releases the post that came of it. */
 #ifndef TPI_WAIT_SLOTS_H
 #define TPI_WAIT_SLOTS_H
 

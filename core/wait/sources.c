@@ -18,7 +18,8 @@ int tpi_sources_open(struct tpi_sources *sources)
     if (tpi_sources_poller(sources))
         return 0;
     int failed = tpp_poller_open(&poller);
-    /* [SO1] swap: the poller is complete before anybody finds it. */
+    /* [SO1] swap: the poller is complete before anybody finds it. Who was late looks it up anew, so
+     * that relaxed would do for him. */
     if (!failed && !tpp_cas_acq_rel(&sources->poller, &found, poller))
         tpp_poller_close(poller); /* somebody was faster */
     return failed;
@@ -27,7 +28,7 @@ int tpi_sources_open(struct tpi_sources *sources)
 void tpi_sources_close(struct tpi_sources *sources)
 {
     struct tpp_poller *poller = tpp_peek(&sources->poller);
-    tpp_store_release(&sources->poller, NULL); /* [SO1] */
+    tpp_store_release(&sources->poller, NULL); /* [SO1] a NULL publishes nothing */
     if (poller)
         tpp_poller_close(poller);
     for (uint32_t kind = 0; kind < TPI_SOURCE_KINDS; kind++) {

@@ -325,7 +325,7 @@ bool tpp_alarm_watch(struct tpp_poller *poller)
 void tpp_alarm_unwatch(struct tpp_poller *poller)
 {
     int saved = errno;
-    /* [LX3] acquire: as in choice. */
+    /* [LX3] acquire: as in choice. Relaxed would do: a poller is closed after it was watched. */
     uint32_t found = tpp_load_acquire(&watches_made_of);
 
     if (found >= WATCHES_FIRST)

@@ -20,7 +20,8 @@ union child_pointer {
  * was inside watch_once, it inherits an unfinished one and will go through it again. */
 static void in_child(void)
 {
-    /* [LX2] acquire: sees what the caller of tpp_at_fork prepared. Pairs with its release. */
+    /* [LX2] acquire: sees what the caller of tpp_at_fork prepared. Pairs with its release. For tp
+     * more than it takes, which comes when it is loaded. */
     union child_pointer child = {.raw = tpp_load_acquire(&child_function)};
 
     watched = true;

@@ -270,7 +270,8 @@ void tpp_poller_kick(struct tpp_poller *poller)
  * the next. */
 static void give_back(struct tpp_poller *poller, const struct found *found)
 {
-    /* [LX5] acquire, swap: as in tpp_poller_kick. */
+    /* [LX5] acquire, swap: as in tpp_poller_kick. More than it takes: the kick that follows goes on
+     * with the release of the one that was taken away. */
     uint32_t state =
         found->expiry ? tpp_or_acq_rel(&poller->state, EXPIRED) : tpp_load_acquire(&poller->state);
 

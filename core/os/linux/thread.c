@@ -189,7 +189,8 @@ union exit_pointer {
  * sets a new value and brings the C library here again. */
 static void local_destroy(void *value)
 {
-    /* [LX1] acquire: sees what the caller of tpp_local_at_exit prepared. Pairs with its release. */
+    /* [LX1] acquire: sees what the caller of tpp_local_at_exit prepared. Pairs with its release.
+     * For tp more than it takes: each of its threads was that caller itself. */
     union exit_pointer at_exit = {.raw = tpp_load_acquire(&exit_function)};
 
     tpp_local_value = NULL;
