@@ -26,9 +26,10 @@ fn compiler() -> PathBuf {
 }
 
 /// Whether it compiles, and what the compiler says.
-fn compile(source: &Path, library: &Path) -> (bool, String) {
+fn compile(source: &Path, library: &Path, results: &Path) -> (bool, String) {
     let mut command = Command::new(compiler());
-    command.args(["--edition=2021", "--crate-type=lib", "--emit=metadata", "-o", "/dev/null"]);
+    command.args(["--edition=2021", "--crate-type=lib", "--emit=metadata", "--out-dir"]);
+    command.arg(results);
     command.arg("-L").arg(library.parent().unwrap());
     command.arg("--extern").arg(format!("tp={}", library.display())).arg(source);
     let output = command.output().unwrap();
@@ -39,6 +40,8 @@ fn compile(source: &Path, library: &Path) -> (bool, String) {
 fn bounds__misuse_does_not_compile() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/compile_fail");
     let library = library();
+    let results = env::temp_dir().join(format!("tp-compile-fail-{}", std::process::id()));
+    fs::create_dir(&results).unwrap();
     let mut sources: Vec<_> =
         fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
     sources.sort();
@@ -46,7 +49,7 @@ fn bounds__misuse_does_not_compile() {
     for source in sources {
         let text = fs::read_to_string(&source).unwrap();
         let first = text.lines().next().unwrap();
-        let (compiles, said) = compile(&source, &library);
+        let (compiles, said) = compile(&source, &library, &results);
         match first.strip_prefix("// error: ") {
             Some(code) => {
                 let told = said.matches(&format!("error[{code}]")).count();
@@ -57,4 +60,5 @@ fn bounds__misuse_does_not_compile() {
             None => assert!(compiles, "{}: {said}", source.display()),
         }
     }
+    fs::remove_dir_all(results).unwrap();
 }
