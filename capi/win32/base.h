@@ -114,7 +114,9 @@ void tpw_waiter_free(struct tpw_waiter *waiter);
 int64_t tpw_now(void);
 int64_t tpw_deadline(int64_t timeout);
 
-/* A pool of one thread for what the library itself has to do; NULL: no memory or thread. */
+/* Pools of one thread for what the library itself has to do: waking, and completing operations on
+ * files. NULL: no memory. */
 tp_env_t *tpw_own_env(void);
+tp_env_t *tpw_file_env(void);
 
 #endif

@@ -113,7 +113,7 @@ BOOL WINAPI HeapValidate(HANDLE heap, DWORD flags, LPCVOID address)
 {
     if (heap != GetProcessHeap())
         return FALSE;
-    return !address || HeapSize(heap, flags, address) != (SIZE_T)-1;
+    return !address || HeapSize(heap, flags, address) != (SIZE_T)-1 || tpw_io_is_live(address);
 }
 
 HLOCAL WINAPI LocalAlloc(UINT flags, SIZE_T bytes)

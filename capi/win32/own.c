@@ -1,8 +1,8 @@
-/* own.c - a pool of one thread, for the callbacks that the library itself has to make. */
+/* own.c - pools of one thread, for the callbacks that the library itself has to make. */
 #include "capi/win32/base.h"
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-static tp_env_t *own_env; /* for as long as the process lives */
+static tp_env_t *own_env, *file_env; /* for as long as the process lives */
 
 static tp_env_t *make(void)
 {
@@ -21,12 +21,22 @@ static tp_env_t *make(void)
     return env;
 }
 
-tp_env_t *tpw_own_env(void)
+static tp_env_t *get(tp_env_t **kept)
 {
     pthread_mutex_lock(&lock);
-    if (!own_env)
-        own_env = make();
-    tp_env_t *env = own_env;
+    if (!*kept)
+        *kept = make();
+    tp_env_t *env = *kept;
     pthread_mutex_unlock(&lock);
     return env;
+}
+
+tp_env_t *tpw_own_env(void)
+{
+    return get(&own_env);
+}
+
+tp_env_t *tpw_file_env(void)
+{
+    return get(&file_env);
 }

@@ -9,6 +9,7 @@
 #include "tp/win32/base.h"
 #include "tp/win32/clock.h"
 #include "tp/win32/environ.h"
+#include "tp/win32/file.h"
 #include "tp/win32/interlocked.h"
 #include "tp/win32/legacy.h"
 #include "tp/win32/locks.h"

@@ -1,0 +1,108 @@
+/* native_io.c - I/O objects by the names of ntdll: their callbacks are told a
+ * status block. */
+#include "capi/win32/win32.h"
+
+#include <stdlib.h>
+
+/* What tp calls back with, for callbacks of another shape. It is the object's
+ * context, so cancel callback and finalizer, which are handed that too, are
+ * called through it as well. */
+struct native_io {
+    PTP_IO_CALLBACK callback;
+    void *context;
+    PTP_CLEANUP_GROUP_CANCEL_CALLBACK cancel;
+    PTP_SIMPLE_CALLBACK finalizer;
+};
+
+static void on_completion(tp_callback_instance_t *instance, void *context, void *operation,
+                          int32_t error, uint64_t bytes, tp_io_t *io)
+{
+    struct native_io *native = context;
+    IO_STATUS_BLOCK block = {.Status = tpw_ntstatus_of_error((DWORD)error), .Information = bytes};
+    native->callback((PTP_CALLBACK_INSTANCE)instance, native->context, operation, &block,
+                     (PTP_IO)io);
+}
+
+static void on_cancel(void *object_context, void *cleanup_context)
+{
+    struct native_io *native = object_context;
+    native->cancel(native->context, cleanup_context);
+}
+
+static void on_final(tp_callback_instance_t *instance, void *context)
+{
+    struct native_io *native = context;
+    native->finalizer((PTP_CALLBACK_INSTANCE)instance, native->context);
+}
+
+/* The environment as it is but for what would be handed the wrong context. */
+static tp_status_t redirect(tp_env_t **env, const TP_CALLBACK_ENVIRON_V1 *environ,
+                            struct native_io *native)
+{
+    tp_status_t status = *env ? TP_OK : tp_env_create(env);
+    if (status == TP_OK)
+        status = tp_env_set_context_release(*env, free);
+    if (status == TP_OK && environ && environ->CleanupGroup &&
+        environ->CleanupGroupCancelCallback) {
+        native->cancel = environ->CleanupGroupCancelCallback;
+        status =
+            tp_env_set_cleanup_group(*env, (tp_cleanup_group_t *)environ->CleanupGroup, on_cancel);
+    }
+    if (status == TP_OK && environ && environ->FinalizationCallback) {
+        native->finalizer = environ->FinalizationCallback;
+        status = tp_env_set_finalizer(*env, on_final);
+    }
+    return status;
+}
+
+static DWORD create(HANDLE file, struct native_io *native, TP_CALLBACK_ENVIRON *environ,
+                    tp_io_t **io)
+{
+    bool moved = false;
+    tp_env_t *env;
+    tp_status_t status = tpw_environ_open(environ, &env);
+    if (status == TP_OK)
+        status = redirect(&env, (const TP_CALLBACK_ENVIRON_V1 *)(const void *)environ, native);
+    DWORD error = tpw_error_of(status);
+    if (error == ERROR_SUCCESS)
+        error = tpw_io_create(file, on_completion, native, env, io, &moved);
+    if (!moved)
+        free(native);
+    (void)tp_env_destroy(env);
+    return error;
+}
+
+NTSTATUS NTAPI TpAllocIoCompletion(TP_IO **io, HANDLE file, PTP_IO_CALLBACK callback, void *context,
+                                   TP_CALLBACK_ENVIRON *environ)
+{
+    struct native_io *native = calloc(1, sizeof *native);
+    tp_io_t *made = NULL;
+    if (!native)
+        return STATUS_NO_MEMORY;
+    native->callback = callback;
+    native->context = context;
+    DWORD error = callback ? create(file, native, environ, &made) : ERROR_INVALID_PARAMETER;
+    if (made)
+        *io = (TP_IO *)made;
+    return tpw_ntstatus_of_error(error);
+}
+
+void NTAPI TpStartAsyncIoOperation(TP_IO *io)
+{
+    StartThreadpoolIo(io);
+}
+
+void NTAPI TpCancelAsyncIoOperation(TP_IO *io)
+{
+    CancelThreadpoolIo(io);
+}
+
+void NTAPI TpWaitForIoCompletion(TP_IO *io, BOOL cancel_pending)
+{
+    WaitForThreadpoolIoCallbacks(io, cancel_pending);
+}
+
+void NTAPI TpReleaseIoCompletion(TP_IO *io)
+{
+    CloseThreadpoolIo(io);
+}
