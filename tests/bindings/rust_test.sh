@@ -9,8 +9,10 @@ build=$(realpath "$2")
 . "$(dirname "$0")/../support/tap.sh"
 rust=$root/bindings/rust
 
+exec </dev/null # cargo hands it to the compiler
 unset RUSTFLAGS CARGO_TARGET_DIR TP_LIB_DIR TP_EXTRA_LIBS
 export PKG_CONFIG_PATH="$build/meson-uninstalled" LD_LIBRARY_PATH="$build"
+export CARGO_INCREMENTAL=0 CARGO_PROFILE_DEV_DEBUG=0 # it is built once
 export CARGO_NET_OFFLINE=true CARGO_TERM_COLOR=never RUST_BACKTRACE=0 RUSTDOCFLAGS="-D warnings"
 
 # Debian's first: it is the oldest that has to do. What rustup has put in front of it comes second.
@@ -60,6 +62,29 @@ for toolchain in $toolchains; do
 done
 # With the last one only: it is the same library.
 tests rust__a_static_libtp_will_do -p tp-sys --features static --test rare
+
+# The six small programs, as cargo test has built them.
+mkdir "$work/six"
+for program in hello timer wait_process group serial copy; do
+    ln -s "$build/rust/$version/debug/examples/$program" "$work/six/rust_$program"
+done
+sh "$root/tests/examples/six_test.sh" "$root/examples/six/expected" "$work/six/"rust_* \
+    >"$work/log" 2>&1
+report $? rust__six_programs_print_what_they_must
+
+# The program that docs/RUST.md begins with, pasted.
+mkdir -p "$work/first/src"
+fenced() { # language: the first such block of the page
+    awk -v fence="\`\`\`$1" '$0 == fence { inside = 1; next } /^```$/ && inside { exit } inside' \
+        "$root/docs/RUST.md"
+}
+fenced toml | sed "s|bindings/rust/tp|$rust/tp|" >"$work/first/Cargo.toml"
+fenced rust >"$work/first/src/main.rs"
+PATH="$bin:$PATH" RUSTC="$bin/rustc" CARGO_TARGET_DIR="$build/rust/$version" \
+    "$bin/cargo" run -q --offline --manifest-path "$work/first/Cargo.toml" >"$work/log" 2>&1 &&
+    [ "$(tr '\n' '/' <"$work/log")" = "[0, 1, 4, 9, 16, 25, 36, 49, 64, 81]/\
+from a thread of the pool/from a thread of the pool/slept/" ]
+report $? rust__first_program_works_as_pasted
 
 # Every function of the interface is called by a crate or its tests.
 sed -n 's/^ *\(tp_[a-z_]*\);$/\1/p' "$root/capi/tp.map" >"$work/functions"
