@@ -8,23 +8,8 @@ root=$2
 shift 2
 . "$(dirname "$0")/../support/tap.sh"
 
-# No meson: it would look whether all is built, while others are building.
 at=$work/root
-python3 - "$build" "$at" <<'END' >"$work/log" 2>&1
-import json, os, shutil, sys
-build, at = sys.argv[1:]
-for source, place in json.load(open(build + "/meson-info/intro-installed.json")).items():
-    if not os.path.exists(source) or "tp" not in os.path.basename(place) and "/tp/" not in place:
-        continue
-    os.makedirs(os.path.dirname(at + place), exist_ok=True)
-    shutil.copy(source, at + place, follow_symlinks=False)
-for folder, _, names in os.walk(at):
-    for name in names:
-        if name.endswith(".so.0.1.0"):  # what meson links at the end
-            for link in (name[:-4], name[:-6]):
-                if not os.path.lexists(folder + "/" + link):
-                    os.symlink(name, folder + "/" + link)
-END
+python3 "$(dirname "$0")/../support/installed.py" "$build" "$at" >"$work/log" 2>&1
 pc=$(find "$at" -name tp-sim.pc)
 libraries=$(dirname "$(dirname "$pc")")
 PKG_CONFIG_PATH=$(dirname "$pc")
