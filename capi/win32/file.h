@@ -49,8 +49,8 @@ struct tpw_file {
     /* under lock */
     int fd;
     tp_io_t *io;          /* made for the first operation that has to wait */
-    struct tpw_io *bound; /* set once; read without */
-    uint32_t modes;       /* FILE_SKIP_*; read without */
+    struct tpw_io *bound; /* set once, and then kept */
+    uint32_t modes;       /* FILE_SKIP_*; atomic */
     struct tpw_operation *operations;
     enum tpw_pipe_state state;
     int client; /* of an end that listens: the other one, while nobody has it */

@@ -42,8 +42,10 @@ struct tpw_operation *tpw_operation_begin(struct tpw_file *file, OVERLAPPED *ove
     overlapped->InternalHigh = 0;
     __atomic_store_n(&overlapped->Internal, (ULONG_PTR)STATUS_PENDING, __ATOMIC_RELEASE);
     tpw_sync_reset_event(operation->event ? operation->event : &file->sync);
-    tpw_io_begin(is_silent(overlapped) ? NULL : __atomic_load_n(&file->bound, __ATOMIC_ACQUIRE),
-                 &operation->ticket);
+    pthread_mutex_lock(&file->lock);
+    struct tpw_io *bound = is_silent(overlapped) ? NULL : file->bound;
+    pthread_mutex_unlock(&file->lock);
+    tpw_io_begin(bound, &operation->ticket);
     return operation;
 }
 
@@ -507,7 +509,7 @@ DWORD tpw_file_bind(struct tpw_object *object, struct tpw_io *io)
     bool fits = file->overlapped && !file->bound;
     if (fits) {
         tpw_object_hold((struct tpw_object *)io);
-        __atomic_store_n(&file->bound, io, __ATOMIC_RELEASE);
+        file->bound = io;
     }
     pthread_mutex_unlock(&file->lock);
     return fits ? 0 : ERROR_INVALID_PARAMETER;
