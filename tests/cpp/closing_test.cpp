@@ -248,6 +248,58 @@ TAP_TEST(closing__its_own_callback_may_submit_set_and_stop)
     check_eq(taken, 10);
 }
 
+/* Each goes on for ever, or until it is told, and uses what is gone after its object: a sanitizer
+ * would see it. */
+template <class Work, class Timer, class Wait> static void end_what_goes_on(scene &here)
+{
+    for (int i = 0; i < 100; i++) {
+        tp::event set(tp::reset_mode::manual, true);
+        auto begun = std::make_unique<std::atomic<int>>(0);
+        auto closing = std::make_unique<std::atomic<bool>>(false);
+        Work work(
+            [&](tp::instance &, tp::work_ref self) {
+                ++*begun;
+                if (!*closing)
+                    self.submit();
+            },
+            here.env);
+        Timer timer(
+            [&](tp::instance &, tp::timer_ref self) {
+                ++*begun;
+                self.set(*closing ? tp::when(1h) : tp::when(1us));
+            },
+            here.env);
+        Wait wait(
+            [&](tp::instance &, tp::wait_ref self, tp::wait_result) {
+                ++*begun;
+                self.set(*closing ? tp::waitable::never() : tp::waitable(set));
+            },
+            here.env);
+        work.submit();
+        timer.set(0ns);
+        wait.set(set);
+        while (*begun < i)
+            usleep(10);
+        if (std::is_same_v<Work, tp::work_nocancel>)
+            *closing = true;
+    }
+}
+
+TAP_TEST(closing__ends_what_sets_itself_again_and_again)
+{
+    scene here(3);
+    end_what_goes_on<tp::work, tp::timer, tp::wait>(here);
+    tp_pool_stats_t stats = here.pool.stats();
+    check_eq(stats.timers_armed, 0);
+    check_eq(stats.waits_armed, 0);
+}
+
+TAP_TEST(closing__for_all_leaves_nothing_set_that_was_set_meanwhile)
+{
+    scene here(3);
+    end_what_goes_on<tp::work_nocancel, tp::timer_nocancel, tp::wait_nocancel>(here);
+}
+
 /* ---- groups ----------------------------------------------------------------------------------- */
 
 TAP_TEST(closing__members_that_their_group_has_closed_have_nothing_to_close)
@@ -327,6 +379,8 @@ int main()
     tap_run(closing__what_is_made_anew_replaces_the_old);
     tap_run(closing__in_its_own_callback_does_not_wait);
     tap_run(closing__its_own_callback_may_submit_set_and_stop);
+    tap_run(closing__ends_what_sets_itself_again_and_again);
+    tap_run(closing__for_all_leaves_nothing_set_that_was_set_meanwhile);
     tap_run(closing__members_that_their_group_has_closed_have_nothing_to_close);
     tap_run(closing__a_group_ends_what_was_left_to_it);
     tap_run(closing__of_a_group_in_a_member_is_a_deadlock_and_changes_nothing);

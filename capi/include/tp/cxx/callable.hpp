@@ -86,6 +86,17 @@ class box_base
             delete this;
     }
 
+    /* From now on the callable is not called any more, whatever callbacks are still to come. */
+    void mute() noexcept
+    {
+        muted_.store(true);
+    }
+
+    bool is_muted() const noexcept
+    {
+        return muted_.load();
+    }
+
     /* Where the library never had it. */
     void drop() noexcept
     {
@@ -101,7 +112,7 @@ class box_base
 
   private:
     std::atomic<unsigned> holders_;
-    std::atomic<bool> given_back_{false};
+    std::atomic<bool> given_back_{false}, muted_{false};
 };
 
 template <class> inline constexpr bool never = false;
@@ -185,6 +196,8 @@ template <class Callable, class OnThrow> class box final : public box_base
     static void run(void *context, tp_callback_instance_t *handle, Ref object, Facts... facts)
     {
         box *self = static_cast<box *>(static_cast<box_base *>(context));
+        if (self->is_muted())
+            return;
         instance current(handle);
         OnThrow::run(self->thrown,
                      [&] { detail::invoke(self->callable_, current, object, facts...); });

@@ -12,14 +12,17 @@
 namespace tp
 {
 
-/** How an object of C++ closes that of C. Each stops it first: a timer does not expire any more, a
- *  wait is disarmed. In a callback of the object itself nothing is waited for. */
+/* How an object of C++ ends. Each way stops it first: a timer does not expire any more, a wait is
+ * disarmed. After the two that wait the callable is not called any more, even if it has set or
+ * submitted its own object again; but in a callback of the object itself nothing is waited for, and
+ * the misuse hook is told. */
 
 /** Drops what is queued, and waits for what is running. Of I/O it forgets what is in flight: the
  *  buffers must then belong to the callable, which lives until the system is done with them. */
 struct cancel_and_wait {
 };
-/** Waits until all that is queued, or in flight, has run. */
+/** Waits until all that is queued, or in flight, has run. What has itself run again without end
+ *  is waited for as long. */
 struct wait_for_all {
 };
 /** Does not wait. What is queued still runs; the callable lives until then. */
@@ -125,12 +128,12 @@ template <class Kind, class Closing> class owner : public Kind::ref
         if (box_ == nullptr)
             return;
         if (!box_->is_given_back()) {
+            if constexpr (std::is_same_v<Closing, cancel_and_wait>)
+                end_callbacks();
             Kind::stop(this->handle_);
-            tp_status_t status = TP_OK;
-            if constexpr (!std::is_same_v<Closing, no_wait>)
-                status = Kind::wait(this->handle_, std::is_same_v<Closing, cancel_and_wait>,
-                                    TP_INFINITE);
-            (void)status;
+            if constexpr (std::is_same_v<Closing, wait_for_all>)
+                if (Kind::wait(this->handle_, false, TP_INFINITE) == TP_OK)
+                    end_callbacks();
             Kind::close(this->handle_);
         }
         this->handle_ = nullptr;
@@ -164,6 +167,16 @@ template <class Kind, class Closing> class owner : public Kind::ref
     }
 
   private:
+    /* Who runs meanwhile may set the object again. That comes to nothing: a callback that begins
+     * after this finds the callable muted, and one that has begun is waited for. */
+    void end_callbacks() noexcept
+    {
+        box_->mute();
+        Kind::stop(this->handle_);
+        tp_status_t status = Kind::wait(this->handle_, true, TP_INFINITE);
+        (void)status;
+    }
+
     void finish(tp_status_t status)
     {
         check(status, Kind::wait_name);
