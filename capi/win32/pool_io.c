@@ -118,12 +118,12 @@ DWORD tpw_io_create(HANDLE file, tp_io_fn callback, void *context, const tp_env_
 }
 
 PTP_IO WINAPI CreateThreadpoolIo(HANDLE file, PTP_WIN32_IO_CALLBACK callback, PVOID context,
-                                 PTP_CALLBACK_ENVIRON environ)
+                                 PTP_CALLBACK_ENVIRON environment)
 {
     tp_env_t *env;
     tp_io_t *io = NULL;
     bool ignored;
-    DWORD error = tpw_error_of(tpw_environ_open(environ, &env));
+    DWORD error = tpw_error_of(tpw_environ_open(environment, &env));
     if (error == ERROR_SUCCESS)
         error = tpw_io_create(file, (tp_io_fn)callback, context, env, &io, &ignored);
     (void)tp_env_destroy(env);

@@ -95,121 +95,123 @@ typedef TP_CALLBACK_ENVIRON_V3 TP_CALLBACK_ENVIRON, *PTP_CALLBACK_ENVIRON;
 typedef TP_CALLBACK_ENVIRON_V1 TP_CALLBACK_ENVIRON, *PTP_CALLBACK_ENVIRON;
 #endif
 
-FORCEINLINE void TpInitializeCallbackEnviron(PTP_CALLBACK_ENVIRON environ)
+FORCEINLINE void TpInitializeCallbackEnviron(PTP_CALLBACK_ENVIRON environment)
 {
-    environ->Pool = NULL;
-    environ->CleanupGroup = NULL;
-    environ->CleanupGroupCancelCallback = NULL;
-    environ->RaceDll = NULL;
-    environ->ActivationContext = NULL;
-    environ->FinalizationCallback = NULL;
-    environ->u.Flags = 0;
+    environment->Pool = NULL;
+    environment->CleanupGroup = NULL;
+    environment->CleanupGroupCancelCallback = NULL;
+    environment->RaceDll = NULL;
+    environment->ActivationContext = NULL;
+    environment->FinalizationCallback = NULL;
+    environment->u.Flags = 0;
 #if _WIN32_WINNT >= _WIN32_WINNT_WIN7
-    environ->Version = 3;
-    environ->CallbackPriority = TP_CALLBACK_PRIORITY_NORMAL;
-    environ->Size = (DWORD)sizeof *environ;
+    environment->Version = 3;
+    environment->CallbackPriority = TP_CALLBACK_PRIORITY_NORMAL;
+    environment->Size = (DWORD)sizeof *environment;
 #else
-    environ->Version = 1;
+    environment->Version = 1;
 #endif
 }
 
-FORCEINLINE void TpSetCallbackThreadpool(PTP_CALLBACK_ENVIRON environ, PTP_POOL pool)
+FORCEINLINE void TpSetCallbackThreadpool(PTP_CALLBACK_ENVIRON environment, PTP_POOL pool)
 {
-    environ->Pool = pool;
+    environment->Pool = pool;
 }
 
-FORCEINLINE void TpSetCallbackCleanupGroup(PTP_CALLBACK_ENVIRON environ, PTP_CLEANUP_GROUP group,
+FORCEINLINE void TpSetCallbackCleanupGroup(PTP_CALLBACK_ENVIRON environment,
+                                           PTP_CLEANUP_GROUP group,
                                            PTP_CLEANUP_GROUP_CANCEL_CALLBACK cancel)
 {
-    environ->CleanupGroup = group;
-    environ->CleanupGroupCancelCallback = cancel;
+    environment->CleanupGroup = group;
+    environment->CleanupGroupCancelCallback = cancel;
 }
 
-FORCEINLINE void TpSetCallbackActivationContext(PTP_CALLBACK_ENVIRON environ,
+FORCEINLINE void TpSetCallbackActivationContext(PTP_CALLBACK_ENVIRON environment,
                                                 PACTIVATION_CONTEXT context)
 {
-    environ->ActivationContext = context;
+    environment->ActivationContext = context;
 }
 
-FORCEINLINE void TpSetCallbackNoActivationContext(PTP_CALLBACK_ENVIRON environ)
+FORCEINLINE void TpSetCallbackNoActivationContext(PTP_CALLBACK_ENVIRON environment)
 {
-    environ->ActivationContext = (PACTIVATION_CONTEXT)(LONG_PTR)-1;
+    environment->ActivationContext = (PACTIVATION_CONTEXT)(LONG_PTR)-1;
 }
 
-FORCEINLINE void TpSetCallbackLongFunction(PTP_CALLBACK_ENVIRON environ)
+FORCEINLINE void TpSetCallbackLongFunction(PTP_CALLBACK_ENVIRON environment)
 {
-    environ->u.s.LongFunction = 1;
+    environment->u.s.LongFunction = 1;
 }
 
-FORCEINLINE void TpSetCallbackRaceWithDll(PTP_CALLBACK_ENVIRON environ, PVOID module)
+FORCEINLINE void TpSetCallbackRaceWithDll(PTP_CALLBACK_ENVIRON environment, PVOID module)
 {
-    environ->RaceDll = module;
+    environment->RaceDll = module;
 }
 
-FORCEINLINE void TpSetCallbackFinalizationCallback(PTP_CALLBACK_ENVIRON environ,
+FORCEINLINE void TpSetCallbackFinalizationCallback(PTP_CALLBACK_ENVIRON environment,
                                                    PTP_SIMPLE_CALLBACK finalizer)
 {
-    environ->FinalizationCallback = finalizer;
+    environment->FinalizationCallback = finalizer;
 }
 
-FORCEINLINE void TpSetCallbackPersistent(PTP_CALLBACK_ENVIRON environ)
+FORCEINLINE void TpSetCallbackPersistent(PTP_CALLBACK_ENVIRON environment)
 {
-    environ->u.s.Persistent = 1;
+    environment->u.s.Persistent = 1;
 }
 
-FORCEINLINE void TpDestroyCallbackEnviron(PTP_CALLBACK_ENVIRON environ)
+FORCEINLINE void TpDestroyCallbackEnviron(PTP_CALLBACK_ENVIRON environment)
 {
-    (void)environ; /* it owns nothing */
+    (void)environment; /* it owns nothing */
 }
 
-FORCEINLINE void InitializeThreadpoolEnvironment(PTP_CALLBACK_ENVIRON environ)
+FORCEINLINE void InitializeThreadpoolEnvironment(PTP_CALLBACK_ENVIRON environment)
 {
-    TpInitializeCallbackEnviron(environ);
+    TpInitializeCallbackEnviron(environment);
 }
 
-FORCEINLINE void SetThreadpoolCallbackPool(PTP_CALLBACK_ENVIRON environ, PTP_POOL pool)
+FORCEINLINE void SetThreadpoolCallbackPool(PTP_CALLBACK_ENVIRON environment, PTP_POOL pool)
 {
-    TpSetCallbackThreadpool(environ, pool);
+    TpSetCallbackThreadpool(environment, pool);
 }
 
-FORCEINLINE void SetThreadpoolCallbackCleanupGroup(PTP_CALLBACK_ENVIRON environ,
+FORCEINLINE void SetThreadpoolCallbackCleanupGroup(PTP_CALLBACK_ENVIRON environment,
                                                    PTP_CLEANUP_GROUP group,
                                                    PTP_CLEANUP_GROUP_CANCEL_CALLBACK cancel)
 {
-    TpSetCallbackCleanupGroup(environ, group, cancel);
+    TpSetCallbackCleanupGroup(environment, group, cancel);
 }
 
-FORCEINLINE void SetThreadpoolCallbackRunsLong(PTP_CALLBACK_ENVIRON environ)
+FORCEINLINE void SetThreadpoolCallbackRunsLong(PTP_CALLBACK_ENVIRON environment)
 {
-    TpSetCallbackLongFunction(environ);
+    TpSetCallbackLongFunction(environment);
 }
 
-FORCEINLINE void SetThreadpoolCallbackLibrary(PTP_CALLBACK_ENVIRON environ, PVOID module)
+FORCEINLINE void SetThreadpoolCallbackLibrary(PTP_CALLBACK_ENVIRON environment, PVOID module)
 {
-    TpSetCallbackRaceWithDll(environ, module);
+    TpSetCallbackRaceWithDll(environment, module);
 }
 
 #if _WIN32_WINNT >= _WIN32_WINNT_WIN7
-FORCEINLINE void TpSetCallbackPriority(PTP_CALLBACK_ENVIRON environ, TP_CALLBACK_PRIORITY priority)
+FORCEINLINE void TpSetCallbackPriority(PTP_CALLBACK_ENVIRON environment,
+                                       TP_CALLBACK_PRIORITY priority)
 {
-    environ->CallbackPriority = priority;
+    environment->CallbackPriority = priority;
 }
 
-FORCEINLINE void SetThreadpoolCallbackPriority(PTP_CALLBACK_ENVIRON environ,
+FORCEINLINE void SetThreadpoolCallbackPriority(PTP_CALLBACK_ENVIRON environment,
                                                TP_CALLBACK_PRIORITY priority)
 {
-    TpSetCallbackPriority(environ, priority);
+    TpSetCallbackPriority(environment, priority);
 }
 
-FORCEINLINE void SetThreadpoolCallbackPersistent(PTP_CALLBACK_ENVIRON environ)
+FORCEINLINE void SetThreadpoolCallbackPersistent(PTP_CALLBACK_ENVIRON environment)
 {
-    TpSetCallbackPersistent(environ);
+    TpSetCallbackPersistent(environment);
 }
 #endif
 
-FORCEINLINE void DestroyThreadpoolEnvironment(PTP_CALLBACK_ENVIRON environ)
+FORCEINLINE void DestroyThreadpoolEnvironment(PTP_CALLBACK_ENVIRON environment)
 {
-    TpDestroyCallbackEnviron(environ);
+    TpDestroyCallbackEnviron(environment);
 }
 
 TPW_EXTERN_C_END
