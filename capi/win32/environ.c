@@ -29,18 +29,18 @@ static tp_status_t fill(tp_env_t *env, const TP_CALLBACK_ENVIRON_V1 *from, tp_pr
     return status;
 }
 
-tp_status_t tpw_environ_open(const void *environ, tp_env_t **env_out)
+tp_status_t tpw_environ_open(const void *environment, tp_env_t **env_out)
 {
     *env_out = NULL;
-    if (!environ)
+    if (!environment)
         return TP_OK;
-    const TP_CALLBACK_ENVIRON_V1 *from = environ;
+    const TP_CALLBACK_ENVIRON_V1 *from = environment;
     if (from->Version != 1 && from->Version != 3) /* D-32 */
         return TP_ERR_ARGUMENT;
     /* Of version 1 nothing past its 64 bytes is read (C-031). */
     tp_priority_t priority = TP_PRIORITY_NORMAL;
     if (from->Version == 3)
-        priority = (tp_priority_t)((const TP_CALLBACK_ENVIRON_V3 *)environ)->CallbackPriority;
+        priority = (tp_priority_t)((const TP_CALLBACK_ENVIRON_V3 *)environment)->CallbackPriority;
     tp_env_t *env;
     tp_status_t status = tp_env_create(&env);
     if (status != TP_OK)

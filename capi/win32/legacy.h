@@ -7,7 +7,7 @@
 #include <pthread.h>
 
 /** Makes an environment of WT_* flags. */
-void tpw_environ_of_flags(TP_CALLBACK_ENVIRON *environ, ULONG flags);
+void tpw_environ_of_flags(TP_CALLBACK_ENVIRON *environment, ULONG flags);
 
 /** How something tells that it is gone: under a lock of that thing. */
 struct tpw_ending {

@@ -128,10 +128,10 @@ static void destroy_timer(struct tpw_object *object)
 
 static tp_status_t create_timer(struct timer *own, ULONG flags)
 {
-    TP_CALLBACK_ENVIRON environ;
+    TP_CALLBACK_ENVIRON environment;
     tp_env_t *env;
-    tpw_environ_of_flags(&environ, flags);
-    tp_status_t status = tpw_environ_open(&environ, &env);
+    tpw_environ_of_flags(&environment, flags);
+    tp_status_t status = tpw_environ_open(&environment, &env);
     if (status == TP_OK)
         status = tp_env_set_context_release(env, on_release);
     if (status == TP_OK && (flags & WT_EXECUTEINTIMERTHREAD))

@@ -79,10 +79,10 @@ static tp_status_t join_wait_thread(tp_env_t *env)
 
 static tp_status_t create_wait(struct registered *own, ULONG flags)
 {
-    TP_CALLBACK_ENVIRON environ;
+    TP_CALLBACK_ENVIRON environment;
     tp_env_t *env;
-    tpw_environ_of_flags(&environ, flags);
-    tp_status_t status = tpw_environ_open(&environ, &env);
+    tpw_environ_of_flags(&environment, flags);
+    tp_status_t status = tpw_environ_open(&environment, &env);
     if (status == TP_OK && own->in_wait_thread)
         status = join_wait_thread(env);
     if (status == TP_OK)

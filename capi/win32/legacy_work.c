@@ -22,14 +22,14 @@ static void run(tp_callback_instance_t *instance, void *context)
 
 static tp_status_t submit(const struct item *item, ULONG flags)
 {
-    TP_CALLBACK_ENVIRON environ;
+    TP_CALLBACK_ENVIRON environment;
     tp_env_t *env;
     struct item *copy = malloc(sizeof *copy);
     if (!copy)
         return TP_ERR_NO_MEMORY;
     *copy = *item;
-    tpw_environ_of_flags(&environ, flags);
-    tp_status_t status = tpw_environ_open(environ.u.Flags ? &environ : NULL, &env);
+    tpw_environ_of_flags(&environment, flags);
+    tp_status_t status = tpw_environ_open(environment.u.Flags ? &environment : NULL, &env);
     if (status == TP_OK)
         status = tp_try_submit(run, copy, env);
     (void)tp_env_destroy(env);
@@ -38,13 +38,13 @@ static tp_status_t submit(const struct item *item, ULONG flags)
     return status;
 }
 
-void tpw_environ_of_flags(TP_CALLBACK_ENVIRON *environ, ULONG flags)
+void tpw_environ_of_flags(TP_CALLBACK_ENVIRON *environment, ULONG flags)
 {
-    InitializeThreadpoolEnvironment(environ);
+    InitializeThreadpoolEnvironment(environment);
     if (flags & WT_EXECUTELONGFUNCTION)
-        SetThreadpoolCallbackRunsLong(environ);
+        SetThreadpoolCallbackRunsLong(environment);
     if (flags & (WT_EXECUTEINPERSISTENTTHREAD | WT_EXECUTEINPERSISTENTIOTHREAD))
-        SetThreadpoolCallbackPersistent(environ);
+        SetThreadpoolCallbackPersistent(environment);
 }
 
 BOOL WINAPI QueueUserWorkItem(LPTHREAD_START_ROUTINE function, PVOID context, ULONG flags)

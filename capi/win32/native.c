@@ -71,15 +71,15 @@ void NTAPI TpReleaseCleanupGroup(TP_CLEANUP_GROUP *group)
 /* ---- simple callbacks, work ------------------------------------------------------------------ */
 
 NTSTATUS NTAPI TpSimpleTryPost(PTP_SIMPLE_CALLBACK callback, PVOID context,
-                               TP_CALLBACK_ENVIRON *environ)
+                               TP_CALLBACK_ENVIRON *environment)
 {
-    return told(TrySubmitThreadpoolCallback(callback, context, environ));
+    return told(TrySubmitThreadpoolCallback(callback, context, environment));
 }
 
 NTSTATUS NTAPI TpAllocWork(TP_WORK **work, PTP_WORK_CALLBACK callback, PVOID context,
-                           TP_CALLBACK_ENVIRON *environ)
+                           TP_CALLBACK_ENVIRON *environment)
 {
-    PTP_WORK made = CreateThreadpoolWork(callback, context, environ);
+    PTP_WORK made = CreateThreadpoolWork(callback, context, environment);
     if (made)
         *work = made;
     return told(made);
@@ -103,9 +103,9 @@ void NTAPI TpReleaseWork(TP_WORK *work)
 /* ---- timers, waits --------------------------------------------------------------------------- */
 
 NTSTATUS NTAPI TpAllocTimer(TP_TIMER **timer, PTP_TIMER_CALLBACK callback, PVOID context,
-                            TP_CALLBACK_ENVIRON *environ)
+                            TP_CALLBACK_ENVIRON *environment)
 {
-    PTP_TIMER made = CreateThreadpoolTimer(callback, context, environ);
+    PTP_TIMER made = CreateThreadpoolTimer(callback, context, environment);
     if (made)
         *timer = made;
     return told(made);
@@ -135,9 +135,9 @@ void NTAPI TpReleaseTimer(TP_TIMER *timer)
 }
 
 NTSTATUS NTAPI TpAllocWait(TP_WAIT **wait, PTP_WAIT_CALLBACK callback, PVOID context,
-                           TP_CALLBACK_ENVIRON *environ)
+                           TP_CALLBACK_ENVIRON *environment)
 {
-    PTP_WAIT made = CreateThreadpoolWait(callback, context, environ);
+    PTP_WAIT made = CreateThreadpoolWait(callback, context, environment);
     if (made)
         *wait = made;
     return told(made);

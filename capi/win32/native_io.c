@@ -36,33 +36,33 @@ static void on_final(tp_callback_instance_t *instance, void *context)
 }
 
 /* The environment as it is but for what would be handed the wrong context. */
-static tp_status_t redirect(tp_env_t **env, const TP_CALLBACK_ENVIRON_V1 *environ,
+static tp_status_t redirect(tp_env_t **env, const TP_CALLBACK_ENVIRON_V1 *environment,
                             struct native_io *native)
 {
     tp_status_t status = *env ? TP_OK : tp_env_create(env);
     if (status == TP_OK)
         status = tp_env_set_context_release(*env, free);
-    if (status == TP_OK && environ && environ->CleanupGroup &&
-        environ->CleanupGroupCancelCallback) {
-        native->cancel = environ->CleanupGroupCancelCallback;
-        status =
-            tp_env_set_cleanup_group(*env, (tp_cleanup_group_t *)environ->CleanupGroup, on_cancel);
+    if (status == TP_OK && environment && environment->CleanupGroup &&
+        environment->CleanupGroupCancelCallback) {
+        native->cancel = environment->CleanupGroupCancelCallback;
+        status = tp_env_set_cleanup_group(*env, (tp_cleanup_group_t *)environment->CleanupGroup,
+                                          on_cancel);
     }
-    if (status == TP_OK && environ && environ->FinalizationCallback) {
-        native->finalizer = environ->FinalizationCallback;
+    if (status == TP_OK && environment && environment->FinalizationCallback) {
+        native->finalizer = environment->FinalizationCallback;
         status = tp_env_set_finalizer(*env, on_final);
     }
     return status;
 }
 
-static DWORD create(HANDLE file, struct native_io *native, TP_CALLBACK_ENVIRON *environ,
+static DWORD create(HANDLE file, struct native_io *native, TP_CALLBACK_ENVIRON *environment,
                     tp_io_t **io)
 {
     bool moved = false;
     tp_env_t *env;
-    tp_status_t status = tpw_environ_open(environ, &env);
+    tp_status_t status = tpw_environ_open(environment, &env);
     if (status == TP_OK)
-        status = redirect(&env, (const TP_CALLBACK_ENVIRON_V1 *)(const void *)environ, native);
+        status = redirect(&env, (const TP_CALLBACK_ENVIRON_V1 *)(const void *)environment, native);
     DWORD error = tpw_error_of(status);
     if (error == ERROR_SUCCESS)
         error = tpw_io_create(file, on_completion, native, env, io, &moved);
@@ -73,7 +73,7 @@ static DWORD create(HANDLE file, struct native_io *native, TP_CALLBACK_ENVIRON *
 }
 
 NTSTATUS NTAPI TpAllocIoCompletion(TP_IO **io, HANDLE file, PTP_IO_CALLBACK callback, void *context,
-                                   TP_CALLBACK_ENVIRON *environ)
+                                   TP_CALLBACK_ENVIRON *environment)
 {
     struct native_io *native = calloc(1, sizeof *native);
     tp_io_t *made = NULL;
@@ -81,7 +81,7 @@ NTSTATUS NTAPI TpAllocIoCompletion(TP_IO **io, HANDLE file, PTP_IO_CALLBACK call
         return STATUS_NO_MEMORY;
     native->callback = callback;
     native->context = context;
-    DWORD error = callback ? create(file, native, environ, &made) : ERROR_INVALID_PARAMETER;
+    DWORD error = callback ? create(file, native, environment, &made) : ERROR_INVALID_PARAMETER;
     if (made)
         *io = (TP_IO *)made;
     return tpw_ntstatus_of_error(error);

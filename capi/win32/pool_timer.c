@@ -9,11 +9,11 @@ static tp_timer_t *timer_of(PTP_TIMER timer)
 }
 
 PTP_TIMER WINAPI CreateThreadpoolTimer(PTP_TIMER_CALLBACK callback, PVOID context,
-                                       PTP_CALLBACK_ENVIRON environ)
+                                       PTP_CALLBACK_ENVIRON environment)
 {
     tp_env_t *env;
     tp_timer_t *timer = NULL;
-    tp_status_t status = tpw_environ_open(environ, &env);
+    tp_status_t status = tpw_environ_open(environment, &env);
     if (status == TP_OK)
         status = tp_timer_create((tp_timer_fn)callback, context, env, &timer);
     (void)tp_env_destroy(env);

@@ -7,11 +7,11 @@ static tp_wait_t *wait_of(PTP_WAIT wait)
 }
 
 PTP_WAIT WINAPI CreateThreadpoolWait(PTP_WAIT_CALLBACK callback, PVOID context,
-                                     PTP_CALLBACK_ENVIRON environ)
+                                     PTP_CALLBACK_ENVIRON environment)
 {
     tp_env_t *env;
     tp_wait_t *wait = NULL;
-    tp_status_t status = tpw_environ_open(environ, &env);
+    tp_status_t status = tpw_environ_open(environment, &env);
     if (status == TP_OK)
         status = tp_wait_create((tp_wait_fn)callback, context, env, &wait);
     (void)tp_env_destroy(env);

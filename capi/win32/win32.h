@@ -113,7 +113,7 @@ BOOL tpw_fail(DWORD error);
 /* ---- Environments and times (environ.c, due.c) ----------------------------------------------- */
 
 /** Makes of a Windows environment one of tp, NULL if that says the same; the caller destroys it. */
-tp_status_t tpw_environ_open(const void *environ, tp_env_t **env_out);
+tp_status_t tpw_environ_open(const void *environment, tp_env_t **env_out);
 
 /** A time of Windows, in units of 100 ns, as one of tp. */
 struct tpw_due {

@@ -7,10 +7,10 @@ static tp_work_t *work_of(PTP_WORK work)
 }
 
 BOOL WINAPI TrySubmitThreadpoolCallback(PTP_SIMPLE_CALLBACK callback, PVOID context,
-                                        PTP_CALLBACK_ENVIRON environ)
+                                        PTP_CALLBACK_ENVIRON environment)
 {
     tp_env_t *env;
-    tp_status_t status = tpw_environ_open(environ, &env);
+    tp_status_t status = tpw_environ_open(environment, &env);
     if (status == TP_OK)
         status = tp_try_submit((tp_simple_fn)callback, context, env);
     (void)tp_env_destroy(env);
@@ -18,11 +18,11 @@ BOOL WINAPI TrySubmitThreadpoolCallback(PTP_SIMPLE_CALLBACK callback, PVOID cont
 }
 
 PTP_WORK WINAPI CreateThreadpoolWork(PTP_WORK_CALLBACK callback, PVOID context,
-                                     PTP_CALLBACK_ENVIRON environ)
+                                     PTP_CALLBACK_ENVIRON environment)
 {
     tp_env_t *env;
     tp_work_t *work = NULL;
-    tp_status_t status = tpw_environ_open(environ, &env);
+    tp_status_t status = tpw_environ_open(environment, &env);
     if (status == TP_OK)
         status = tp_work_create((tp_work_fn)callback, context, env, &work);
     (void)tp_env_destroy(env);

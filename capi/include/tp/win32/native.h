@@ -24,22 +24,22 @@ TPW_API void NTAPI TpReleaseCleanupGroupMembers(TP_CLEANUP_GROUP *group, BOOL ca
 TPW_API void NTAPI TpReleaseCleanupGroup(TP_CLEANUP_GROUP *group);
 
 TPW_API NTSTATUS NTAPI TpSimpleTryPost(PTP_SIMPLE_CALLBACK callback, PVOID context,
-                                       TP_CALLBACK_ENVIRON *environ);
+                                       TP_CALLBACK_ENVIRON *environment);
 TPW_API NTSTATUS NTAPI TpAllocWork(TP_WORK **work, PTP_WORK_CALLBACK callback, PVOID context,
-                                   TP_CALLBACK_ENVIRON *environ);
+                                   TP_CALLBACK_ENVIRON *environment);
 TPW_API void NTAPI TpPostWork(TP_WORK *work);
 TPW_API void NTAPI TpWaitForWork(TP_WORK *work, BOOL cancel_pending);
 TPW_API void NTAPI TpReleaseWork(TP_WORK *work);
 
 TPW_API NTSTATUS NTAPI TpAllocTimer(TP_TIMER **timer, PTP_TIMER_CALLBACK callback, PVOID context,
-                                    TP_CALLBACK_ENVIRON *environ);
+                                    TP_CALLBACK_ENVIRON *environment);
 TPW_API void NTAPI TpSetTimer(TP_TIMER *timer, LARGE_INTEGER *due, LONG period, LONG window);
 TPW_API BOOL NTAPI TpIsTimerSet(TP_TIMER *timer);
 TPW_API void NTAPI TpWaitForTimer(TP_TIMER *timer, BOOL cancel_pending);
 TPW_API void NTAPI TpReleaseTimer(TP_TIMER *timer);
 
 TPW_API NTSTATUS NTAPI TpAllocWait(TP_WAIT **wait, PTP_WAIT_CALLBACK callback, PVOID context,
-                                   TP_CALLBACK_ENVIRON *environ);
+                                   TP_CALLBACK_ENVIRON *environment);
 TPW_API void NTAPI TpSetWait(TP_WAIT *wait, HANDLE handle, LARGE_INTEGER *timeout);
 TPW_API void NTAPI TpWaitForWait(TP_WAIT *wait, BOOL cancel_pending);
 TPW_API void NTAPI TpReleaseWait(TP_WAIT *wait);
@@ -49,7 +49,7 @@ typedef void(WINAPI *PTP_IO_CALLBACK)(TP_CALLBACK_INSTANCE *instance, void *cont
                                       void *overlapped, IO_STATUS_BLOCK *status, TP_IO *io);
 
 TPW_API NTSTATUS NTAPI TpAllocIoCompletion(TP_IO **io, HANDLE file, PTP_IO_CALLBACK callback,
-                                           void *context, TP_CALLBACK_ENVIRON *environ);
+                                           void *context, TP_CALLBACK_ENVIRON *environment);
 TPW_API void NTAPI TpStartAsyncIoOperation(TP_IO *io);
 TPW_API void NTAPI TpCancelAsyncIoOperation(TP_IO *io);
 TPW_API void NTAPI TpWaitForIoCompletion(TP_IO *io, BOOL cancel_pending);

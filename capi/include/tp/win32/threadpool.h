@@ -48,9 +48,9 @@ TPW_API void WINAPI DisassociateCurrentThreadFromCallback(PTP_CALLBACK_INSTANCE 
 /* ---- Simple callbacks and work --------------------------------------------------------------- */
 
 TPW_API BOOL WINAPI TrySubmitThreadpoolCallback(PTP_SIMPLE_CALLBACK callback, PVOID context,
-                                                PTP_CALLBACK_ENVIRON environ);
+                                                PTP_CALLBACK_ENVIRON environment);
 TPW_API PTP_WORK WINAPI CreateThreadpoolWork(PTP_WORK_CALLBACK callback, PVOID context,
-                                             PTP_CALLBACK_ENVIRON environ);
+                                             PTP_CALLBACK_ENVIRON environment);
 TPW_API void WINAPI SubmitThreadpoolWork(PTP_WORK work);
 TPW_API void WINAPI WaitForThreadpoolWorkCallbacks(PTP_WORK work, BOOL cancel_pending);
 TPW_API void WINAPI CloseThreadpoolWork(PTP_WORK work);
@@ -60,7 +60,7 @@ TPW_API void WINAPI CloseThreadpoolWork(PTP_WORK work);
 /* Period and window are milliseconds; a due time of NULL stops the timer. */
 
 TPW_API PTP_TIMER WINAPI CreateThreadpoolTimer(PTP_TIMER_CALLBACK callback, PVOID context,
-                                               PTP_CALLBACK_ENVIRON environ);
+                                               PTP_CALLBACK_ENVIRON environment);
 TPW_API void WINAPI SetThreadpoolTimer(PTP_TIMER timer, PFILETIME due, DWORD period, DWORD window);
 TPW_API BOOL WINAPI SetThreadpoolTimerEx(PTP_TIMER timer, PFILETIME due, DWORD period,
                                          DWORD window);
@@ -73,7 +73,7 @@ TPW_API void WINAPI CloseThreadpoolTimer(PTP_TIMER timer);
 /* A handle of NULL disarms, whatever the timeout; a timeout of NULL is none. */
 
 TPW_API PTP_WAIT WINAPI CreateThreadpoolWait(PTP_WAIT_CALLBACK callback, PVOID context,
-                                             PTP_CALLBACK_ENVIRON environ);
+                                             PTP_CALLBACK_ENVIRON environment);
 TPW_API void WINAPI SetThreadpoolWait(PTP_WAIT wait, HANDLE handle, PFILETIME timeout);
 TPW_API BOOL WINAPI SetThreadpoolWaitEx(PTP_WAIT wait, HANDLE handle, PFILETIME timeout,
                                         PVOID reserved);
@@ -85,7 +85,7 @@ TPW_API void WINAPI CloseThreadpoolWait(PTP_WAIT wait);
 /* The handle is of a file or pipe opened with FILE_FLAG_OVERLAPPED, and can be bound once. */
 
 TPW_API PTP_IO WINAPI CreateThreadpoolIo(HANDLE file, PTP_WIN32_IO_CALLBACK callback, PVOID context,
-                                         PTP_CALLBACK_ENVIRON environ);
+                                         PTP_CALLBACK_ENVIRON environment);
 TPW_API void WINAPI StartThreadpoolIo(PTP_IO io);
 TPW_API void WINAPI CancelThreadpoolIo(PTP_IO io);
 TPW_API void WINAPI WaitForThreadpoolIoCallbacks(PTP_IO io, BOOL cancel_pending);
