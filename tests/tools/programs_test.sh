@@ -2,7 +2,7 @@
 # programs_test.sh - the programs in README.md and docs/ compile as pasted, and do what they say.
 #
 # usage: programs_test.sh SOURCE_ROOT LIBTP.SO CC [CC arguments]
-# (environment: TP_SIM_LIBRARY, libtp-sim.so; empty: not built)
+# (environment: TP_SIM_LIBRARY, libtp-sim.so; empty: not built. CXX; empty: no C++ compiler)
 set -u
 root=$1
 library=$(realpath "$2")
@@ -25,6 +25,27 @@ build() { # page name, the rest is the compiler
 build "$root/README.md" hello "$@" && "$work/hello" >"$work/log" 2>&1 &&
     test "$(grep -cx 'hello from the pool' "$work/log")" -eq 3
 report $? programs__readme_greets_three_times
+
+# A page's first program, and the block of text after it that tells what it prints.
+prints_what_is_told() { # page name
+    awk '/^```text$/ { inside = 1; next } /^```$/ && inside { exit } inside' "$1" >"$work/told"
+    "$work/$2" >"$work/log" 2>&1 && diff "$work/told" "$work/log" >"$work/differs" ||
+        { cat "$work/differs" >>"$work/log"; return 1; }
+}
+
+build "$root/docs/C.md" primes "$@" && prints_what_is_told "$root/docs/C.md" primes
+report $? programs__c_counts_primes
+
+if [ -n "${CXX:-}" ]; then
+    awk '/^```cpp$/ { inside = 1; next } /^```$/ && inside { exit } inside' "$root/docs/CPP.md" \
+        >"$work/count.cpp"
+    $CXX -std=c++17 -Wall -Wextra -Werror -I"$root/capi/include" "$work/count.cpp" \
+        -o "$work/count" "$library" -Wl,-rpath,"$(dirname "$library")" >"$work/log" 2>&1 &&
+        prints_what_is_told "$root/docs/CPP.md" count
+    report $? programs__cxx_counts_down_and_catches
+else
+    skip programs__cxx_counts_down_and_catches "no C++ compiler"
+fi
 
 # The block of C that begins with "/* NAME.c ", as a program on the simulated machine.
 simulated() { # page name, the rest is the compiler
