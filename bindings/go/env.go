@@ -47,7 +47,7 @@ type Env struct {
 
 	Pool             *Pool          // nil: the default pool
 	Group            *Group         // nil: none
-	Cancel           func(any)      // with Group: called for each object (nil: a simple callback) cancelled
+	Cancel           func(any)      // with Group: called for each object cancelled (simple: nil)
 	Priority         Priority       // of its callbacks in the pool
 	RunsLong         bool           // each callback begins with MayRunLong, so to speak
 	Persistent       bool           // on a thread of the pool that never retires

@@ -51,13 +51,19 @@ func (g *Group) CloseMembers(ctx context.Context, cancel bool) error {
 	}
 	late := ctx.Err() != nil
 	cancel = cancel || late
-	taken := g.members.all()
+	// Those that exist by now are taken for sure; of those that are being made it is not known.
+	var taken []*object
+	for _, o := range g.members.all() {
+		if o.exists() {
+			taken = append(taken, o)
+		}
+	}
 	if cancel {
 		for _, o := range taken {
 			o.cancelPending()
 		}
 	}
-	stop := watch(ctx, func() {
+	stop := watch(ctx, late, func() {
 		for _, o := range g.members.all() {
 			o.dropAll()
 			if o.step != nil {
@@ -95,6 +101,12 @@ func (g *Group) CloseMembers(ctx context.Context, cancel bool) error {
 		return ctx.Err()
 	}
 	return nil
+}
+
+func (o *object) exists() bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.created
 }
 
 func (g *Group) takePanic(members []*object) error {

@@ -69,7 +69,8 @@ func (in *Instance) blocks(o *object) bool {
 
 // Context is cancelled when the callback is asked to end early (a Wait, Group or Pool cancels it)
 // and when it has returned. A Wait that is given it knows who waits, so that waiting for oneself is
-// ErrDeadlock in every mode. In a callback of Submit or Run it derives from the context given there.
+// ErrDeadlock in every mode. In a callback of Submit or Run it derives from the context given
+// there.
 func (in *Instance) Context() context.Context {
 	base := in.o.base
 	if base == nil {

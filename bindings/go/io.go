@@ -83,7 +83,7 @@ func (b *Buffer) take() {
 type Op struct {
 	Opcode Opcode
 	Key    uint64  // told to the callback and to Abort; unique among what is in flight
-	Buffer *Buffer // Read, Write, Recv, Send; Readv, Writev: of NewVector; Recvmsg, Sendmsg: a struct msghdr
+	Buffer *Buffer // Readv, Writev: of NewVector; Recvmsg, Sendmsg: a struct msghdr
 	Length uint64  // bytes, or elements of a vector; 0: all of the buffer
 	Offset int64   // Read, Write, Readv, Writev: from the start; -1: at the file's own position
 	Flags  uint32  // Recv, Send, Recvmsg, Sendmsg: MSG_*; Accept: SOCK_NONBLOCK; Poll: POLL*

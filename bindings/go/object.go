@@ -49,6 +49,8 @@ type object struct {
 	stale  uint64 // atomic: events up to this number are dropped
 
 	mu       sync.Mutex
+	created  bool
+	handle   cgo.Handle
 	c        *C.tpgo_object_t // nil once it is gone
 	last     uint64           // how many events there were, then
 	ended    uint64
@@ -92,11 +94,14 @@ func (o *object) create(op string, env *Env, fd int) (unsafe.Pointer, error) {
 		defer C.free(unsafe.Pointer(choices.name))
 	}
 	handle := cgo.NewHandle(o)
+	o.handle = handle
 	o.join()
 	var created unsafe.Pointer
 	var errno C.int
 	o.mu.Lock() // an event may come before `c` is set
-	status := C.tpgo_create(o.kind, &choices, C.uintptr_t(handle), C.int(fd), &created, &o.c, &errno)
+	status := C.tpgo_create(o.kind, &choices, C.uintptr_t(handle), C.int(fd), &created, &o.c,
+		&errno)
+	o.created = status == C.TP_OK
 	o.mu.Unlock()
 	if status != C.TP_OK {
 		o.leave()
@@ -367,15 +372,12 @@ func (o *object) released(number uint64) {
 
 // ---- cancelling and waiting ----------------------------------------------------------------------
 
-// cancelPending drops what is in the queue and asks what runs to end early.
+// cancelPending drops what is in the queue, or above the limit, when its turn comes, and asks what
+// runs to end early.
 func (o *object) cancelPending() {
 	o.mu.Lock()
 	if n := o.pushed(); n > o.stale {
 		atomic.StoreUint64(&o.stale, n)
-	}
-	if n := len(o.backlog); n > 0 {
-		o.backlog = nil
-		o.discard(uint64(n))
 	}
 	o.cancels++
 	for in, cancel := range o.contexts {
@@ -439,7 +441,7 @@ func (o *object) wait(ctx context.Context, op string, cancel bool) error {
 		if in != nil && in.blocks(o) {
 			return refuse(op, ErrDeadlock)
 		}
-		stop := watch(ctx, func() {
+		stop := watch(ctx, late, func() {
 			o.step(true, 0)
 			o.cancelPending()
 		})
@@ -497,9 +499,10 @@ func (o *object) idle(op string) (bool, error) {
 	return status == C.TP_OK && o.settled(), check(op, status)
 }
 
-// watch calls f when the context is done, until it is stopped; stop tells whether it did.
-func watch(ctx context.Context, f func()) (stop func() bool) {
-	if ctx.Done() == nil || ctx.Err() != nil {
+// watch calls f when the context is done, unless that was acted on already, until it is stopped;
+// stop tells whether it did.
+func watch(ctx context.Context, late bool, f func()) (stop func() bool) {
+	if late || ctx.Done() == nil {
 		return func() bool { return false }
 	}
 	quit, fired := make(chan struct{}), make(chan bool, 1)

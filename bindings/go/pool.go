@@ -223,7 +223,7 @@ func (p *Pool) Shutdown(ctx context.Context, cancel bool) error {
 	if cancel {
 		drop()
 	}
-	stop := watch(ctx, func() {
+	stop := watch(ctx, late, func() {
 		C.tp_pool_shutdown(p.c, true, 0)
 		drop()
 	})
@@ -260,7 +260,7 @@ func (p *Pool) Run(max uint32, timeout time.Duration) (ran uint32, err error) {
 	return uint32(n), err
 }
 
-// PollFD is a descriptor that is readable whenever Run would find something to do. It is the pool's.
+// PollFD is a descriptor, the pool's, that is readable whenever Run would find something to do.
 func (p *Pool) PollFD() (int, error) {
 	var fd, errno C.int
 	status := C.tpgo_pool_poll_fd(p.c, &fd, &errno)

@@ -204,6 +204,10 @@ tp_status_t tpgo_pool_create(tp_pool_config_t *config, uintptr_t hooks, tp_pool_
 
 tp_status_t tpgo_pool_dump(tp_pool_t *pool, int fd, int *errno_out)
 {
+    /* It tells an errno only on threads that libtp knows; by an error like this it gets to know. */
+    tp_wait_result_t none;
+    if (tp_waitable_wait(tp_waitable_fd(-1, 0), 0, &none) == TP_OK)
+        return TP_ERR_STATE;
     return told(tp_pool_dump(pool, fd), errno_out);
 }
 

@@ -34,8 +34,8 @@ func PidfdOpen(pid int) (int, error) {
 	return int(fd), nil
 }
 
-// Signal is a signal sent to this process. It must be blocked in all threads, which for a Go program
-// means that it was started so: see docs/GO.md.
+// Signal is a signal sent to this process. It must be blocked in all threads, which for a program of
+// Go means that it was started so: see docs/GO.md.
 func Signal(signal syscall.Signal) Waitable {
 	return Waitable{c: C.tp_waitable_signal(C.int(signal))}
 }
@@ -44,7 +44,8 @@ func Signal(signal syscall.Signal) Waitable {
 func Never() Waitable { return Waitable{c: C.tp_waitable_never()} }
 
 // Wait blocks the calling thread until it is signaled, and takes what that gives; or the time has
-// run out, which is WaitTimeout and no error. For a mutex the goroutine must be locked to its thread.
+// run out, which is WaitTimeout and no error. For a mutex the goroutine must be locked to its
+// thread.
 func (w Waitable) Wait(timeout time.Duration) (WaitResult, error) {
 	var result C.tp_wait_result_t
 	var errno C.int

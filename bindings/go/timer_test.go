@@ -78,23 +78,50 @@ func TestSkipMissed(t *testing.T) {
 	for _, inline := range []bool{false, true} {
 		q, err := NewQueue(QueueOptions{Inline: inline})
 		must(t, err)
-		begun, gate := make(chan bool, 1000), make(chan bool)
+		begun, gate := make(chan bool, 100000), make(chan bool, 10)
 		timer, err := NewTimer(&Env{Queue: q, ConcurrencyLimit: 1}, func(*Instance) {
 			begun <- true
 			<-gate
 		})
 		must(t, err)
-		_, err = timer.Set(TimerSpec{Period: 200 * time.Microsecond, SkipMissed: true})
-		must(t, err)
+		spec := TimerSpec{Period: 200 * time.Microsecond, SkipMissed: true}
+		// Has a callback run, and one expiry behind it pending: the others are missed.
+		block := func() {
+			_, err := timer.Set(spec)
+			must(t, err)
+			<-begun
+			missed := timer.Counts().Missed
+			eventually(t, func() bool { return timer.Counts().Missed >= missed+5 })
+			_, err = timer.Stop()
+			must(t, err)
+		}
+		end := func() {
+			must(t, timer.Wait(background))
+			if more := len(begun); more > 0 {
+				t.Errorf("%d more were pending", more)
+			}
+		}
+		block()
+		gate <- true
 		<-begun
-		eventually(t, func() bool { return timer.Counts().Missed >= 5 })
+		gate <- true
+		end()
+		block()
+		timer.o.cancelPending()
+		gate <- true
+		end()
+		if counts := timer.Counts(); counts.Dropped != 1 {
+			t.Errorf("%+v", counts)
+		}
+		close(gate)
+		_, err = timer.Set(spec)
+		must(t, err)
+		for i := 0; i < 3; i++ {
+			<-begun
+		}
 		_, err = timer.Stop()
 		must(t, err)
-		close(gate)
 		must(t, timer.Wait(background))
-		if more := len(begun); more > 1 {
-			t.Errorf("%d were pending", more)
-		}
 		must(t, timer.Close())
 		eventually(t, func() bool { return q.Close() == nil })
 	}

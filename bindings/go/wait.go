@@ -43,8 +43,8 @@ func NewWait(env *Env, f func(*Instance, WaitResult)) (*Wait, error) {
 }
 
 // Set arms the wait for one callback; wasArmed tells whether that took an earlier arming away. A
-// mutex as source is ErrUnsupported unless the wait is Direct: it would belong to a thread that does
-// not run the callback.
+// mutex as source is ErrUnsupported unless the wait is Direct: it would belong to a thread that
+// does not run the callback.
 func (w *Wait) Set(spec WaitSpec) (wasArmed bool, err error) {
 	if spec.Source.mutex && !w.o.direct {
 		return false, refuse("tp_wait_set", ErrUnsupported)

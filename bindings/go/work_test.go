@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"runtime"
+	"runtime/cgo"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -153,16 +154,17 @@ func TestEventsInTheQueueAreDroppedByCancel(t *testing.T) {
 	w, err := NewWork(&Env{Queue: q}, func(*Instance) { atomic.AddInt64(&ran, 1) })
 	must(t, err)
 	must(t, blocker.Submit())
-	<-begun // the queue's goroutine is busy
-	must(t, w.SubmitMany(100))
-	eventually(t, func() bool { return w.Counts().Delivered == 100 })
+	<-begun           // the queue's goroutine is busy
+	const many = 1000 // more than the queue has room for at first
+	must(t, w.SubmitMany(many))
+	eventually(t, func() bool { return w.Counts().Delivered == many })
 	if idle, err := w.Idle(); idle || err != nil {
 		t.Error("events in the queue count as nothing", err)
 	}
 	w.o.cancelPending() // what Cancel does once nothing is pending in the pool
 	close(gate)
 	must(t, w.Wait(background))
-	if counts := w.Counts(); ran != 0 || counts.Dropped != 100 {
+	if counts := w.Counts(); ran != 0 || counts.Dropped != many {
 		t.Errorf("%d ran; %+v", ran, counts)
 	}
 	must(t, w.Submit())
@@ -343,6 +345,24 @@ func TestFinalizerAndActionsComeBeforeTheWaitReturns(t *testing.T) {
 	})
 }
 
+func TestActionIsDoneWheneverTheWaitReturns(t *testing.T) {
+	both(t, func(t *testing.T, env Env) {
+		event, err := NewEvent(false, false)
+		must(t, err)
+		defer event.Close()
+		w, err := NewWork(&env, func(in *Instance) { must(t, in.SetEventOnReturn(event)) })
+		must(t, err)
+		defer w.Close()
+		for i := 0; i < 300; i++ {
+			must(t, w.Submit())
+			must(t, w.Wait(background))
+			if result, err := event.Waitable().Wait(0); result != WaitSignaled {
+				t.Fatal(i, result, err)
+			}
+		}
+	})
+}
+
 func TestSubmitAndRun(t *testing.T) {
 	both(t, func(t *testing.T, env Env) {
 		done := make(chan bool)
@@ -409,19 +429,28 @@ func TestBadArguments(t *testing.T) {
 	want(t, err, ErrSystem)
 }
 
-// What a callback refers to is let go of once, when its object is gone.
+// What a callback refers to is let go of once (cgo panics the second time), when its object is gone.
 func TestHandlesAreFreed(t *testing.T) {
 	both(t, func(t *testing.T, env Env) {
 		pool := newPool(t, PoolOptions{})
 		env.Pool = pool
+		var handles []cgo.Handle
 		for i := 0; i < 20; i++ {
 			must(t, Submit(background, &env, func(*Instance) {}))
 			w, err := NewWork(&env, func(*Instance) {})
 			must(t, err)
 			must(t, w.SubmitMany(3))
+			handles = append(handles, w.o.handle)
 			must(t, w.Close())
 		}
 		eventually(t, func() bool { return len(pool.objects.all()) == 0 })
+		for _, h := range handles {
+			eventually(t, func() (freed bool) {
+				defer func() { freed = recover() != nil }()
+				h.Value()
+				return false
+			})
+		}
 		shutdown(t, pool)
 	})
 }
