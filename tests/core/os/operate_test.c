@@ -383,6 +383,21 @@ TAP_TEST(operate__a_write_that_nobody_reads_raises_no_signal)
     run_in_child(write_to_nobody);
 }
 
+/* All that there is room for at once, where the kernel can be asked for that, as it can if it knows
+ * one of the flags. */
+static void write_at_length(void)
+{
+    static char bytes[3 * PIPE_BUF];
+    int ends[2];
+    struct iovec all = {bytes, sizeof bytes};
+    require(pipe2(ends, O_CLOEXEC) == 0);
+    if (syscall(SYS_pwritev2, ends[1], &all, 1L, -1L, -1L, (long)RWF_NOWAIT) > 0) {
+        check_eq(read(ends[0], bytes, sizeof bytes), (ssize_t)sizeof bytes);
+        check_done(request_of(TPP_WRITE, ends[1], bytes, sizeof bytes), false, sizeof bytes);
+    }
+    close(ends[0]), close(ends[1]);
+}
+
 /* Before 6.18 there was no flag against the signal. */
 static void pipe_without_nosignal(void)
 {
@@ -390,6 +405,7 @@ static void pipe_without_nosignal(void)
         return;
     use_pipe();
     write_to_nobody();
+    write_at_length();
 }
 
 /* And before that no pipe knew how not to wait, or no call asked it. */

@@ -324,6 +324,27 @@ TAP_TEST(poller__descriptors_do_not_pass_to_another_program)
     tpp_poller_close(poller);
 }
 
+/* Its timer has the number of the standard input, which the application has closed. */
+static void sleep_without_input(void)
+{
+    struct tpp_poller_event events[CAPACITY];
+    struct tpp_poller *poller;
+    int ready = eventfd(1, EFD_CLOEXEC);
+    require(tpp_poller_open(&poller) == 0);
+    check_eq(tpp_poller_add(poller, ready, POLLIN, 1), 0);
+    close(0);
+    int64_t deadline = tpp_now(TPP_CLOCK_MONOTONIC) + HOUR;
+    check_eq(tpp_poller_wait(poller, events, CAPACITY, deadline), 1);
+    check(fcntl(0, F_GETFD) >= 0);
+    tpp_poller_close(poller);
+    check(fcntl(0, F_GETFD) < 0);
+}
+
+TAP_TEST(poller__closes_a_timer_with_the_lowest_number)
+{
+    run_in_child(sleep_without_input);
+}
+
 TAP_TEST(poller__event_comes_before_the_deadline)
 {
     struct tpp_poller_event events[CAPACITY];
@@ -769,6 +790,7 @@ int main(void)
     tap_run(poller__deadline_has_no_slack);
     tap_run(poller__has_a_timer_once_it_needs_one);
     tap_run(poller__descriptors_do_not_pass_to_another_program);
+    tap_run(poller__closes_a_timer_with_the_lowest_number);
     tap_run(poller__event_comes_before_the_deadline);
     tap_run(poller__deadline_set_anew_is_the_one_that_counts);
     tap_run(poller__kick_before_the_sleep_ends_it_once);

@@ -106,6 +106,8 @@ TAP_TEST(operate__write_that_falls_short_is_done_again_unless_it_appends)
     int file = file_of(100);
     pretend(SYS_pwritev2, 4);
     check_error(request_at(TPP_WRITE, file, bytes, 8, 10), false, EAGAIN);
+    pretend(SYS_pwritev2, 1);
+    check_error(request_at(TPP_WRITE, file, bytes, 8, 10), false, EAGAIN);
     check_eq(fcntl(file, F_SETFL, O_APPEND), 0);
     pretend(SYS_pwritev2, 4);
     check_done(request_at(TPP_WRITE, file, bytes, 8, 10), false, 4);

@@ -572,6 +572,34 @@ TAP_TEST(cgroup__what_is_short_for_a_moment_is_no_answer)
     check(all_refused());
 }
 
+/* Descriptors that would pass to another program. */
+static uint32_t passed_on(void)
+{
+    uint32_t count = 0;
+    for (int descriptor = 0; descriptor < 256; descriptor++) {
+        int flags = fcntl(descriptor, F_GETFD);
+        count += flags >= 0 && !(flags & FD_CLOEXEC);
+    }
+    return count;
+}
+
+static uint32_t passed_on_meanwhile;
+
+static void look_at_descriptors(void)
+{
+    passed_on_meanwhile = passed_on();
+}
+
+TAP_TEST(cgroup__what_is_read_does_not_pass_to_another_program)
+{
+    uint32_t before = passed_on();
+    passed_on_meanwhile = UINT32_MAX;
+    meanwhile("read", look_at_descriptors, 0);
+    (void)tpl_cgroup_cpus("");
+    check(all_refused());
+    check_eq(passed_on_meanwhile, before);
+}
+
 /* ---- libraries, the guard, the end ----------------------------------------------------------- */
 
 static void refuse_the_next(void)
@@ -722,6 +750,7 @@ int main(int argc, char **argv)
     tap_run(futex__waits_exactly_as_far_as_the_slack_can_be_changed);
     tap_run(cpu__count_is_at_least_one_whatever_is_not_told);
     tap_run(cgroup__what_is_short_for_a_moment_is_no_answer);
+    tap_run(cgroup__what_is_read_does_not_pass_to_another_program);
     tap_run(library__that_is_not_told_of_is_not_pinned_and_may_be_on_the_stack);
     tap_run(guard__unknown_unwinder_ends_the_process);
     tap_run(print__goes_on_where_it_was_interrupted_and_says_what_is_wrong);
