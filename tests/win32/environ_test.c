@@ -20,10 +20,10 @@ static void CALLBACK never(PTP_CALLBACK_INSTANCE instance, PVOID context)
 }
 
 /* One post through an object made with that environment. */
-static LONG run_once(PTP_CALLBACK_ENVIRON environ)
+static LONG run_once(PTP_CALLBACK_ENVIRON environment)
 {
     LONG runs = 0;
-    PTP_WORK work = CreateThreadpoolWork(count, &runs, environ);
+    PTP_WORK work = CreateThreadpoolWork(count, &runs, environment);
     if (!work)
         return -1;
     SubmitThreadpoolWork(work);
@@ -32,14 +32,14 @@ static LONG run_once(PTP_CALLBACK_ENVIRON environ)
     return runs;
 }
 
-static void expect_refused(PTP_CALLBACK_ENVIRON environ, DWORD error)
+static void expect_refused(PTP_CALLBACK_ENVIRON environment, DWORD error)
 {
     LONG runs = 0;
     SetLastError(0);
-    check(CreateThreadpoolWork(count, &runs, environ) == NULL);
+    check(CreateThreadpoolWork(count, &runs, environment) == NULL);
     check_eq(GetLastError(), error);
     SetLastError(0);
-    check_eq(TrySubmitThreadpoolCallback(never, &runs, environ), FALSE);
+    check_eq(TrySubmitThreadpoolCallback(never, &runs, environment), FALSE);
     check_eq(GetLastError(), error);
     check_eq(runs, 0);
 }
@@ -67,57 +67,59 @@ TAP_TEST(environ__layout_is_that_of_windows)
 
 TAP_TEST(environ__c027_initialise_gives_version_3_and_defaults)
 {
-    TP_CALLBACK_ENVIRON environ;
-    memset(&environ, 0xff, sizeof environ);
-    InitializeThreadpoolEnvironment(&environ);
-    check_eq(environ.Version, 3);
-    check_eq(environ.Size, 72);
-    check_eq(environ.CallbackPriority, TP_CALLBACK_PRIORITY_NORMAL);
-    check(!environ.Pool && !environ.CleanupGroup && !environ.CleanupGroupCancelCallback);
-    check(!environ.RaceDll && !environ.ActivationContext && !environ.FinalizationCallback);
-    check_eq(environ.u.Flags, 0);
-    DestroyThreadpoolEnvironment(&environ);
+    TP_CALLBACK_ENVIRON environment;
+    memset(&environment, 0xff, sizeof environment);
+    InitializeThreadpoolEnvironment(&environment);
+    check_eq(environment.Version, 3);
+    check_eq(environment.Size, 72);
+    check_eq(environment.CallbackPriority, TP_CALLBACK_PRIORITY_NORMAL);
+    check(!environment.Pool && !environment.CleanupGroup &&
+          !environment.CleanupGroupCancelCallback);
+    check(!environment.RaceDll && !environment.ActivationContext &&
+          !environment.FinalizationCallback);
+    check_eq(environment.u.Flags, 0);
+    DestroyThreadpoolEnvironment(&environment);
 }
 
 TAP_TEST(environ__setters_write_their_fields)
 {
-    TP_CALLBACK_ENVIRON environ;
-    InitializeThreadpoolEnvironment(&environ);
-    SetThreadpoolCallbackPool(&environ, (PTP_POOL)(ULONG_PTR)1);
-    SetThreadpoolCallbackLibrary(&environ, (PVOID)(ULONG_PTR)4);
-    SetThreadpoolCallbackCleanupGroup(&environ, (PTP_CLEANUP_GROUP)(ULONG_PTR)2, NULL);
-    TpSetCallbackFinalizationCallback(&environ, never);
-    TpSetCallbackNoActivationContext(&environ);
-    check(environ.Pool == (PTP_POOL)(ULONG_PTR)1);
-    check(environ.CleanupGroup == (PTP_CLEANUP_GROUP)(ULONG_PTR)2);
-    check(environ.RaceDll == (PVOID)(ULONG_PTR)4);
-    check(environ.ActivationContext == (PACTIVATION_CONTEXT)(LONG_PTR)-1);
-    check(environ.FinalizationCallback == never);
-    SetThreadpoolCallbackRunsLong(&environ);
-    check_eq(environ.u.Flags, 1);
-    SetThreadpoolCallbackPersistent(&environ);
-    check_eq(environ.u.Flags, 3);
-    SetThreadpoolCallbackPriority(&environ, TP_CALLBACK_PRIORITY_LOW);
-    check_eq(environ.CallbackPriority, 2);
+    TP_CALLBACK_ENVIRON environment;
+    InitializeThreadpoolEnvironment(&environment);
+    SetThreadpoolCallbackPool(&environment, (PTP_POOL)(ULONG_PTR)1);
+    SetThreadpoolCallbackLibrary(&environment, (PVOID)(ULONG_PTR)4);
+    SetThreadpoolCallbackCleanupGroup(&environment, (PTP_CLEANUP_GROUP)(ULONG_PTR)2, NULL);
+    TpSetCallbackFinalizationCallback(&environment, never);
+    TpSetCallbackNoActivationContext(&environment);
+    check(environment.Pool == (PTP_POOL)(ULONG_PTR)1);
+    check(environment.CleanupGroup == (PTP_CLEANUP_GROUP)(ULONG_PTR)2);
+    check(environment.RaceDll == (PVOID)(ULONG_PTR)4);
+    check(environment.ActivationContext == (PACTIVATION_CONTEXT)(LONG_PTR)-1);
+    check(environment.FinalizationCallback == never);
+    SetThreadpoolCallbackRunsLong(&environment);
+    check_eq(environment.u.Flags, 1);
+    SetThreadpoolCallbackPersistent(&environment);
+    check_eq(environment.u.Flags, 3);
+    SetThreadpoolCallbackPriority(&environment, TP_CALLBACK_PRIORITY_LOW);
+    check_eq(environment.CallbackPriority, 2);
 }
 
 TAP_TEST(environ__c028_null_and_initialised_are_the_same)
 {
-    TP_CALLBACK_ENVIRON environ;
-    InitializeThreadpoolEnvironment(&environ);
+    TP_CALLBACK_ENVIRON environment;
+    InitializeThreadpoolEnvironment(&environment);
     check_eq(run_once(NULL), 1);
-    check_eq(run_once(&environ), 1);
+    check_eq(run_once(&environment), 1);
 }
 
 TAP_TEST(environ__c029_overwritten_after_the_create)
 {
     LONG runs = 0;
-    TP_CALLBACK_ENVIRON environ;
+    TP_CALLBACK_ENVIRON environment;
     PTP_POOL pool = CreateThreadpool(NULL);
-    InitializeThreadpoolEnvironment(&environ);
-    SetThreadpoolCallbackPool(&environ, pool);
-    PTP_WORK work = CreateThreadpoolWork(count, &runs, &environ);
-    memset(&environ, 0xff, sizeof environ);
+    InitializeThreadpoolEnvironment(&environment);
+    SetThreadpoolCallbackPool(&environment, pool);
+    PTP_WORK work = CreateThreadpoolWork(count, &runs, &environment);
+    memset(&environment, 0xff, sizeof environment);
     SubmitThreadpoolWork(work);
     SubmitThreadpoolWork(work);
     WaitForThreadpoolWorkCallbacks(work, FALSE);
@@ -132,52 +134,52 @@ TAP_TEST(environ__c031_version_1_is_not_read_past_64_bytes)
     char *pages = mmap(NULL, 2 * page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     require(pages != MAP_FAILED);
     require(mprotect(pages + page, page, PROT_NONE) == 0);
-    TP_CALLBACK_ENVIRON_V1 *environ = (TP_CALLBACK_ENVIRON_V1 *)(void *)(pages + page - 64);
-    environ->Version = 1;
-    check_eq(run_once((PTP_CALLBACK_ENVIRON)environ), 1);
+    TP_CALLBACK_ENVIRON_V1 *environment = (TP_CALLBACK_ENVIRON_V1 *)(void *)(pages + page - 64);
+    environment->Version = 1;
+    check_eq(run_once((PTP_CALLBACK_ENVIRON)environment), 1);
     munmap(pages, 2 * page);
 }
 
 TAP_TEST(environ__c032_other_versions_are_refused)
 {
     static const DWORD versions[] = {0, 2, 4, 9999, MAXDWORD};
-    TP_CALLBACK_ENVIRON environ;
+    TP_CALLBACK_ENVIRON environment;
     for (size_t i = 0; i < ARRAYSIZE(versions); i++) {
-        InitializeThreadpoolEnvironment(&environ);
-        environ.Version = versions[i];
-        expect_refused(&environ, ERROR_INVALID_PARAMETER);
+        InitializeThreadpoolEnvironment(&environment);
+        environment.Version = versions[i];
+        expect_refused(&environment, ERROR_INVALID_PARAMETER);
     }
 }
 
 TAP_TEST(environ__c033_other_priorities_are_refused_by_the_create)
 {
-    TP_CALLBACK_ENVIRON environ;
-    InitializeThreadpoolEnvironment(&environ);
-    SetThreadpoolCallbackPriority(&environ, (TP_CALLBACK_PRIORITY)10);
-    expect_refused(&environ, ERROR_INVALID_PARAMETER);
-    SetThreadpoolCallbackPriority(&environ, TP_CALLBACK_PRIORITY_INVALID);
-    expect_refused(&environ, ERROR_INVALID_PARAMETER);
+    TP_CALLBACK_ENVIRON environment;
+    InitializeThreadpoolEnvironment(&environment);
+    SetThreadpoolCallbackPriority(&environment, (TP_CALLBACK_PRIORITY)10);
+    expect_refused(&environment, ERROR_INVALID_PARAMETER);
+    SetThreadpoolCallbackPriority(&environment, TP_CALLBACK_PRIORITY_INVALID);
+    expect_refused(&environment, ERROR_INVALID_PARAMETER);
 }
 
 TAP_TEST(environ__c034_the_three_priorities_are_taken)
 {
-    TP_CALLBACK_ENVIRON environ;
-    InitializeThreadpoolEnvironment(&environ);
+    TP_CALLBACK_ENVIRON environment;
+    InitializeThreadpoolEnvironment(&environment);
     for (int priority = 0; priority < TP_CALLBACK_PRIORITY_COUNT; priority++) {
-        SetThreadpoolCallbackPriority(&environ, (TP_CALLBACK_PRIORITY)priority);
-        check_eq(run_once(&environ), 1);
+        SetThreadpoolCallbackPriority(&environment, (TP_CALLBACK_PRIORITY)priority);
+        check_eq(run_once(&environment), 1);
     }
 }
 
 TAP_TEST(environ__foreign_handles_in_it_are_refused)
 {
-    TP_CALLBACK_ENVIRON environ;
-    InitializeThreadpoolEnvironment(&environ);
-    environ.Pool = (PTP_POOL)&environ;
-    expect_refused(&environ, ERROR_INVALID_HANDLE);
-    InitializeThreadpoolEnvironment(&environ);
-    environ.CleanupGroup = (PTP_CLEANUP_GROUP)&environ;
-    expect_refused(&environ, ERROR_INVALID_HANDLE);
+    TP_CALLBACK_ENVIRON environment;
+    InitializeThreadpoolEnvironment(&environment);
+    environment.Pool = (PTP_POOL)&environment;
+    expect_refused(&environment, ERROR_INVALID_HANDLE);
+    InitializeThreadpoolEnvironment(&environment);
+    environment.CleanupGroup = (PTP_CLEANUP_GROUP)&environment;
+    expect_refused(&environment, ERROR_INVALID_HANDLE);
 }
 
 int main(void)

@@ -51,7 +51,11 @@ for header in "$include"/tp/win32.h "$include"/tp/win32/*.h; do
     printf '#include "%s"\n#include "%s"\nextern int unit;\nint unit;\n' "$name" "$name" >"$work/unit"
     everywhere "$(basename "$name" .h)" "$work/unit"
 done
-: >"$work/unit"
+# The system's come first: it has variables, too, that a parameter might hide.
+printf '#define _GNU_SOURCE 1\n' >"$work/unit"
+for header in errno fcntl netdb pthread signal stdio stdlib string time unistd sys/socket sys/wait; do
+    echo "#include <$header.h>" >>"$work/unit"
+done
 for header in "$include"/tp/win32/include/*.h; do
     echo "#include <$(basename "$header")>" >>"$work/unit"
 done

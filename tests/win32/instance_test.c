@@ -9,7 +9,7 @@ typedef void (*body_fn)(struct scene *scene, PTP_CALLBACK_INSTANCE instance);
 struct scene {
     body_fn body;
     PTP_POOL pool;
-    TP_CALLBACK_ENVIRON environ;
+    TP_CALLBACK_ENVIRON environment;
     PTP_WORK work;
     CRITICAL_SECTION section;
     HANDLE mutex, semaphore, event, other, go_on;
@@ -32,8 +32,8 @@ static void scene_init(struct scene *scene, DWORD threads, body_fn body)
     scene->body = body;
     scene->pool = CreateThreadpool(NULL);
     SetThreadpoolThreadMaximum(scene->pool, threads);
-    InitializeThreadpoolEnvironment(&scene->environ);
-    SetThreadpoolCallbackPool(&scene->environ, scene->pool);
+    InitializeThreadpoolEnvironment(&scene->environment);
+    SetThreadpoolCallbackPool(&scene->environment, scene->pool);
     InitializeCriticalSection(&scene->section);
     scene->mutex = CreateMutexA(NULL, FALSE, NULL);
     scene->semaphore = CreateSemaphoreA(NULL, 0, 5, NULL);
@@ -44,7 +44,7 @@ static void scene_init(struct scene *scene, DWORD threads, body_fn body)
 
 static void scene_submit(struct scene *scene)
 {
-    scene->work = CreateThreadpoolWork(run_body, scene, &scene->environ);
+    scene->work = CreateThreadpoolWork(run_body, scene, &scene->environment);
     SubmitThreadpoolWork(scene->work);
 }
 
@@ -54,7 +54,7 @@ static void scene_fini(struct scene *scene)
         WaitForThreadpoolWorkCallbacks(scene->work, FALSE);
         CloseThreadpoolWork(scene->work);
     }
-    DestroyThreadpoolEnvironment(&scene->environ);
+    DestroyThreadpoolEnvironment(&scene->environment);
     CloseThreadpool(scene->pool);
     DeleteCriticalSection(&scene->section);
     CloseHandle(scene->mutex);
@@ -161,7 +161,7 @@ TAP_TEST(instance__c190_c037_a_thread_to_spare)
 {
     struct scene scene;
     scene_init(&scene, 2, ask);
-    SetThreadpoolCallbackRunsLong(&scene.environ);
+    SetThreadpoolCallbackRunsLong(&scene.environment);
     scene_submit(&scene);
     WaitForThreadpoolWorkCallbacks(scene.work, FALSE);
     check_eq(scene.may_run_long[0], TRUE);
@@ -215,7 +215,7 @@ TAP_TEST(instance__c192_c181_disassociated)
     struct scene scene;
     PTP_CLEANUP_GROUP group = CreateThreadpoolCleanupGroup();
     scene_init(&scene, 2, leave_early);
-    SetThreadpoolCallbackCleanupGroup(&scene.environ, group, NULL);
+    SetThreadpoolCallbackCleanupGroup(&scene.environment, group, NULL);
     scene_submit(&scene);
     WaitForThreadpoolWorkCallbacks(scene.work, FALSE);
     check(comes(scene.event));
@@ -254,8 +254,8 @@ TAP_TEST(instance__c039_c040_finalizer)
     struct gate gate;
     gate_init(&gate);
     scene_init(&scene, 1, quick);
-    TpSetCallbackFinalizationCallback(&gate.environ, finalize);
-    scene.work = CreateThreadpoolWork(run_body, &scene, &gate.environ);
+    TpSetCallbackFinalizationCallback(&gate.environment, finalize);
+    scene.work = CreateThreadpoolWork(run_body, &scene, &gate.environment);
     SubmitThreadpoolWork(scene.work);
     SubmitThreadpoolWork(scene.work);
     WaitForThreadpoolWorkCallbacks(scene.work, TRUE);
@@ -300,12 +300,12 @@ TAP_TEST(instance__c041_library_of_an_environment)
 {
     struct plugin_notes notes = {0, 0, NULL, CreateEventA(NULL, TRUE, FALSE, NULL)};
     union entry entry;
-    TP_CALLBACK_ENVIRON environ;
+    TP_CALLBACK_ENVIRON environment;
     HMODULE module = load(&notes, &entry);
     require(module != NULL);
-    InitializeThreadpoolEnvironment(&environ);
-    SetThreadpoolCallbackLibrary(&environ, module);
-    PTP_WORK work = CreateThreadpoolWork(entry.work, NULL, &environ);
+    InitializeThreadpoolEnvironment(&environment);
+    SetThreadpoolCallbackLibrary(&environment, module);
+    PTP_WORK work = CreateThreadpoolWork(entry.work, NULL, &environment);
     check(work != NULL);
     FreeLibrary(module);
     check_eq(value_of(&notes.loaded), 1);
@@ -316,7 +316,7 @@ TAP_TEST(instance__c041_library_of_an_environment)
     CloseThreadpoolWork(work);
     check(comes(notes.unloaded));
     SetLastError(0);
-    check(CreateThreadpoolWork(entry.work, NULL, &environ) == NULL); /* it is gone */
+    check(CreateThreadpoolWork(entry.work, NULL, &environment) == NULL); /* it is gone */
     check_eq(GetLastError(), ERROR_INVALID_PARAMETER);
     CloseHandle(notes.unloaded);
 }

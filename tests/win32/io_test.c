@@ -25,7 +25,7 @@ static void CALLBACK note(PTP_CALLBACK_INSTANCE instance, PVOID context, PVOID o
     ReleaseSemaphore(scene->told, 1, NULL);
 }
 
-static void open_scene(struct scene *scene, PTP_CALLBACK_ENVIRON environ)
+static void open_scene(struct scene *scene, PTP_CALLBACK_ENVIRON environment)
 {
     static LONG number;
     char name[64];
@@ -36,7 +36,7 @@ static void open_scene(struct scene *scene, PTP_CALLBACK_ENVIRON environ)
     scene->client =
         CreateFileA(name, GENERIC_READ | GENERIC_WRITE, 0, NULL, OPEN_EXISTING, 0, NULL);
     check(scene->client != INVALID_HANDLE_VALUE);
-    scene->io = CreateThreadpoolIo(scene->server, note, scene, environ);
+    scene->io = CreateThreadpoolIo(scene->server, note, scene, environment);
     check(scene->io != NULL);
 }
 
@@ -273,12 +273,12 @@ TAP_TEST(io__callbacks_in_order)
     struct scene scene;
     char buffers[8][8];
     OVERLAPPED reads[8];
-    TP_CALLBACK_ENVIRON environ;
+    TP_CALLBACK_ENVIRON environment;
     PTP_POOL pool = CreateThreadpool(NULL);
     SetThreadpoolThreadMaximum(pool, 1);
-    InitializeThreadpoolEnvironment(&environ);
-    SetThreadpoolCallbackPool(&environ, pool);
-    open_scene(&scene, &environ);
+    InitializeThreadpoolEnvironment(&environment);
+    SetThreadpoolCallbackPool(&environment, pool);
+    open_scene(&scene, &environment);
     for (int i = 0; i < 8; i++) {
         StartThreadpoolIo(scene.io);
         begin_read(&scene, buffers[i], &reads[i]);
@@ -300,7 +300,7 @@ TAP_TEST(io__callbacks_in_order)
         check(scene.overlapped[i] == &reads[i]);
     close_scene(&scene);
     CloseThreadpool(pool);
-    DestroyThreadpoolEnvironment(&environ);
+    DestroyThreadpoolEnvironment(&environment);
 }
 
 /* C-162, C-163, and a file on a disk. */

@@ -72,7 +72,7 @@ TAP_TEST(native__pool_group_and_simple)
 {
     struct calls calls = nothing_yet();
     TP_POOL_STACK_INFORMATION stack = {1 << 20, 1 << 16}, told;
-    TP_CALLBACK_ENVIRON environ;
+    TP_CALLBACK_ENVIRON environment;
     TP_POOL *pool = NULL;
     TP_CLEANUP_GROUP *group = NULL;
     check_eq(TpAllocPool(&pool, &calls), STATUS_INVALID_PARAMETER);
@@ -84,17 +84,17 @@ TAP_TEST(native__pool_group_and_simple)
     check_eq(TpQueryPoolStackInformation(pool, &told), STATUS_SUCCESS);
     check_eq(told.StackReserve, 1 << 20);
     check_eq(TpAllocCleanupGroup(&group), STATUS_SUCCESS);
-    TpInitializeCallbackEnviron(&environ);
-    TpSetCallbackThreadpool(&environ, pool);
-    TpSetCallbackCleanupGroup(&environ, group, NULL);
-    check_eq(TpSimpleTryPost(on_simple, &calls, &environ), STATUS_SUCCESS);
+    TpInitializeCallbackEnviron(&environment);
+    TpSetCallbackThreadpool(&environment, pool);
+    TpSetCallbackCleanupGroup(&environment, group, NULL);
+    check_eq(TpSimpleTryPost(on_simple, &calls, &environment), STATUS_SUCCESS);
     check(comes(calls.semaphore));
     TpReleaseCleanupGroupMembers(group, FALSE, NULL);
     check_eq(calls.simple, 1);
     check_eq(calls.long_running, STATUS_TOO_MANY_THREADS); /* C-189 */
-    environ.Version = 9999;
-    check_eq(TpSimpleTryPost(on_simple, &calls, &environ), STATUS_INVALID_PARAMETER);
-    TpDestroyCallbackEnviron(&environ);
+    environment.Version = 9999;
+    check_eq(TpSimpleTryPost(on_simple, &calls, &environment), STATUS_INVALID_PARAMETER);
+    TpDestroyCallbackEnviron(&environment);
     TpReleaseCleanupGroup(group);
     TpReleasePool(pool);
     close_all(&calls);

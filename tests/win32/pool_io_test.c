@@ -59,11 +59,11 @@ static void CALLBACK note(PTP_CALLBACK_INSTANCE instance, PVOID context, PVOID o
     SetEvent(told->came);
 }
 
-static void bind(struct told *told, HANDLE file, PTP_CALLBACK_ENVIRON environ)
+static void bind(struct told *told, HANDLE file, PTP_CALLBACK_ENVIRON environment)
 {
     memset(told, 0, sizeof *told);
     told->came = new_event();
-    told->io = CreateThreadpoolIo(file, note, told, environ);
+    told->io = CreateThreadpoolIo(file, note, told, environment);
     check(told->io != NULL);
 }
 
@@ -125,7 +125,7 @@ TAP_TEST(io__c149_c161_two_reads)
     OVERLAPPED overlapped[2];
     char buffer[2][4];
     gate_init(&gate);
-    bind(&told, pipe.reader, &gate.environ);
+    bind(&told, pipe.reader, &gate.environment);
     start_read(&told, pipe.reader, &overlapped[0], buffer[0], 1);
     start_read(&told, pipe.reader, &overlapped[1], buffer[1], 1);
     send(&pipe, "ab");
@@ -333,15 +333,15 @@ TAP_TEST(io__c180_member_of_a_group)
 {
     struct pipe pipe = new_pipe();
     struct told told;
-    TP_CALLBACK_ENVIRON environ;
+    TP_CALLBACK_ENVIRON environment;
     OVERLAPPED overlapped;
     DWORD bytes;
     LONG cancels = 0;
     char buffer[16];
     PTP_CLEANUP_GROUP group = CreateThreadpoolCleanupGroup();
-    InitializeThreadpoolEnvironment(&environ);
-    SetThreadpoolCallbackCleanupGroup(&environ, group, cancelled);
-    bind(&told, pipe.reader, &environ);
+    InitializeThreadpoolEnvironment(&environment);
+    SetThreadpoolCallbackCleanupGroup(&environment, group, cancelled);
+    bind(&told, pipe.reader, &environment);
     start_read(&told, pipe.reader, &overlapped, buffer, sizeof buffer);
     CloseThreadpoolCleanupGroupMembers(group, TRUE, &cancels);
     check_eq(cancels, 1);
@@ -433,19 +433,21 @@ TAP_TEST(io__native_names)
 {
     struct pipe pipe = new_pipe();
     struct native native = {.came = new_event()};
-    TP_CALLBACK_ENVIRON environ;
+    TP_CALLBACK_ENVIRON environment;
     TP_CLEANUP_GROUP *group = NULL;
     TP_IO *io = NULL;
     OVERLAPPED overlapped = {0};
     char buffer[16];
     TpAllocCleanupGroup(&group);
-    TpInitializeCallbackEnviron(&environ);
-    TpSetCallbackCleanupGroup(&environ, group, native_cancelled);
-    TpSetCallbackFinalizationCallback(&environ, native_final);
-    check_eq(TpAllocIoCompletion(&io, NULL, note_native, &native, &environ), STATUS_INVALID_HANDLE);
+    TpInitializeCallbackEnviron(&environment);
+    TpSetCallbackCleanupGroup(&environment, group, native_cancelled);
+    TpSetCallbackFinalizationCallback(&environment, native_final);
+    check_eq(TpAllocIoCompletion(&io, NULL, note_native, &native, &environment),
+             STATUS_INVALID_HANDLE);
     check_eq(TpAllocIoCompletion(&io, pipe.reader, NULL, &native, NULL), STATUS_INVALID_PARAMETER);
     check(io == NULL);
-    check_eq(TpAllocIoCompletion(&io, pipe.reader, note_native, &native, &environ), STATUS_SUCCESS);
+    check_eq(TpAllocIoCompletion(&io, pipe.reader, note_native, &native, &environment),
+             STATUS_SUCCESS);
     TpStartAsyncIoOperation(io);
     TpCancelAsyncIoOperation(io);
     TpStartAsyncIoOperation(io);

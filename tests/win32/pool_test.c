@@ -52,13 +52,13 @@ TAP_TEST(pool__c002_reserved_must_be_null)
 TAP_TEST(pool__c012_minimum_above_maximum_raises_it)
 {
     struct party party = {0, 4, CreateEventA(NULL, TRUE, FALSE, NULL)};
-    TP_CALLBACK_ENVIRON environ;
+    TP_CALLBACK_ENVIRON environment;
     PTP_POOL pool = CreateThreadpool(NULL);
     SetThreadpoolThreadMaximum(pool, 2);
     check_eq(SetThreadpoolThreadMinimum(pool, 4), TRUE);
-    InitializeThreadpoolEnvironment(&environ);
-    SetThreadpoolCallbackPool(&environ, pool);
-    PTP_WORK work = CreateThreadpoolWork(meet, &party, &environ);
+    InitializeThreadpoolEnvironment(&environment);
+    SetThreadpoolCallbackPool(&environment, pool);
+    PTP_WORK work = CreateThreadpoolWork(meet, &party, &environment);
     for (int i = 0; i < 4; i++)
         SubmitThreadpoolWork(work);
     check(comes(party.all));
@@ -74,12 +74,12 @@ TAP_TEST(pool__c012_minimum_above_maximum_raises_it)
 TAP_TEST(pool__c009_maximum_of_0_is_1)
 {
     struct party party = {0, 2, CreateEventA(NULL, TRUE, FALSE, NULL)};
-    TP_CALLBACK_ENVIRON environ;
+    TP_CALLBACK_ENVIRON environment;
     PTP_POOL pool = CreateThreadpool(NULL);
     SetThreadpoolThreadMaximum(pool, 0);
-    InitializeThreadpoolEnvironment(&environ);
-    SetThreadpoolCallbackPool(&environ, pool);
-    PTP_WORK work = CreateThreadpoolWork(meet, &party, &environ);
+    InitializeThreadpoolEnvironment(&environment);
+    SetThreadpoolCallbackPool(&environment, pool);
+    PTP_WORK work = CreateThreadpoolWork(meet, &party, &environment);
     SubmitThreadpoolWork(work);
     SubmitThreadpoolWork(work);
     check(stays_away(party.all));
@@ -95,13 +95,13 @@ TAP_TEST(pool__c009_maximum_of_0_is_1)
 TAP_TEST(pool__c014_one_persistent_thread)
 {
     struct seen seen = {0, 0, 0};
-    TP_CALLBACK_ENVIRON environ;
+    TP_CALLBACK_ENVIRON environment;
     PTP_POOL pool = CreateThreadpool(NULL);
     SetThreadpoolThreadMaximum(pool, 1);
     check_eq(SetThreadpoolThreadMinimum(pool, 1), TRUE);
-    InitializeThreadpoolEnvironment(&environ);
-    SetThreadpoolCallbackPool(&environ, pool);
-    PTP_WORK work = CreateThreadpoolWork(note_thread, &seen, &environ);
+    InitializeThreadpoolEnvironment(&environment);
+    SetThreadpoolCallbackPool(&environment, pool);
+    PTP_WORK work = CreateThreadpoolWork(note_thread, &seen, &environment);
     for (int i = 0; i < 100; i++)
         SubmitThreadpoolWork(work);
     WaitForThreadpoolWorkCallbacks(work, FALSE);
@@ -138,7 +138,7 @@ TAP_TEST(pool__c020_c021_closed_pool_serves_its_objects)
     struct seen seen = {0, 0, 0};
     struct gate gate;
     gate_init(&gate);
-    PTP_WORK work = CreateThreadpoolWork(note_thread, &seen, &gate.environ);
+    PTP_WORK work = CreateThreadpoolWork(note_thread, &seen, &gate.environment);
     SubmitThreadpoolWork(work);
     SubmitThreadpoolWork(work);
     CloseThreadpool(gate.pool);
@@ -147,7 +147,7 @@ TAP_TEST(pool__c020_c021_closed_pool_serves_its_objects)
     WaitForThreadpoolWorkCallbacks(work, FALSE);
     check_eq(seen.runs, 3);
     SetLastError(0);
-    check(CreateThreadpoolWork(note_thread, &seen, &gate.environ) == NULL);
+    check(CreateThreadpoolWork(note_thread, &seen, &gate.environment) == NULL);
     check(GetLastError() != 0);
     CloseThreadpoolWork(work);
     gate_fini(&gate); /* closes the pool once more: does nothing */
@@ -216,13 +216,13 @@ static void CALLBACK cancelled(PVOID object_context, PVOID cleanup_context)
 TAP_TEST(group__c165_members_closed_without_cancel)
 {
     struct member member = {0, 0, NULL, 0};
-    TP_CALLBACK_ENVIRON environ;
+    TP_CALLBACK_ENVIRON environment;
     PTP_CLEANUP_GROUP group = CreateThreadpoolCleanupGroup();
     require(group != NULL);
     CloseThreadpoolCleanupGroupMembers(group, FALSE, NULL); /* C-164: an empty one */
-    InitializeThreadpoolEnvironment(&environ);              /* C-182: on the default pool */
-    SetThreadpoolCallbackCleanupGroup(&environ, group, cancelled);
-    PTP_WORK work = CreateThreadpoolWork(member_work, &member, &environ);
+    InitializeThreadpoolEnvironment(&environment);          /* C-182: on the default pool */
+    SetThreadpoolCallbackCleanupGroup(&environment, group, cancelled);
+    PTP_WORK work = CreateThreadpoolWork(member_work, &member, &environment);
     for (int i = 0; i < 3; i++)
         SubmitThreadpoolWork(work);
     CloseThreadpoolCleanupGroupMembers(group, FALSE, NULL);
@@ -248,14 +248,15 @@ TAP_TEST(group__c167_cancelled_members_hear_of_it_once)
     gate_init(&gate);
     HANDLE event = CreateEventA(NULL, TRUE, TRUE, NULL);
     PTP_CLEANUP_GROUP group = CreateThreadpoolCleanupGroup();
-    TP_CALLBACK_ENVIRON environ = gate.environ;
-    SetThreadpoolCallbackCleanupGroup(&environ, group, cancelled);
-    check_eq(TrySubmitThreadpoolCallback(member_simple, &simple, &environ), TRUE);
-    PTP_WORK work_object = CreateThreadpoolWork(member_work, &work, &environ);
+    TP_CALLBACK_ENVIRON environment = gate.environment;
+    SetThreadpoolCallbackCleanupGroup(&environment, group, cancelled);
+    check_eq(TrySubmitThreadpoolCallback(member_simple, &simple, &environment), TRUE);
+    PTP_WORK work_object = CreateThreadpoolWork(member_work, &work, &environment);
     for (int i = 0; i < 10; i++)
         SubmitThreadpoolWork(work_object);
-    SetThreadpoolTimer(CreateThreadpoolTimer(member_timer, &timer, &environ), in_ms(&now, 0), 0, 0);
-    SetThreadpoolWait(CreateThreadpoolWait(member_wait, &wait, &environ), event, NULL);
+    SetThreadpoolTimer(CreateThreadpoolTimer(member_timer, &timer, &environment), in_ms(&now, 0), 0,
+                       0);
+    SetThreadpoolWait(CreateThreadpoolWait(member_wait, &wait, &environment), event, NULL);
     HANDLE thread = CreateThread(NULL, 0, close_members, group, 0, &thread_id);
     check(comes(thread));
     gate_open(&gate);
@@ -275,14 +276,14 @@ TAP_TEST(group__c167_cancelled_members_hear_of_it_once)
 TAP_TEST(group__c175_closed_member_hears_nothing)
 {
     struct member idle = {0, 0, NULL, 0}, closed = idle, quiet = idle;
-    TP_CALLBACK_ENVIRON environ;
+    TP_CALLBACK_ENVIRON environment;
     PTP_CLEANUP_GROUP group = CreateThreadpoolCleanupGroup();
-    InitializeThreadpoolEnvironment(&environ);
-    SetThreadpoolCallbackCleanupGroup(&environ, group, cancelled);
-    check(CreateThreadpoolWork(member_work, &idle, &environ) != NULL);
-    CloseThreadpoolWork(CreateThreadpoolWork(member_work, &closed, &environ));
-    SetThreadpoolCallbackCleanupGroup(&environ, group, NULL);
-    check(CreateThreadpoolWork(member_work, &quiet, &environ) != NULL);
+    InitializeThreadpoolEnvironment(&environment);
+    SetThreadpoolCallbackCleanupGroup(&environment, group, cancelled);
+    check(CreateThreadpoolWork(member_work, &idle, &environment) != NULL);
+    CloseThreadpoolWork(CreateThreadpoolWork(member_work, &closed, &environment));
+    SetThreadpoolCallbackCleanupGroup(&environment, group, NULL);
+    check(CreateThreadpoolWork(member_work, &quiet, &environment) != NULL);
     CloseThreadpoolCleanupGroupMembers(group, TRUE, NULL);
     check_eq(idle.cancels, 1);
     check_eq(closed.cancels, 0);

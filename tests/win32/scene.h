@@ -63,7 +63,7 @@ SCENE_UNUSED static HANDLE new_event(void) /* of automatic reset */
 
 struct gate {
     PTP_POOL pool;
-    TP_CALLBACK_ENVIRON environ; /* of the pool, without a group */
+    TP_CALLBACK_ENVIRON environment; /* of the pool, without a group */
     HANDLE entered, opened;
     PTP_WORK blocker;
 };
@@ -81,11 +81,11 @@ SCENE_UNUSED static void gate_init(struct gate *gate)
 {
     gate->pool = CreateThreadpool(NULL);
     SetThreadpoolThreadMaximum(gate->pool, 1);
-    InitializeThreadpoolEnvironment(&gate->environ);
-    SetThreadpoolCallbackPool(&gate->environ, gate->pool);
+    InitializeThreadpoolEnvironment(&gate->environment);
+    SetThreadpoolCallbackPool(&gate->environment, gate->pool);
     gate->entered = new_event();
     gate->opened = CreateEventA(NULL, TRUE, FALSE, NULL);
-    gate->blocker = CreateThreadpoolWork(gate_block, gate, &gate->environ);
+    gate->blocker = CreateThreadpoolWork(gate_block, gate, &gate->environment);
     SubmitThreadpoolWork(gate->blocker);
     check(comes(gate->entered));
 }
@@ -100,7 +100,7 @@ SCENE_UNUSED static void gate_fini(struct gate *gate)
 {
     WaitForThreadpoolWorkCallbacks(gate->blocker, FALSE);
     CloseThreadpoolWork(gate->blocker);
-    DestroyThreadpoolEnvironment(&gate->environ);
+    DestroyThreadpoolEnvironment(&gate->environment);
     CloseThreadpool(gate->pool);
     CloseHandle(gate->entered);
     CloseHandle(gate->opened);

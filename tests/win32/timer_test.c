@@ -25,10 +25,10 @@ static void CALLBACK tick(PTP_CALLBACK_INSTANCE instance, PVOID context, PTP_TIM
         SetEvent(ticks->reached);
 }
 
-static PTP_TIMER new_timer(struct ticks *ticks, LONG wanted, PTP_CALLBACK_ENVIRON environ)
+static PTP_TIMER new_timer(struct ticks *ticks, LONG wanted, PTP_CALLBACK_ENVIRON environment)
 {
     *ticks = (struct ticks){.wanted = wanted, .reached = new_event()};
-    return CreateThreadpoolTimer(tick, ticks, environ);
+    return CreateThreadpoolTimer(tick, ticks, environment);
 }
 
 static void end_timer(PTP_TIMER timer, struct ticks *ticks)
@@ -141,7 +141,7 @@ TAP_TEST(timer__c091_queued_expiries_run)
     FILETIME now;
     struct gate gate;
     gate_init(&gate);
-    PTP_TIMER timer = new_timer(&ticks, 3, &gate.environ);
+    PTP_TIMER timer = new_timer(&ticks, 3, &gate.environment);
     for (int i = 0; i < 3; i++)
         check_eq(SetThreadpoolTimerEx(timer, in_ms(&now, 0), 0, 0), FALSE);
     check_eq(SetThreadpoolTimerEx(timer, NULL, 0, 0), FALSE);

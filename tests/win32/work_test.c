@@ -35,16 +35,16 @@ static void CALLBACK count(PTP_CALLBACK_INSTANCE instance, PVOID context, PTP_WO
 TAP_TEST(work__c043_simple_callback_runs_once)
 {
     LONG runs = 0;
-    TP_CALLBACK_ENVIRON environ;
+    TP_CALLBACK_ENVIRON environment;
     PTP_POOL pool = CreateThreadpool(NULL);
     PTP_CLEANUP_GROUP group = CreateThreadpoolCleanupGroup();
-    InitializeThreadpoolEnvironment(&environ);
-    SetThreadpoolCallbackCleanupGroup(&environ, group, NULL);
-    check_eq(TrySubmitThreadpoolCallback(count_simple, &runs, &environ), TRUE);
+    InitializeThreadpoolEnvironment(&environment);
+    SetThreadpoolCallbackCleanupGroup(&environment, group, NULL);
+    check_eq(TrySubmitThreadpoolCallback(count_simple, &runs, &environment), TRUE);
     CloseThreadpoolCleanupGroupMembers(group, FALSE, NULL);
     check_eq(runs, 1);
-    SetThreadpoolCallbackPool(&environ, pool);
-    check_eq(TrySubmitThreadpoolCallback(count_simple, &runs, &environ), TRUE);
+    SetThreadpoolCallbackPool(&environment, pool);
+    check_eq(TrySubmitThreadpoolCallback(count_simple, &runs, &environment), TRUE);
     CloseThreadpoolCleanupGroupMembers(group, FALSE, NULL);
     check_eq(runs, 2);
     CloseThreadpoolCleanupGroup(group);
@@ -80,7 +80,7 @@ TAP_TEST(work__c054_wait_with_cancel_drops_what_is_queued)
     LONG runs = 0;
     struct gate gate;
     gate_init(&gate);
-    PTP_WORK work = CreateThreadpoolWork(count, &runs, &gate.environ);
+    PTP_WORK work = CreateThreadpoolWork(count, &runs, &gate.environment);
     for (int i = 0; i < 3; i++)
         SubmitThreadpoolWork(work);
     WaitForThreadpoolWorkCallbacks(work, TRUE);
@@ -117,7 +117,7 @@ TAP_TEST(work__c061_closed_with_posts_queued)
     struct closing closing = {0, NULL, 0, new_event()};
     struct gate gate;
     gate_init(&gate);
-    closing.work = CreateThreadpoolWork(compare, &closing, &gate.environ);
+    closing.work = CreateThreadpoolWork(compare, &closing, &gate.environment);
     for (int i = 0; i < 3; i++)
         SubmitThreadpoolWork(closing.work);
     CloseThreadpoolWork(closing.work);
@@ -161,8 +161,8 @@ TAP_TEST(work__c068_c030_higher_priorities_first)
     struct gate gate;
     gate_init(&gate);
     for (int priority = 0; priority < 3; priority++) {
-        SetThreadpoolCallbackPriority(&gate.environ, (TP_CALLBACK_PRIORITY)priority);
-        works[priority] = CreateThreadpoolWork(write_letter, &letters[priority], &gate.environ);
+        SetThreadpoolCallbackPriority(&gate.environment, (TP_CALLBACK_PRIORITY)priority);
+        works[priority] = CreateThreadpoolWork(write_letter, &letters[priority], &gate.environment);
     }
     for (int priority = 2; priority >= 0; priority--)
         for (int i = 0; i < 3; i++)
@@ -183,8 +183,8 @@ TAP_TEST(work__c071_objects_take_turns)
     struct letter letters[] = {{&trace, 'A'}, {&trace, 'B'}};
     struct gate gate;
     gate_init(&gate);
-    PTP_WORK a = CreateThreadpoolWork(write_letter, &letters[0], &gate.environ);
-    PTP_WORK b = CreateThreadpoolWork(write_letter, &letters[1], &gate.environ);
+    PTP_WORK a = CreateThreadpoolWork(write_letter, &letters[0], &gate.environment);
+    PTP_WORK b = CreateThreadpoolWork(write_letter, &letters[1], &gate.environment);
     for (int i = 0; i < 3; i++)
         SubmitThreadpoolWork(a);
     for (int i = 0; i < 3; i++)
