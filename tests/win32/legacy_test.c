@@ -12,13 +12,15 @@ struct calls {
 
 static void note(struct calls *calls, BOOLEAN timed_out)
 {
-    HANDLE go_on = calls->go_on; /* the last call may end the test */
+    /* The last call may end the test, and with it what is behind the pointer. */
+    LONG wanted = calls->wanted;
+    HANDLE reached = calls->reached, go_on = calls->go_on;
     if (timed_out)
         add_to(&calls->timeouts, 1);
     if (calls->reset)
         ResetEvent(calls->reset);
-    if (add_to(&calls->count, 1) == calls->wanted)
-        SetEvent(calls->reached);
+    if (add_to(&calls->count, 1) == wanted)
+        SetEvent(reached);
     if (go_on)
         WaitForSingleObject(go_on, INFINITE);
 }
