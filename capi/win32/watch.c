@@ -23,10 +23,10 @@
  *     settles the waiters afterwards and wakes them itself.
  *   - A mutex cannot be taken for another thread, so its wait is a sentinel: what it gets is put
  *     back by the callback, or when it is cancelled, and the waiting thread takes the mutex itself.
- *     One waiter at a time has a sentinel there, or two would pass the mutex to each other for
- *     ever; who is settled with it gets a claim, so that nobody else takes it in between. All who
- *     wait for mutexes wait here, nobody in libtp. The mark of an abandoned mutex that is put back
- *     is kept in owes_abandoned.
+ *     One waiter at a time has a sentinel there, the first, so that a release wakes one; who is
+ *     settled with it gets a claim, so that nobody else takes it in between: mutexes are handed
+ *     over in the order of arrival. All who wait for mutexes wait here, nobody in libtp. The mark
+ *     of an abandoned mutex that is put back is kept in owes_abandoned.
  *
  * Units can come and go unseen, though none is lost: one that is on its way through a waiter looks
  * taken to a thread-pool wait that is armed meanwhile, and reaches it when it is handed back. */

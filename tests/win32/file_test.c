@@ -232,6 +232,28 @@ TAP_TEST(overlapped__operations_are_taken_back)
         check(CloseHandle(events[i]));
 }
 
+TAP_TEST(overlapped__nobody_overtakes_who_waits)
+{
+    char first[8], second[8];
+    DWORD moved = 0;
+    struct ends ends = open_ends();
+    for (int i = 0; i < 200; i++) {
+        OVERLAPPED reads[2] = {{.hEvent = NULL}};
+        check(!ReadFile(ends.server, first, 1, NULL, &reads[0]));
+        check(WriteFile(ends.client, "a", 1, &moved, NULL));
+        check(!ReadFile(ends.server, second, 1, NULL, &reads[1])); /* that was the other's */
+        check_eq(GetLastError(), ERROR_IO_PENDING);
+        check(WriteFile(ends.client, "b", 1, &moved, NULL));
+        for (int j = 0; j < 2; j++) {
+            while (!HasOverlappedIoCompleted(&reads[j]))
+                Sleep(0);
+            check(GetOverlappedResult(ends.server, &reads[j], &moved, FALSE) && moved == 1);
+        }
+        check(first[0] == 'a' && second[0] == 'b');
+    }
+    close_ends(ends);
+}
+
 static DWORD WINAPI cancel_mine(LPVOID handle)
 {
     return CancelIo(handle) ? 1 : 0; /* none of this thread */
@@ -332,6 +354,7 @@ int main(void)
     tap_run(pipe__ends_when_the_other_end_is_closed);
     tap_run(overlapped__pipe_waits_for_data);
     tap_run(overlapped__operations_are_taken_back);
+    tap_run(overlapped__nobody_overtakes_who_waits);
     tap_run(overlapped__cancelling_is_for_the_own_thread);
     tap_run(overlapped__long_writes_are_whole);
     tap_run(pipe__by_name_connects);

@@ -394,6 +394,39 @@ TAP_TEST(any__notices_a_completion_action)
     }
 }
 
+static void CALLBACK signal_two(PTP_CALLBACK_INSTANCE instance, PVOID context, PTP_WORK work)
+{
+    const HANDLE *handles = context;
+    (void)work;
+    ReleaseSemaphoreWhenCallbackReturns(instance, handles[0], 1);
+    SetEventWhenCallbackReturns(instance, handles[1]);
+}
+
+/* Both have fired before anybody here has looked. */
+TAP_TEST(any__what_completion_actions_leave_is_there_at_once)
+{
+    struct multi multi = {.count = 2};
+    multi.handles[0] = CreateSemaphoreA(NULL, 0, 5, NULL);
+    multi.handles[1] = CreateEventA(NULL, FALSE, FALSE, NULL);
+    PTP_WORK work = CreateThreadpoolWork(signal_two, multi.handles, NULL);
+    for (int i = 0; i < 100; i++) {
+        HANDLE thread = start(&multi);
+        for (int spin = 0; spin < i * 20; spin++)
+            Sleep(0);
+        SubmitThreadpoolWork(work);
+        WaitForThreadpoolWorkCallbacks(work, FALSE);
+        LONG left = 0; /* one is kept, or, if it comes late, none yet */
+        for (int j = 1; j >= 0; j--) /* the one it hands back first */
+            left += WaitForSingleObject(multi.handles[j], 0) == WAIT_OBJECT_0;
+        check(left == 1 || left == 2);
+        if (left == 2)
+            check(SetEvent(multi.handles[1]));
+        finish(thread);
+    }
+    CloseThreadpoolWork(work);
+    close_all(multi.handles, 2);
+}
+
 struct owner {
     HANDLE mutex, taken;
 };
@@ -466,6 +499,7 @@ int main(void)
     tap_run(mutex__philosophers_dine);
     tap_run(storm__each_unit_is_taken_once);
     tap_run(any__notices_a_completion_action);
+    tap_run(any__what_completion_actions_leave_is_there_at_once);
     tap_run(any__notices_a_mutex_released_by_a_completion_action);
     tap_run(wait__works_in_callbacks);
     return tap_done();

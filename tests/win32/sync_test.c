@@ -246,6 +246,24 @@ TAP_TEST(timer__sets_and_resets)
     check_eq(GetLastError(), ERROR_INVALID_HANDLE);
 }
 
+/* An expiry on its way when the timer is set again is not that of the new time. */
+TAP_TEST(timer__old_expiries_are_gone)
+{
+    LARGE_INTEGER now = {.QuadPart = 0}, later = {.QuadPart = -36000000000LL};
+    HANDLE timer = CreateWaitableTimerA(NULL, TRUE, NULL);
+    for (int i = 0; i < 300; i++) {
+        check(SetWaitableTimer(timer, &now, 0, NULL, NULL, FALSE));
+        for (int spin = 0; spin < i % 30; spin++)
+            YieldProcessor();
+        check(SetWaitableTimer(timer, &later, 0, NULL, NULL, FALSE));
+        check_eq(WaitForSingleObject(timer, 0), WAIT_TIMEOUT);
+        if (i % 10 == 0)
+            Sleep(0);
+        check_eq(WaitForSingleObject(timer, 0), WAIT_TIMEOUT);
+    }
+    check(CloseHandle(timer));
+}
+
 static void CALLBACK note(LPVOID argument, DWORD low, DWORD high)
 {
     *(LONG *)argument += low != 0 || high != 0;
@@ -276,6 +294,7 @@ int main(void)
     tap_run(event__hands_over_back_and_forth);
     tap_run(event__closing_a_handle_disturbs_no_wait);
     tap_run(timer__sets_and_resets);
+    tap_run(timer__old_expiries_are_gone);
     tap_run(timer__calls_its_thread);
     return tap_done();
 }
