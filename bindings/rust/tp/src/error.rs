@@ -160,6 +160,9 @@ impl From<Error> for io::Error {
 /// What a callback panicked with.
 pub struct Panic(pub(crate) Box<dyn Any + Send>);
 
+// SAFETY: through a reference only texts are looked at, which are `Sync`.
+unsafe impl Sync for Panic {}
+
 impl Panic {
     /// The message, if it was panicked with one.
     pub fn message(&self) -> Option<&str> {

@@ -22,6 +22,14 @@
 //! }
 //! ```
 //!
+//! What would go wrong does not compile: callbacks that run in parallel may not change what they
+//! own, nor borrow what may be gone before them.
+//!
+//! ```compile_fail
+//! let mut sum = 0;
+//! let work = tp::Pool::new().unwrap().work(|_| sum += 1);
+//! ```
+//!
 //! What holds everywhere: closures are freed exactly once, when their object is gone; a panic in
 //! one goes to whoever waits for its object, never into C; dropping a handle cancels what is queued
 //! and waits for what runs, unless it is dropped in the object's own callback. `docs/RUST.md` of

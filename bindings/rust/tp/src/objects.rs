@@ -372,9 +372,10 @@ impl<K: Kind> Drop for Object<K> {
         // SAFETY: the handle is this one's, or stale if a group was faster.
         unsafe {
             K::stop(self.raw);
-            // In its own callback it cannot wait: then what is queued finds the flag.
-            self.shared.dropped.store(K::SKIPS, Ordering::Relaxed);
-            let _ = K::wait(self.raw, true, limit(None));
+            if K::wait(self.raw, true, limit(None)) == sys::TP_ERR_DEADLOCK {
+                // In its own callback, which cannot wait: what is queued finds the flag.
+                self.shared.dropped.store(K::SKIPS, Ordering::Relaxed);
+            }
             K::close(self.raw);
         }
     }

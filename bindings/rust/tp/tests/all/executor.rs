@@ -82,6 +82,41 @@ fn task__woken_while_it_is_polled() {
 }
 
 #[test]
+fn task__no_wake_of_many_threads_is_lost() {
+    struct Until(u32, Arc<Mutex<(u32, Option<Waker>)>>);
+    impl Future for Until {
+        type Output = ();
+        fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
+            let mut inside = self.1.lock().unwrap();
+            if inside.0 == self.0 {
+                return Poll::Ready(());
+            }
+            inside.1 = Some(context.waker().clone());
+            Poll::Pending
+        }
+    }
+    let pool = Pool::new().unwrap();
+    let count = Arc::new(Mutex::new((0, None::<Waker>)));
+    let task = pool.spawn_future(Until(8000, count.clone())).unwrap();
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| {
+                for _ in 0..2000 {
+                    let mut inside = count.lock().unwrap();
+                    inside.0 += 1;
+                    let waker = inside.1.take();
+                    drop(inside);
+                    if let Some(waker) = waker {
+                        waker.wake();
+                    }
+                }
+            });
+        }
+    });
+    task.join().unwrap();
+}
+
+#[test]
 fn task__late_and_spurious_wakes_do_nothing() {
     let pool = Pool::new().unwrap();
     let (signal, set, wakers) = signal();

@@ -25,5 +25,6 @@ pub fn everywhere<T: Send + Sync>() {}
 
 pub fn handles() {
     everywhere::<(tp::Pool, tp::Work, tp::Timer, tp::Wait, tp::Io, tp::Group)>();
+    everywhere::<(tp::WaitError, tp::JoinError, tp::JoinHandle<u32>, tp::Sleep)>();
     everywhere::<(tp::Event, tp::Semaphore, tp::Mutex, tp::Process)>();
 }
