@@ -320,12 +320,15 @@ static BOOL transfer_later(struct tpw_file *file, bool reads, char *buffer, DWOR
 }
 
 /* A pipe that nobody has connected to has nothing to say. */
-static DWORD judge(struct tpw_file *file, bool allowed, const OVERLAPPED *overlapped)
+static DWORD judge(struct tpw_file *file, bool allowed, bool buffered,
+                   const OVERLAPPED *overlapped)
 {
     if (!allowed)
         return ERROR_ACCESS_DENIED;
     if (file->overlapped && !overlapped)
         return ERROR_INVALID_PARAMETER;
+    if (!buffered)
+        return ERROR_NOACCESS;
     pthread_mutex_lock(&file->lock);
     enum tpw_pipe_state state = file->state;
     pthread_mutex_unlock(&file->lock);
@@ -340,7 +343,8 @@ static BOOL read_or_write(HANDLE handle, bool reads, char *buffer, DWORD bytes, 
     struct tpw_file *file = tpw_file_get(handle);
     if (!file)
         return FALSE;
-    DWORD error = judge(file, reads ? file->may_read : file->may_write, overlapped);
+    DWORD error = judge(file, reads ? file->may_read : file->may_write, buffer || bytes == 0,
+                        overlapped);
     BOOL ok;
     if (done)
         *done = 0;

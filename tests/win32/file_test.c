@@ -64,6 +64,10 @@ TAP_TEST(file__reads_and_writes_at_its_position)
     DWORD moved = 0;
     LARGE_INTEGER to = {.QuadPart = 2}, at;
     HANDLE file = open_fresh(0);
+    check(!ReadFile(file, NULL, 1, &moved, NULL));
+    check_eq(GetLastError(), ERROR_NOACCESS);
+    check(!WriteFile(file, NULL, 1, &moved, NULL));
+    check_eq(GetLastError(), ERROR_NOACCESS);
     check(WriteFile(file, "abcdef", 6, &moved, NULL) && moved == 6);
     check(SetFilePointerEx(file, to, &at, FILE_BEGIN) && at.QuadPart == 2);
     check(ReadFile(file, text, sizeof text, &moved, NULL));
