@@ -18,8 +18,8 @@ static void destroy(struct tpw_object *object)
 {
     struct tpw_file *file = (struct tpw_file *)object;
     tpw_pipe_leave(file);
-    (void)tpw_file_abort(file, 0, NULL);
-    if (file->shape == TPW_SHAPE_PIPE) /* an operation on its way out still has the socket */
+    tpw_file_abort_all(file);
+    if (file->shape == TPW_SHAPE_PIPE) /* tp may hold it a moment longer */
         shutdown(file->fd, SHUT_RDWR);
     if (file->delete_path)
         unlink(file->delete_path);

@@ -66,8 +66,9 @@ HANDLE tpw_file_publish(struct tpw_file *file, DWORD error); /* INVALID_HANDLE_V
 struct tpw_file *tpw_file_get(HANDLE handle);                /* sets the last error */
 void tpw_file_drop(struct tpw_file *file);                   /* the reference of tpw_file_get */
 void tpw_file_unuse(struct tpw_file *file);
-/* Aborts operations of one thread, 0 all; of one OVERLAPPED, NULL all. How many. No lock held. */
-unsigned tpw_file_abort(struct tpw_file *file, DWORD thread, const OVERLAPPED *overlapped);
+/* Aborts all operations and waits until they are over: what they worked on may be on the stack of
+ * the caller's caller. */
+void tpw_file_abort_all(struct tpw_file *file);
 
 /* Begins an operation: the OVERLAPPED is pending, its event reset. On error NULL and the last
  * error. */

@@ -340,7 +340,7 @@ BOOL WINAPI DisconnectNamedPipe(HANDLE pipe)
         file->state = TPW_PIPE_DISCONNECTED;
     pthread_mutex_unlock(&file->lock);
     if (connected) {
-        (void)tpw_file_abort(file, 0, NULL);
+        tpw_file_abort_all(file);
         shutdown(file->fd, SHUT_RDWR);
     }
     tpw_file_drop(file);

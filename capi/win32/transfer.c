@@ -320,8 +320,7 @@ static BOOL transfer_later(struct tpw_file *file, bool reads, char *buffer, DWOR
 }
 
 /* A pipe that nobody has connected to has nothing to say. */
-static DWORD judge(struct tpw_file *file, bool allowed, bool buffered,
-                   const OVERLAPPED *overlapped)
+static DWORD judge(struct tpw_file *file, bool allowed, bool buffered, const OVERLAPPED *overlapped)
 {
     if (!allowed)
         return ERROR_ACCESS_DENIED;
@@ -343,8 +342,8 @@ static BOOL read_or_write(HANDLE handle, bool reads, char *buffer, DWORD bytes, 
     struct tpw_file *file = tpw_file_get(handle);
     if (!file)
         return FALSE;
-    DWORD error = judge(file, reads ? file->may_read : file->may_write, buffer || bytes == 0,
-                        overlapped);
+    DWORD error =
+        judge(file, reads ? file->may_read : file->may_write, buffer || bytes == 0, overlapped);
     BOOL ok;
     if (done)
         *done = 0;
@@ -462,7 +461,7 @@ static void end_connects(struct tpw_file *file)
     } while (operation);
 }
 
-unsigned tpw_file_abort(struct tpw_file *file, DWORD thread, const OVERLAPPED *overlapped)
+static unsigned abort_some(struct tpw_file *file, DWORD thread, const OVERLAPPED *overlapped)
 {
     pthread_mutex_lock(&file->lock);
     unsigned found = mark(file, thread, overlapped);
@@ -471,12 +470,23 @@ unsigned tpw_file_abort(struct tpw_file *file, DWORD thread, const OVERLAPPED *o
     return found;
 }
 
+void tpw_file_abort_all(struct tpw_file *file)
+{
+    (void)abort_some(file, 0, NULL);
+    (void)tp_blocking_begin();
+    pthread_mutex_lock(&file->lock);
+    while (file->operations)
+        pthread_cond_wait(&file->moved, &file->lock);
+    pthread_mutex_unlock(&file->lock);
+    (void)tp_blocking_end();
+}
+
 BOOL WINAPI CancelIo(HANDLE handle)
 {
     struct tpw_file *file = tpw_file_get(handle);
     if (!file)
         return FALSE;
-    (void)tpw_file_abort(file, GetCurrentThreadId(), NULL);
+    (void)abort_some(file, GetCurrentThreadId(), NULL);
     tpw_file_drop(file);
     return TRUE;
 }
@@ -486,7 +496,7 @@ BOOL WINAPI CancelIoEx(HANDLE handle, LPOVERLAPPED overlapped)
     struct tpw_file *file = tpw_file_get(handle);
     if (!file)
         return FALSE;
-    unsigned found = tpw_file_abort(file, 0, overlapped);
+    unsigned found = abort_some(file, 0, overlapped);
     tpw_file_drop(file);
     return found ? TRUE : tpw_fail(ERROR_NOT_FOUND);
 }

@@ -229,6 +229,7 @@ TAP_TEST(overlapped__operations_are_taken_back)
     }
     check(!ReadFile(ends.server, text[0], 8, NULL, &reads[0]));
     check(CloseHandle(ends.server)); /* aborts it */
+    check(HasOverlappedIoCompleted(&reads[0]));
     check(CloseHandle(ends.client));
     check_eq(WaitForSingleObject(events[0], INFINITE), WAIT_OBJECT_0);
     check_eq(reads[0].Internal, (ULONG_PTR)(ULONG)STATUS_CANCELLED);

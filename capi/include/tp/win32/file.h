@@ -93,7 +93,8 @@ TPW_API BOOL WINAPI FlushFileBuffers(HANDLE file);
 
 /* With FILE_FLAG_OVERLAPPED what is not done at once is ERROR_IO_PENDING and completes later, in
  * the order in which it can; files on a disk always do. Buffer and OVERLAPPED belong to the system
- * until then. When the last handle is closed what is pending is aborted. */
+ * until then. When the last handle is closed what is pending is aborted, and CloseHandle returns
+ * when that is over. */
 
 TPW_API BOOL WINAPI ReadFile(HANDLE file, LPVOID buffer, DWORD bytes, LPDWORD read,
                              LPOVERLAPPED overlapped);
