@@ -75,13 +75,15 @@ static DWORD create(HANDLE file, struct native_io *native, TP_CALLBACK_ENVIRON *
 NTSTATUS NTAPI TpAllocIoCompletion(TP_IO **io, HANDLE file, PTP_IO_CALLBACK callback, void *context,
                                    TP_CALLBACK_ENVIRON *environment)
 {
-    struct native_io *native = calloc(1, sizeof *native);
     tp_io_t *made = NULL;
+    if (!callback)
+        return STATUS_INVALID_PARAMETER;
+    struct native_io *native = calloc(1, sizeof *native);
     if (!native)
         return STATUS_NO_MEMORY;
     native->callback = callback;
     native->context = context;
-    DWORD error = callback ? create(file, native, environment, &made) : ERROR_INVALID_PARAMETER;
+    DWORD error = create(file, native, environment, &made);
     if (made)
         *io = (TP_IO *)made;
     return tpw_ntstatus_of_error(error);

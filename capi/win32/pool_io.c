@@ -22,6 +22,8 @@ struct tpw_io {
     uint64_t epoch;      /* grows with each wait that cancels */
     uint64_t in_flight;  /* operations of this epoch */
     uint64_t operations; /* of all epochs */
+    uint64_t announced;  /* completions to come */
+    uint64_t owed;       /* announced and forgotten: they come all the same */
     bool closed;
     bool closing; /* by the last operation of this epoch */
 };
@@ -134,12 +136,20 @@ PTP_IO WINAPI CreateThreadpoolIo(HANDLE file, PTP_WIN32_IO_CALLBACK callback, PV
 
 void WINAPI StartThreadpoolIo(PTP_IO io)
 {
-    (void)tp_io_start(io_of(io));
+    pthread_mutex_lock(&table.lock);
+    struct tpw_io *own = find(io_of(io));
+    if (tp_io_start(io_of(io)) == TP_OK && own)
+        own->announced++;
+    pthread_mutex_unlock(&table.lock);
 }
 
 void WINAPI CancelThreadpoolIo(PTP_IO io)
 {
-    (void)tp_io_cancel(io_of(io));
+    pthread_mutex_lock(&table.lock);
+    struct tpw_io *own = find(io_of(io));
+    if (tp_io_cancel(io_of(io)) == TP_OK && own)
+        own->announced--;
+    pthread_mutex_unlock(&table.lock);
 }
 
 /* What is in flight is forgotten: it completes all the same, and nobody hears
@@ -152,6 +162,8 @@ void WINAPI WaitForThreadpoolIoCallbacks(PTP_IO io, BOOL cancel_pending)
         if (own) {
             own->epoch++;
             own->in_flight = 0;
+            own->owed += own->announced;
+            own->announced = 0;
         }
         pthread_mutex_unlock(&table.lock);
     }
@@ -177,7 +189,7 @@ bool tpw_io_is_live(const void *io)
 {
     pthread_mutex_lock(&table.lock);
     const struct tpw_io *own = find(io);
-    bool live = own && (!own->closed || own->operations != 0);
+    bool live = own && (!own->closed || own->operations != 0 || own->owed != 0);
     pthread_mutex_unlock(&table.lock);
     return live;
 }
@@ -222,8 +234,11 @@ void tpw_io_end(struct tpw_io_ticket *ticket, OVERLAPPED *overlapped, DWORD erro
     if (!io)
         return;
     pthread_mutex_lock(&table.lock);
-    if (leave(ticket, &last)) /* not announced: nobody hears of it (C-155) */
-        (void)tp_io_complete(io->io, overlapped, (int32_t)error, transferred);
+    if (leave(ticket, &last) &&
+        tp_io_complete(io->io, overlapped, (int32_t)error, transferred) == TP_OK)
+        io->announced--;
+    else if (io->owed != 0) /* not announced any more, or never: nobody hears of it (C-155) */
+        io->owed--;
     pthread_mutex_unlock(&table.lock);
     if (last)
         (void)tp_io_close(io->io);

@@ -304,6 +304,30 @@ TAP_TEST(io__c160_forgotten_and_closed)
     close_pipe(&pipe);
 }
 
+/* The heap tells whether it is there; what is announced and forgotten keeps it until the file's
+ * end. */
+TAP_TEST(io__c158_c160_life_as_the_heap_sees_it)
+{
+    struct pipe pipe = new_pipe(), other = new_pipe();
+    struct told told;
+    bind(&told, pipe.reader, NULL);
+    check_eq(HeapValidate(GetProcessHeap(), 0, told.io), TRUE);
+    CloseThreadpoolIo(told.io);
+    check_eq(HeapValidate(GetProcessHeap(), 0, told.io), FALSE);
+    CloseHandle(told.came);
+    bind(&told, other.reader, NULL);
+    StartThreadpoolIo(told.io);
+    CancelThreadpoolIo(told.io);
+    StartThreadpoolIo(told.io);
+    WaitForThreadpoolIoCallbacks(told.io, TRUE);
+    CloseThreadpoolIo(told.io);
+    check_eq(HeapValidate(GetProcessHeap(), 0, told.io), TRUE);
+    close_pipe(&other);
+    check_eq(HeapValidate(GetProcessHeap(), 0, told.io), FALSE);
+    CloseHandle(told.came);
+    close_pipe(&pipe);
+}
+
 TAP_TEST(io__c163_what_cannot_be_bound)
 {
     struct pipe pipe = new_pipe();
@@ -481,6 +505,7 @@ int main(void)
     tap_run(io__c156_c157_forgotten_operation);
     tap_run(io__c159_closed_while_in_flight);
     tap_run(io__c160_forgotten_and_closed);
+    tap_run(io__c158_c160_life_as_the_heap_sees_it);
     tap_run(io__c163_what_cannot_be_bound);
     tap_run(io__c180_member_of_a_group);
     tap_run(io__file_is_written_and_read_back);
