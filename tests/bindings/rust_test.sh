@@ -17,7 +17,7 @@ export CARGO_NET_OFFLINE=true CARGO_TERM_COLOR=never RUST_BACKTRACE=0 RUSTDOCFLA
 
 # Debian's first: it is the oldest that has to do. What rustup has put in front of it comes second.
 toolchains=
-for cargo in /usr/bin/cargo "$(command -v cargo || true)" "$HOME/.cargo/bin/cargo"; do
+for cargo in /usr/bin/cargo "$(command -v cargo || true)" "${HOME:-}/.cargo/bin/cargo"; do
     bin=$(dirname "$cargo")
     [ -x "$cargo" ] && [ -x "$bin/rustc" ] && "$bin/rustc" --version >/dev/null 2>&1 || continue
     version=$("$bin/rustc" --version | cut -d' ' -f2)
@@ -62,6 +62,10 @@ for toolchain in $toolchains; do
 done
 # With the last one only: it is the same library.
 tests rust__a_static_libtp_will_do -p tp-sys --features static --test rare
+
+export TP_LIB_DIR="$build" PKG_CONFIG=false
+tests rust__a_folder_will_do_instead_of_pkg_config -p tp-sys --test rare
+unset TP_LIB_DIR PKG_CONFIG
 
 # The six small programs, as cargo test has built them.
 mkdir "$work/six"
@@ -109,14 +113,15 @@ if [ -x /usr/bin/rustfmt ]; then
     find "$rust" -name '*.rs' ! -path '*/target/*' -exec /usr/bin/rustfmt --check \
         --config-path "$rust" {} + >"$work/log" 2>&1
     report $? rust__sources_are_formatted
-    if [ "$(bindgen --version 2>/dev/null)" = "bindgen 0.60.1" ]; then
+    if [ "$(bindgen --version 2>/dev/null)" = "bindgen 0.60.1" ] &&
+        ls "${LIBCLANG_PATH:-/usr/lib/llvm-14/lib}"/libclang*.so* >/dev/null 2>&1; then
         mkdir "$work/made"
         "$rust/regenerate" "$work/made" >"$work/log" 2>&1 &&
             diff -u "$rust/tp-sys/src/bindings.rs" "$work/made/bindings.rs" >"$work/log" &&
             diff -u "$rust/tp-sys/src/sim.rs" "$work/made/sim.rs" >"$work/log"
         report $? rust__declarations_are_those_of_the_headers
     else
-        skip rust__declarations_are_those_of_the_headers "bindgen 0.60.1 is not installed"
+        skip rust__declarations_are_those_of_the_headers "bindgen 0.60.1 or libclang 14 is not installed"
     fi
 else
     skip rust__sources_are_formatted "rustfmt is not installed"
