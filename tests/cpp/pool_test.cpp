@@ -45,7 +45,7 @@ TAP_TEST(error__tells_the_function_the_status_and_the_reason)
 {
     try {
         tp::semaphore(1, 0);
-        check(!"it is refused");
+        check(false); /* it is refused */
     } catch (const tp::error &failed) {
         check_eq(failed.status(), TP_ERR_ARGUMENT);
         check_eq(failed.system_errno(), 0);
@@ -56,7 +56,7 @@ TAP_TEST(error__tells_the_function_the_status_and_the_reason)
     }
     try {
         tp::io(-1, [](tp::io_result) {});
-        check(!"it is refused");
+        check(false); /* it is refused */
     } catch (const std::system_error &failed) {
         const tp::error &same = dynamic_cast<const tp::error &>(failed);
         check_eq(same.status(), TP_ERR_SYSTEM);

@@ -72,6 +72,11 @@ END
         $(pkg-config --libs tp-sim) -o "$work/plus" >"$work/log" 2>&1 && "$work/plus" 2>"$work/log" &&
         grep -q '^tp-sim: event "the C++ event" is still open$' "$work/log"
     report $? install__cxx_programs_are_welcome
+    cp "$root/examples/six/group.cpp" "$work/face.cpp"
+    # shellcheck disable=SC2046,SC2086
+    $CXX -std=c++17 -Wall -Werror $(pkg-config --cflags tp-sim) -c "$work/face.cpp" \
+        -o "$work/face.o" >"$work/log" 2>&1 && test -s "$work/face.o"
+    report $? install__tp_hpp_comes_with_its_parts
 fi
 
 plan
