@@ -230,8 +230,12 @@ static void submitted(struct request *request, bool made)
         request->state = SENT;
     if (made)
         return;
-    if (request->state == TOLD)
-        complain("an operation was refused, and told of");
+    if (request->state == TOLD) {
+        struct request *rival = request->shared ? rival_of(request) : NULL;
+        if (!rival)
+            complain("an operation was refused, and told of");
+        rival->state = TOLD; /* that one it was */
+    }
     request->state = REFUSED;
     if (!request->shared)
         request_free(request);
