@@ -168,7 +168,6 @@ void tpps_make_runnable_(uint32_t slot, bool timed_out);
 void tpps_move_deadline_(uint32_t slot, int64_t deadline); /* of a fiber that is parked */
 void tpps_alone_(void); /* no other fiber exists any more; the current one is the scenario's */
 void tpps_fire_due_(void);
-void tpps_touch_(const void *memory, size_t size); /* it must be there */
 void tpps_clock_add_(int64_t ns);
 bool tpps_hook_begin_(void); /* what the scenario's oracle does is no schedule point */
 void tpps_hook_end_(bool began);
@@ -210,7 +209,17 @@ void tpps_mem_begin_(void);
 void tpps_mem_end_(void);
 bool tpps_mem_report_(void); /* adds what is alive to the report; true if anything is */
 void tpps_mem_check_(const volatile void *word);
+void tpps_touch_(const void *memory, size_t size); /* it must be there */
 extern uintptr_t tpps_arena_, tpps_arena_size_;
+
+/* A word that is about to be used must be there. */
+static inline void tpps_check_word_(const volatile void *word)
+{
+    if ((uintptr_t)word - (uintptr_t)tpps_stacks_ < tpps_stacks_size_)
+        tpps_stack_check_(word);
+    else if ((uintptr_t)word - tpps_arena_ < tpps_arena_size_)
+        tpps_mem_check_(word);
+}
 
 /* poller.c */
 void tpps_poller_begin_(void);

@@ -199,26 +199,6 @@ static void slow_point(bool relax)
     plan_stop();
 }
 
-static void check_word(const volatile void *word)
-{
-    if ((uintptr_t)word - (uintptr_t)tpps_stacks_ < tpps_stacks_size_)
-        tpps_stack_check_(word);
-    else if ((uintptr_t)word - tpps_arena_ < tpps_arena_size_)
-        tpps_mem_check_(word);
-}
-
-/* Every byte is read, for the sanitizer's eyes. */
-void tpps_touch_(const void *memory, size_t size)
-{
-    const volatile char *bytes = memory;
-    if (size == 0)
-        return;
-    check_word(bytes);
-    check_word(bytes + size - 1);
-    for (size_t i = 0; i < size; i++)
-        (void)bytes[i];
-}
-
 /* Within the library nobody chooses: whoever runs goes on, but for one of higher priority that has
  * just been woken. A script knows what was chosen, wherever that was. */
 static void inner_point(void)
@@ -248,7 +228,7 @@ void tpps_point_(enum tpps_op op, const volatile void *word, const char *site)
     if (site != NULL)
         self->site = site;
     if (word != NULL)
-        check_word(word);
+        tpps_check_word_(word);
     self->points++;
     s->steps++;
     tpps_mix_((uint64_t)op << 6 | tpps_slot_(self));
@@ -258,7 +238,7 @@ void tpps_point_(enum tpps_op op, const volatile void *word, const char *site)
     if (s->options.coarse && !user && s->options.strategy != TPPS_SCRIPT) {
         inner_point();
         if (word != NULL)
-            check_word(word);
+            tpps_check_word_(word);
         return;
     }
     s->user_points += user;
@@ -267,7 +247,7 @@ void tpps_point_(enum tpps_op op, const volatile void *word, const char *site)
         return;
     slow_point(false);
     if (word != NULL)
-        check_word(word); /* others may have run and freed it */
+        tpps_check_word_(word); /* others may have run and freed it */
 }
 
 void tpps_relax_(const char *site)
