@@ -225,6 +225,7 @@ static void finish(void)
         tpps_sleep(MS);
         await_pools();
     }
+    learn(); /* of what callbacks have made */
     syncs_over();
     each_open("the last close", close_object, true);
     pools_over();

@@ -217,6 +217,7 @@ struct call {
 };
 struct call call_begin(struct thing *thing);
 void call_end(const struct call *call, const char *function, tp_status_t status, uint64_t allowed);
+void thing_ended(struct thing *thing);            /* a close has returned */
 bool is_open(const struct thing *thing);          /* surely */
 bool object_refuses(const struct object *object); /* its pool or group may be ending */
 bool pool_may_be_shut(const struct pool *pool);

@@ -202,7 +202,7 @@ static void close_group(struct group *group, void *handle)
              BIT(TP_OK) | (group && group->members > 0 ? BIT(TP_ERR_BUSY) : 0) |
                  (group && group->closing > 0 ? BIT(TP_ERR_BUSY) : 0));
     if (status == TP_OK)
-        group->thing.closed = true;
+        thing_ended(&group->thing);
     else if (group)
         group->thing.closing--;
 }

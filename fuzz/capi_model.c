@@ -126,6 +126,12 @@ void call_end(const struct call *call, const char *function, tp_status_t status,
         complain("%s gave %s and the hook was not told", function, tp_status_name(status));
 }
 
+void thing_ended(struct thing *thing)
+{
+    learn(); /* from here on others know of it */
+    thing->closed = true;
+}
+
 bool is_open(const struct thing *thing)
 {
     return thing->made && !thing->closed && thing->closing == 0;
@@ -293,6 +299,7 @@ static void member_closed(struct object *object, bool cancel, bool alone)
 void members_end(struct group *group, bool cancel, uint64_t members, bool closed)
 {
     bool alone = group->closing == 1 && !group->crowded;
+    learn(); /* from here on others know of it */
     for (uint32_t i = 0; i < OBJECTS; i++) {
         struct object *object = &world.objects[i];
         if (object->choice.group != group || object->thing.closing == 0 || object->sealed)

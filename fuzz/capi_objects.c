@@ -303,7 +303,7 @@ void object_close(const struct op *op, enum tpi_kind kind, const char *function,
     if (status == TP_OK && thing->closed)
         complain("object %u was closed twice", thing->number);
     if (status == TP_OK)
-        thing->closed = true;
+        thing_ended(thing);
     else if (thing)
         thing->closing--;
 }

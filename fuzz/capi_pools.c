@@ -221,7 +221,7 @@ static tp_status_t close_pool(struct pool *pool, void *handle)
     if (status == TP_OK && pool->thing.closed)
         complain("pool %u was closed twice", pool->thing.number);
     if (status == TP_OK)
-        pool->thing.closed = true;
+        thing_ended(&pool->thing);
     else if (pool)
         pool->thing.closing--;
     return status;
@@ -254,7 +254,8 @@ static tp_status_t shut_down(struct pool *pool, void *handle, bool cancel, int64
     self->inside = outer;
     call_end(&call, "tp_pool_shutdown", status, allowed);
     if (begins && status == TP_OK) {
-        pool->shut = pool->thing.closed = true;
+        thing_ended(&pool->thing);
+        pool->shut = true;
         pool_ended(pool);
     } else if (begins) {
         pool->shut = pool->shut || status == TP_ERR_TIMEOUT;

@@ -398,7 +398,7 @@ static void close_one(enum tpi_kind kind, struct thing *thing, void *handle)
     if (status == TP_OK && thing->closed)
         complain("sync object %u was closed twice", thing->number);
     if (status == TP_OK)
-        thing->closed = true;
+        thing_ended(thing);
     else if (thing)
         thing->closing--;
 }
