@@ -101,6 +101,16 @@ static void jump_to_next_deadline(void)
     tpps_fire_due_();
 }
 
+/* A deadline passes although somebody could run. What is jumped over is no time to settle. */
+static void pass_early(void)
+{
+    struct tpps_sim *s = &tpps_sim_;
+    int64_t before = s->clock;
+    jump_to_next_deadline();
+    if (s->scenario_alive == 0)
+        s->settle_until = tpps_add_time_(s->settle_until, s->clock - before);
+}
+
 /* ---- nobody can run -------------------------------------------------------------------------- */
 
 static void call_on_quiet(void)
@@ -194,7 +204,7 @@ static void slow_point(bool relax)
     struct tpps_sim *s = &tpps_sim_;
     check_progress();
     if (s->timed != 0 && tpps_choose_early_())
-        jump_to_next_deadline();
+        pass_early();
     go_on(true, relax);
     plan_stop();
 }
@@ -213,7 +223,7 @@ static void inner_point(void)
     check_progress();
     if (s->timed != 0 && s->options.strategy != TPPS_DFS && s->options.strategy != TPPS_PATH &&
         tpps_choose_early_())
-        jump_to_next_deadline();
+        pass_early();
     plan_stop();
 }
 
