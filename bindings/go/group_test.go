@@ -124,6 +124,48 @@ func TestGroupWithAContext(t *testing.T) {
 	})
 }
 
+// Simple callbacks have no handle by which libtp could drop them: they are passed over here.
+func TestGroupWithAContextAndSimpleCallbacks(t *testing.T) {
+	both(t, func(t *testing.T, env Env) {
+		pool := newPool(t, PoolOptions{ThreadMaximum: 1})
+		g := newGroup(t)
+		env.Pool, env.Group = pool, g
+		begun, gate := make(chan bool), make(chan bool)
+		hold := Env{Pool: pool, Delivery: Direct}
+		must(t, Submit(background, &hold, func(*Instance) { close(begun); <-gate }))
+		<-begun // the pool's only thread
+		var ran int64
+		env.Finalizer = func(*Instance) { atomic.AddInt64(&ran, 1) }
+		for i := 0; i < 10; i++ {
+			must(t, Submit(background, &env, func(*Instance) { atomic.AddInt64(&ran, 1) }))
+		}
+		ctx, cancel := context.WithCancel(background)
+		members := g.members.all()
+		go func() {
+			time.Sleep(time.Millisecond) // the group is being closed, most likely
+			cancel()
+			eventually(t, func() bool {
+				for _, o := range members {
+					o.mu.Lock()
+					asked := o.cancels > 0
+					o.mu.Unlock()
+					if !asked {
+						return false
+					}
+				}
+				return true
+			})
+			close(gate)
+		}()
+		want(t, g.CloseMembers(ctx, false), context.Canceled)
+		if ran != 0 {
+			t.Errorf("%d ran", ran)
+		}
+		must(t, g.Close())
+		shutdown(t, pool)
+	})
+}
+
 func TestGroupFromItsOwnMember(t *testing.T) {
 	both(t, func(t *testing.T, env Env) {
 		g := newGroup(t)
@@ -207,6 +249,12 @@ func TestScope(t *testing.T) {
 			cancel()
 			return nil
 		}), context.Canceled)
+		for i := 0; i < 50; i++ { // the end of the last callback and of the context meet
+			ctx, cancel := context.WithCancel(background)
+			want(t, WithScope(ctx, &env, func(s *Scope) error {
+				return s.Go(func(context.Context) error { cancel(); return nil })
+			}), context.Canceled)
+		}
 		func() {
 			defer func() {
 				if recover() != "of f" {

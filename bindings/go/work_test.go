@@ -392,6 +392,22 @@ func TestSubmitAndRun(t *testing.T) {
 	})
 }
 
+func TestSubmitIsDroppedWithItsContext(t *testing.T) {
+	both(t, func(t *testing.T, env Env) {
+		pool := newPool(t, PoolOptions{ThreadMaximum: 1})
+		begun, gate := make(chan bool), make(chan bool)
+		hold := Env{Pool: pool, Delivery: Direct}
+		must(t, Submit(background, &hold, func(*Instance) { close(begun); <-gate }))
+		<-begun // the pool's only thread
+		env.Pool = pool
+		ctx, cancel := context.WithCancel(background)
+		must(t, Submit(ctx, &env, func(*Instance) { t.Error("it ran") }))
+		cancel()
+		close(gate)
+		shutdown(t, pool)
+	})
+}
+
 func TestRunIsCancelledByItsContext(t *testing.T) {
 	both(t, func(t *testing.T, env Env) {
 		ctx, cancel := context.WithCancel(background)
