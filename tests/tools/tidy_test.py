@@ -39,6 +39,8 @@ PLANTED = [
     ("includes", "core/base/a.h", CLEAN["core/base/a.h"] + '#include "tp/work.h"\n'),
     ("includes", "core/base/a.h", CLEAN["core/base/a.h"] + '#include "capi/gate.h"\n'),
     ("includes", "core/base/a.h", CLEAN["core/base/a.h"] + '#include "b.h"\n'),
+    ("includes", "capi/win32/a.h", '/* a.h - one thing. */\n#include "core/base/a.h"\n'),
+    ("includes", "capi/win32/a.h", '/* a.h - one thing. */\n#include "capi/gate.h"\n'),
     ("tags", "core/base/a.h", CLEAN["core/base/a.h"] + "/* [BB7] alone. */\n"),
     ("ordered_accesses_are_tagged", "core/base/a.c", CLEAN["core/base/a.c"].replace(
         "}\n", "}\n" + "\n" * 13 + "int b(void)\n{\n    return tpp_load_acquire(&word);\n}\n")),
