@@ -1,16 +1,20 @@
 /* heap.c - the heap of the process, and pages. */
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include "capi/win32/base.h"
 #include "tp/win32/memory.h"
 
-/* In front of each block. All blocks stand in a ring, so that any address can be judged. */
+/* In front of each block. All blocks stand in chains by their address, so that any address can be
+ * judged without looking behind it. */
 struct block {
-    struct block *next, *before;
+    struct block *next;
     size_t bytes;
-    uint64_t reserved; /* keeps the alignment of malloc */
 };
+
+#define CHAINS 8192u
+#define LOCKS 64u
 
 struct region {
     struct region *next;
@@ -18,37 +22,34 @@ struct region {
     size_t bytes;
 };
 
-static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-static struct block ring = {&ring, &ring, 0, 0};
+static pthread_mutex_t locks[LOCKS] = {[0 ... LOCKS - 1] = PTHREAD_MUTEX_INITIALIZER};
+static struct block *chains[CHAINS]; /* each under the lock of its number */
+
+static pthread_mutex_t region_lock = PTHREAD_MUTEX_INITIALIZER;
 static struct region *regions;
 
 HANDLE WINAPI GetProcessHeap(void)
 {
-    return &ring;
+    return chains;
 }
 
-static void link_block(struct block *block)
+static uint32_t number_of(const void *address)
 {
-    block->next = &ring;
-    block->before = ring.before;
-    ring.before->next = block;
-    ring.before = block;
+    return (uint32_t)(((uint64_t)(uintptr_t)address >> 4) * UINT64_C(0x9e3779b97f4a7c15) >> 51);
 }
 
-static void unlink_block(struct block *block)
+static pthread_mutex_t *lock_of(uint32_t number)
 {
-    block->before->next = block->next;
-    block->next->before = block->before;
+    return &locks[number % LOCKS];
 }
 
-/* Lock held. The blocks made last are looked at first. */
-static struct block *find(LPCVOID address)
+/* The link to the block at the address, which holds NULL if there is none. Lock held. */
+static struct block **find(uint32_t number, LPCVOID address)
 {
-    for (struct block *block = ring.before; block != &ring; block = block->before) {
-        if (block + 1 == address)
-            return block;
-    }
-    return NULL;
+    struct block **link = &chains[number];
+    while (*link && *link + 1 != address)
+        link = &(*link)->next;
+    return link;
 }
 
 LPVOID WINAPI HeapAlloc(HANDLE heap, DWORD flags, SIZE_T bytes)
@@ -59,10 +60,12 @@ LPVOID WINAPI HeapAlloc(HANDLE heap, DWORD flags, SIZE_T bytes)
                                                 : malloc(sizeof *block + bytes);
     if (!block)
         return NULL;
+    uint32_t number = number_of(block + 1);
     block->bytes = bytes;
-    pthread_mutex_lock(&lock);
-    link_block(block);
-    pthread_mutex_unlock(&lock);
+    pthread_mutex_lock(lock_of(number));
+    block->next = chains[number];
+    chains[number] = block;
+    pthread_mutex_unlock(lock_of(number));
     return block + 1;
 }
 
@@ -87,25 +90,32 @@ LPVOID WINAPI HeapReAlloc(HANDLE heap, DWORD flags, LPVOID address, SIZE_T bytes
 
 BOOL WINAPI HeapFree(HANDLE heap, DWORD flags, LPVOID address)
 {
+    uint32_t number = number_of(address);
     UNREFERENCED_PARAMETER(flags);
     if (!address)
         return TRUE;
-    pthread_mutex_lock(&lock);
-    struct block *block = heap == GetProcessHeap() ? find(address) : NULL;
+    if (heap != GetProcessHeap())
+        return tpw_fail(ERROR_INVALID_HANDLE);
+    pthread_mutex_lock(lock_of(number));
+    struct block **link = find(number, address);
+    struct block *block = *link;
     if (block)
-        unlink_block(block);
-    pthread_mutex_unlock(&lock);
+        *link = block->next;
+    pthread_mutex_unlock(lock_of(number));
     free(block);
     return block ? TRUE : tpw_fail(ERROR_INVALID_PARAMETER);
 }
 
 SIZE_T WINAPI HeapSize(HANDLE heap, DWORD flags, LPCVOID address)
 {
+    uint32_t number = number_of(address);
     UNREFERENCED_PARAMETER(flags);
-    pthread_mutex_lock(&lock);
-    const struct block *block = heap == GetProcessHeap() ? find(address) : NULL;
+    if (heap != GetProcessHeap())
+        return (SIZE_T)-1;
+    pthread_mutex_lock(lock_of(number));
+    const struct block *block = *find(number, address);
     SIZE_T bytes = block ? block->bytes : (SIZE_T)-1;
-    pthread_mutex_unlock(&lock);
+    pthread_mutex_unlock(lock_of(number));
     return bytes;
 }
 
@@ -167,10 +177,10 @@ static LPVOID reserve(size_t bytes, int access)
         return NULL;
     }
     *region = (struct region){NULL, address, bytes};
-    pthread_mutex_lock(&lock);
+    pthread_mutex_lock(&region_lock);
     region->next = regions;
     regions = region;
-    pthread_mutex_unlock(&lock);
+    pthread_mutex_unlock(&region_lock);
     return address;
 }
 
@@ -186,10 +196,10 @@ static struct region **find_region(const char *address, size_t bytes)
 
 static bool protect(char *address, size_t bytes, int access)
 {
-    uintptr_t odd = (uintptr_t)address & 4095;
-    pthread_mutex_lock(&lock);
+    uintptr_t odd = (uintptr_t)address % (uintptr_t)sysconf(_SC_PAGESIZE);
+    pthread_mutex_lock(&region_lock);
     bool done = *find_region(address, bytes) && mprotect(address - odd, bytes + odd, access) == 0;
-    pthread_mutex_unlock(&lock);
+    pthread_mutex_unlock(&region_lock);
     return done;
 }
 
@@ -213,14 +223,14 @@ BOOL WINAPI VirtualFree(LPVOID address, SIZE_T bytes, DWORD type)
         return protect(address, bytes, PROT_NONE) ? TRUE : tpw_fail(ERROR_INVALID_ADDRESS);
     if (type != MEM_RELEASE || bytes != 0 || !address)
         return tpw_fail(ERROR_INVALID_PARAMETER);
-    pthread_mutex_lock(&lock);
+    pthread_mutex_lock(&region_lock);
     struct region **link = find_region(address, 0);
     if (*link && (*link)->address == address) {
         gone = *link;
         *link = gone->next;
         munmap(gone->address, gone->bytes);
     }
-    pthread_mutex_unlock(&lock);
+    pthread_mutex_unlock(&region_lock);
     free(gone);
     return gone ? TRUE : tpw_fail(ERROR_INVALID_ADDRESS);
 }

@@ -347,6 +347,19 @@ TAP_TEST(heap__knows_its_blocks)
     check(local != NULL && LocalFree(local) == NULL);
 }
 
+TAP_TEST(heap__holds_many_blocks)
+{
+    enum { BLOCKS = 30000 };
+    static LPVOID blocks[BLOCKS];
+    HANDLE heap = GetProcessHeap();
+    for (int i = 0; i < BLOCKS; i++)
+        check((blocks[i] = HeapAlloc(heap, 0, (SIZE_T)i % 40)) != NULL);
+    for (int i = 0; i < BLOCKS; i++)
+        check(HeapSize(heap, 0, blocks[i]) == (SIZE_T)i % 40);
+    for (int i = 0; i < BLOCKS; i++)
+        check(HeapFree(heap, 0, blocks[i]));
+}
+
 TAP_TEST(pages__are_reserved_and_committed)
 {
     char *pages = VirtualAlloc(NULL, 65536, MEM_RESERVE, PAGE_NOACCESS);
@@ -414,6 +427,7 @@ int main(void)
     tap_run(clock__converts_dates);
     tap_run(clock__knows_the_machine);
     tap_run(heap__knows_its_blocks);
+    tap_run(heap__holds_many_blocks);
     tap_run(pages__are_reserved_and_committed);
     tap_run(module__is_loaded_and_freed);
     tap_run(module__of_windows_is_this_one);

@@ -44,8 +44,7 @@ TPW_API LPVOID WINAPI HeapReAlloc(HANDLE heap, DWORD flags, LPVOID block, SIZE_T
 TPW_API BOOL WINAPI HeapFree(HANDLE heap, DWORD flags, LPVOID block);
 /** (SIZE_T)-1 for what is no block of the heap. */
 TPW_API SIZE_T WINAPI HeapSize(HANDLE heap, DWORD flags, LPCVOID block);
-/** Is it a block of the heap, or a PTP_IO that is alive? TRUE for NULL. Takes time in proportion to
- *  the number of blocks. */
+/** Is it a block of the heap, or a PTP_IO that is alive? TRUE for NULL. */
 TPW_API BOOL WINAPI HeapValidate(HANDLE heap, DWORD flags, LPCVOID block);
 /** Fixed memory only: a handle is the address. */
 TPW_API HLOCAL WINAPI LocalAlloc(UINT flags, SIZE_T bytes);

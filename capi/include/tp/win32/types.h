@@ -181,6 +181,7 @@ typedef LPCSTR LPCTSTR, PCTSTR;
 #define LOWORD(value) ((WORD)((DWORD_PTR)(value)&0xffff))
 #define HIWORD(value) ((WORD)(((DWORD_PTR)(value) >> 16) & 0xffff))
 #define ARRAYSIZE(array) (sizeof(array) / sizeof((array)[0]))
+#define _countof ARRAYSIZE
 #define CONTAINING_RECORD(address, type, field) ((type *)((char *)(address)-offsetof(type, field)))
 #define HandleToULong(handle) ((ULONG)(ULONG_PTR)(handle))
 #define ULongToHandle(number) ((HANDLE)(ULONG_PTR)(ULONG)(number))
