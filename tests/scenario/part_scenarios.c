@@ -46,15 +46,15 @@ static struct tpi_inject here, elsewhere;
 static struct tpi_task *task;
 static uint32_t old_generation;
 
-static struct tpi_slot *slot_for(uint32_t limit)
+static struct tpi_task *new_task(uint32_t limit)
 {
     struct tpi_slot *slot = tpi_slab_reserve(TPI_KIND_WORK, LARGE, NULL);
     if (!slot)
         tpps_fail("no memory");
-    task = tpi_container(slot, struct tpi_task, slot);
-    tpi_task_init(task, TPI_PRIORITY_NORMAL | limit << TPI_TRAIT_LIMIT_SHIFT, NULL, 0, false);
+    struct tpi_task *made = tpi_container(slot, struct tpi_task, slot);
+    tpi_task_init(made, TPI_PRIORITY_NORMAL | limit << TPI_TRAIT_LIMIT_SHIFT, NULL, 0, false);
     (void)tpi_slab_publish(slot, tpp_peek(&slot->generation) + 1);
-    return slot;
+    return made;
 }
 
 static void begin(void)
@@ -101,14 +101,13 @@ static void close_late(void *unused)
 static void meet_the_next_life(void (*late)(void *), uint32_t posts, uint32_t claims)
 {
     begin();
-    (void)slot_for(0);
-    struct tpi_slot *slot = slot_for(0);
-    old_generation = tpp_peek(&slot->generation);
+    (void)new_task(0); /* the other place of the slab */
+    task = new_task(0);
+    old_generation = tpp_peek(&task->slot.generation);
     (void)tpi_task_apply(task, TPI_EVENT_CLOSE, 0);
     tpps_thread thread = tpps_spawn(late, NULL);
-    struct tpi_task *closed = task;
-    tpi_slab_free(TPI_KIND_WORK, slot, NULL);
-    tpps_check(slot_for(0) == slot && task == closed);
+    tpi_slab_free(TPI_KIND_WORK, &task->slot, NULL);
+    tpps_check(new_task(0) == task);
     if (posts > 0)
         post(SCENE_WORD(posts));
     for (uint32_t i = 0; i < claims; i++)
@@ -146,7 +145,7 @@ static void rejoin(void *unused)
 PART(part__a_post_beside_room_that_is_made_is_queued)
 {
     begin();
-    (void)slot_for(1);
+    task = new_task(1);
     post(SCENE_WORD(1));
     tpps_check(claim() == task);
     (void)tpi_inject_disassociate(&here, task);
