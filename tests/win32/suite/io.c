@@ -160,7 +160,7 @@ static void pipe_read(HANDLE server, HANDLE client, struct channel *channel, PTP
     say_told("C-147", "ReadFile of an empty pipe", ReadFile(server, text[0], 4, NULL, &first));
     thread = start(wait_for_io, &reader);
     say_count("C-147", "waits that return before there is something",
-              stays(&reader.returned) + channel->calls);
+              stays(&reader.returned) + stays(&channel->calls));
     WriteFile(client, "abcd", 4, &bytes, NULL);
     say_result("C-148", "the callback of a read from a pipe", channel, &first);
     join(thread);

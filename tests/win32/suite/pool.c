@@ -30,7 +30,7 @@ static void CALLBACK pass(PTP_CALLBACK_INSTANCE instance, PVOID context, PTP_WOR
 {
     struct crowd *crowd = context;
     LONG inside = InterlockedIncrement(&crowd->inside);
-    LONG most = crowd->most;
+    LONG most = InterlockedCompareExchange(&crowd->most, 0, 0);
 
     (void)instance;
     (void)work;
