@@ -106,14 +106,12 @@ SCENE(rest__an_operation_does_not_pass_high)
     scene_close_pool(pool);
 }
 
-static int64_t lowered_at;
-
 static void one_at_a_time(tp_callback_instance_t *instance, void *context, tp_work_t *work)
 {
     (void)instance;
     (void)context;
     (void)work;
-    bool late = lowered_at && tpps_now() > lowered_at + 2 * MS;
+    bool late = scene_value(GO);
     scene_add(INSIDE, 1);
     tpps_check(!late || scene_value(INSIDE) == 1);
     tpps_sleep(MS);
@@ -125,11 +123,11 @@ SCENE(rest__a_lowered_maximum_holds_while_there_is_work)
 {
     tp_pool_t *pool = scene_pool(2, 2);
     tp_work_t *work = scene_pool_work(pool, one_at_a_time, NULL);
-    lowered_at = 0;
     scene_submit(work, 12);
     tpps_sleep(2 * MS);
     scene_maximum(pool, 1);
-    lowered_at = tpps_now();
+    tpps_sleep(2 * MS);
+    scene_add(GO, 1);
     scene_finish(work);
     scene_close_pool(pool);
 }
