@@ -256,6 +256,8 @@ static_assert(std::is_trivially_copyable_v<tp::work_ref> && sizeof(tp::work_ref)
 static_assert(!std::is_convertible_v<void (*)(), tp::work>);
 static_assert(!std::is_constructible_v<tp::work, std::nullptr_t>);
 static_assert(!std::is_copy_constructible_v<tp::instance>);
+static_assert(!std::is_default_constructible_v<tp::instance>);
+static_assert(!std::is_copy_constructible_v<tp::env> && !std::is_copy_constructible_v<tp::event>);
 static_assert(noexcept(std::declval<tp::work &>().try_submit()));
 static_assert(noexcept(std::declval<tp::timer &>().try_set(tp::infinite)));
 static_assert(noexcept(std::declval<tp::wait &>().try_set(tp::waitable::never())));

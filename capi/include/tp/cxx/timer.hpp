@@ -11,7 +11,7 @@ namespace tp
 /** Whether each missed time of a periodic timer is one more run. */
 enum class missed : uint32_t { run = 0, skip = TP_TIMER_SKIP_MISSED };
 
-/** When a timer expires, and again: `every(10ms)`, or the fields one by one. */
+/** When a timer expires, and again: `{10ms, 10ms}`, or the fields one by one. */
 struct schedule {
     when due;
     std::chrono::nanoseconds period{0}; /**< 0: once */
