@@ -30,15 +30,13 @@ type actions struct {
 	library   unsafe.Pointer
 }
 
+// perform does what comes before a wait for the callback returns.
 func (a *actions) perform() {
 	if a.semaphore != nil {
 		a.semaphore.Release(a.count)
 	}
 	if a.event != nil {
 		a.event.Set()
-	}
-	if a.library != nil {
-		closeLibrary(a.library)
 	}
 }
 

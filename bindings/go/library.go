@@ -8,7 +8,6 @@
 // its group. What an object's callback refers to is let go of once the object is gone for good.
 package tp
 
-// #cgo LDFLAGS: -ldl
 // #include <dlfcn.h>
 // #include "shim.h"
 import "C"

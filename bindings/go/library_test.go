@@ -159,3 +159,33 @@ func TestLibrary(t *testing.T) {
 		shutdown(t, pool)
 	})
 }
+
+// The library is kept for callbacks of Go also once libtp is through with the object.
+func TestLibraryOutlivesTheLastCallback(t *testing.T) {
+	library := ctest.Open(anyLibrary)
+	if library == nil {
+		t.Skip("no " + anyLibrary)
+	}
+	begun, gate := make(chan bool), make(chan bool)
+	w, err := NewWork(&Env{Library: library}, func(in *Instance) {
+		close(begun)
+		<-gate
+		if !ctest.Loaded(anyLibrary) {
+			t.Error("it was unloaded under the callback")
+		}
+	})
+	must(t, err)
+	must(t, w.Submit())
+	<-begun
+	must(t, w.Close())
+	must(t, Run(background, &Env{Delivery: Direct}, func(in *Instance) {
+		must(t, in.CloseLibraryOnReturn(library)) // the test's own reference
+	}))
+	eventually(t, func() bool {
+		w.o.mu.Lock()
+		defer w.o.mu.Unlock()
+		return w.o.c == nil
+	})
+	close(gate)
+	eventually(t, func() bool { return !ctest.Loaded(anyLibrary) })
+}

@@ -50,6 +50,7 @@ type object struct {
 
 	mu       sync.Mutex
 	created  bool
+	library  unsafe.Pointer // batched: a reference to it
 	handle   cgo.Handle
 	c        *C.tpgo_object_t // nil once it is gone
 	last     uint64           // how many events there were, then
@@ -101,7 +102,11 @@ func (o *object) create(op string, env *Env, fd int) (unsafe.Pointer, error) {
 	o.mu.Lock() // an event may come before `c` is set
 	status := C.tpgo_create(o.kind, &choices, C.uintptr_t(handle), C.int(fd), &created, &o.c,
 		&errno)
-	o.created = status == C.TP_OK
+	if status == C.TP_OK {
+		o.created = true
+		// libtp holds it until the last event is queued, this until the last callback has ended.
+		o.library = o.c.library
+	}
 	o.mu.Unlock()
 	if status != C.TP_OK {
 		o.leave()
@@ -155,6 +160,9 @@ func (o *object) leave() {
 		o.group.members.remove(o)
 	}
 	o.queue.leave()
+	if o.library != nil {
+		go closeLibrary(o.library) // its destructors may wait for callbacks
+	}
 }
 
 // closeWith closes the object once; a group may have done so before.
@@ -271,6 +279,9 @@ func (o *object) runOne(e event) (next event, more bool) {
 // finish ends a batched callback: what it asked for on its return, then the counts.
 func (o *object) finish(in *Instance) (next event, more bool) {
 	in.actions.perform()
+	if in.actions.library != nil { // once waits for the callback are let go
+		defer closeLibrary(in.actions.library)
+	}
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.end(in)

@@ -1,4 +1,6 @@
 /* shim.c - callbacks of tp for Go, into the queue or straight into Go; calls made in one step. */
+#include <dlfcn.h>
+#include <link.h>
 #include <stdlib.h>
 
 #include "_cgo_export.h"
@@ -156,6 +158,15 @@ static tp_status_t told(tp_status_t status, int *errno_out)
     return status;
 }
 
+/* One more reference to a library that is loaded. */
+static void *hold(void *library)
+{
+    struct link_map *map;
+    if (!library || dlinfo(library, RTLD_DI_LINKMAP, &map) != 0)
+        return NULL;
+    return dlopen(map->l_name, RTLD_NOW | RTLD_NOLOAD);
+}
+
 tp_status_t tpgo_create(uint32_t kind, const tpgo_choices_t *choices, uintptr_t handle, int fd,
                         void **created_out, tpgo_object_t **object_out, int *errno_out)
 {
@@ -172,6 +183,8 @@ tp_status_t tpgo_create(uint32_t kind, const tpgo_choices_t *choices, uintptr_t 
     *created_out = NULL;
     *object_out = object;
     status = told(make(kind, env, choices->direct, fd, object, created_out), errno_out);
+    if (status == TP_OK && !choices->direct)
+        object->library = hold(choices->library);
 
 destroy_env:
     tp_env_destroy(env);

@@ -35,6 +35,7 @@ typedef struct tpgo_object {
     uint64_t pending; /* of these, not begun and not dropped; Go subtracts, all atomically */
     uint64_t missed;  /* expiries that skip_missed left out; queue's lock */
     uint32_t skip_missed;
+    void *library; /* batched: one more reference to it, for Go to give back */
 } tpgo_object_t;
 
 /* What an object is made with: an Env of Go. */

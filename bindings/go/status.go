@@ -1,6 +1,8 @@
 package tp
 
 // #cgo pkg-config: tp
+// #cgo CFLAGS: -D_GNU_SOURCE
+// #cgo LDFLAGS: -ldl
 // #include "shim.h"
 import "C"
 
