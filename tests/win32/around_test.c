@@ -89,6 +89,7 @@ TAP_TEST(thread__makes_calls_when_it_waits_alertably)
     check(QueueUserAPC(add, GetCurrentThread(), (ULONG_PTR)&calls));
     check(QueueUserAPC(add, GetCurrentThread(), (ULONG_PTR)&calls));
     check_eq(WaitForSingleObject(never, 1), WAIT_TIMEOUT);
+    check_eq(WaitForMultipleObjects(1, &never, TRUE, 1), WAIT_TIMEOUT);
     check_eq(calls, 0);
     check_eq(SleepEx(0, TRUE), WAIT_IO_COMPLETION);
     check_eq(calls, 2);
@@ -97,6 +98,10 @@ TAP_TEST(thread__makes_calls_when_it_waits_alertably)
     while (__atomic_load_n(&calls, __ATOMIC_SEQ_CST) < 3)
         Sleep(0);
     check(QueueUserAPC(add, thread, (ULONG_PTR)&calls));
+    check_eq(WaitForSingleObject(thread, INFINITE), WAIT_OBJECT_0);
+    SetLastError(0);
+    check(!QueueUserAPC(add, thread, (ULONG_PTR)&calls)); /* it has ended */
+    check_eq(GetLastError(), ERROR_GEN_FAILURE);
     check_eq(code_of(thread), 1);
     check_eq(calls, 4);
     check(!QueueUserAPC(add, never, 0));
@@ -122,6 +127,11 @@ TAP_TEST(thread__has_slots)
     check(TlsFree(slot) && !TlsFree(slot) && !TlsSetValue(slot, NULL));
     check_eq(GetLastError(), ERROR_INVALID_PARAMETER);
     check(!TlsSetValue(TLS_OUT_OF_INDEXES, NULL));
+    for (int i = 0; i < 3000; i++) {
+        slot = TlsAlloc();
+        check(slot != TLS_OUT_OF_INDEXES && TlsGetValue(slot) == NULL);
+        check(TlsSetValue(slot, &value) && TlsFree(slot));
+    }
 }
 
 /* ---- Locks ----------------------------------------------------------------------------------- */
@@ -190,6 +200,35 @@ TAP_TEST(locks__exclude_and_wake)
     check_eq(shared.total, 300);
     check_eq(shared.started, 2);
     DeleteCriticalSection(&shared.section);
+}
+
+static DWORD WINAPI take_turns(LPVOID argument)
+{
+    struct shared *shared = argument;
+    AcquireSRWLockExclusive(&shared->slim);
+    LONG mine = shared->started++;
+    while (shared->items < 2000) {
+        if (shared->items % 2 == mine) {
+            shared->items++;
+            WakeConditionVariable(&shared->filled);
+        } else {
+            SleepConditionVariableSRW(&shared->filled, &shared->slim, INFINITE, 0);
+        }
+    }
+    ReleaseSRWLockExclusive(&shared->slim);
+    WakeAllConditionVariable(&shared->filled);
+    return 0;
+}
+
+TAP_TEST(locks__no_wake_is_lost)
+{
+    struct shared shared = {.slim = SRWLOCK_INIT, .filled = CONDITION_VARIABLE_INIT};
+    HANDLE threads[2];
+    for (int i = 0; i < 2; i++)
+        threads[i] = CreateThread(NULL, 0, take_turns, &shared, 0, NULL);
+    for (int i = 0; i < 2; i++)
+        check_eq(code_of(threads[i]), 0);
+    check_eq(shared.items, 2000);
 }
 
 static DWORD WINAPI try_all(LPVOID argument)
@@ -420,6 +459,7 @@ int main(void)
     tap_run(thread__makes_calls_when_it_waits_alertably);
     tap_run(thread__has_slots);
     tap_run(locks__exclude_and_wake);
+    tap_run(locks__no_wake_is_lost);
     tap_run(locks__can_be_tried);
     tap_run(locks__a_section_is_left_on_return);
     tap_run(interlocked__gives_what_windows_gives);

@@ -351,6 +351,62 @@ TAP_TEST(pipe__by_name_connects)
     check(CloseHandle(event));
 }
 
+static DWORD WINAPI open_by_name(LPVOID name)
+{
+    DWORD moved = 0;
+    for (int i = 0; i < 2; i++) {
+        HANDLE client;
+        do { /* busy until it is connected to again */
+            client = CreateFileA(name, GENERIC_WRITE, 0, NULL, OPEN_EXISTING, 0, NULL);
+        } while (client == INVALID_HANDLE_VALUE && GetLastError() == ERROR_PIPE_BUSY);
+        if (!WriteFile(client, "abc", 3, &moved, NULL) || !CloseHandle(client))
+            return 0;
+    }
+    return 1;
+}
+
+TAP_TEST(pipe__waits_for_its_clients)
+{
+    char text[8], name[] = "\\\\.\\pipe\\tests-clients";
+    DWORD moved = 0, code = 0;
+    HANDLE server = CreateNamedPipeA(name, PIPE_ACCESS_INBOUND, 0, 1, 0, 0, 0, NULL);
+    HANDLE thread = CreateThread(NULL, 0, open_by_name, name, 0, NULL);
+    for (int i = 0; i < 2; i++) {
+        check(ConnectNamedPipe(server, NULL) || GetLastError() == ERROR_PIPE_CONNECTED);
+        check(ReadFile(server, text, 8, &moved, NULL) && moved == 3);
+        check(!ReadFile(server, text, 8, &moved, NULL));
+        check_eq(GetLastError(), ERROR_BROKEN_PIPE);
+        check(DisconnectNamedPipe(server));
+    }
+    check_eq(WaitForSingleObject(thread, INFINITE), WAIT_OBJECT_0);
+    check(GetExitCodeThread(thread, &code) && code == 1);
+    check(CloseHandle(thread) && CloseHandle(server));
+}
+
+TAP_TEST(pipe__has_instances)
+{
+    char name[] = "\\\\.\\pipe\\tests-instances";
+    HANDLE servers[3], clients[2];
+    for (int i = 0; i < 2; i++)
+        servers[i] = CreateNamedPipeA(name, PIPE_ACCESS_DUPLEX, 0, 2, 0, 0, 0, NULL);
+    check(servers[0] != INVALID_HANDLE_VALUE && servers[1] != INVALID_HANDLE_VALUE);
+    servers[2] = CreateNamedPipeA(name, PIPE_ACCESS_DUPLEX, 0, 2, 0, 0, 0, NULL);
+    check(servers[2] == INVALID_HANDLE_VALUE && GetLastError() == ERROR_PIPE_BUSY);
+    for (int i = 0; i < 2; i++) {
+        clients[i] = CreateFileA(name, GENERIC_READ, 0, NULL, OPEN_EXISTING, 0, NULL);
+        check(clients[i] != INVALID_HANDLE_VALUE);
+    }
+    check(CloseHandle(servers[0]) && CloseHandle(clients[0]));
+    servers[0] = CreateNamedPipeA(name, PIPE_ACCESS_DUPLEX | FILE_FLAG_FIRST_PIPE_INSTANCE, 0, 2, 0,
+                                  0, 0, NULL);
+    check(servers[0] == INVALID_HANDLE_VALUE && GetLastError() == ERROR_ACCESS_DENIED);
+    check(CreateFileA(name, GENERIC_READ, 0, NULL, OPEN_EXISTING, 0, 0) == INVALID_HANDLE_VALUE);
+    check_eq(GetLastError(), ERROR_PIPE_BUSY); /* the other one is still there */
+    check(CloseHandle(servers[1]) && CloseHandle(clients[1]));
+    check(CreateFileA(name, GENERIC_READ, 0, NULL, OPEN_EXISTING, 0, 0) == INVALID_HANDLE_VALUE);
+    check_eq(GetLastError(), ERROR_FILE_NOT_FOUND);
+}
+
 int main(void)
 {
     tap_run(file__dispositions);
@@ -363,5 +419,7 @@ int main(void)
     tap_run(overlapped__cancelling_is_for_the_own_thread);
     tap_run(overlapped__long_writes_are_whole);
     tap_run(pipe__by_name_connects);
+    tap_run(pipe__waits_for_its_clients);
+    tap_run(pipe__has_instances);
     return tap_done();
 }

@@ -144,6 +144,28 @@ TAP_TEST(io__success_at_once)
     close_scene(&scene);
 }
 
+/* An event with its lowest bit set: the pool shall not hear of the operation. */
+TAP_TEST(io__operations_can_be_silent)
+{
+    struct scene scene;
+    char buffer[8];
+    DWORD moved = 0;
+    HANDLE event = CreateEventA(NULL, FALSE, FALSE, NULL);
+    OVERLAPPED read = {.hEvent = (HANDLE)((ULONG_PTR)event | 1)};
+    open_scene(&scene, NULL);
+    StartThreadpoolIo(scene.io);
+    check(!ReadFile(scene.server, buffer, 8, NULL, &read));
+    check_eq(GetLastError(), ERROR_IO_PENDING);
+    say(&scene, "abc");
+    check(GetOverlappedResult(scene.server, &read, &moved, TRUE) && moved == 3);
+    check_eq(WaitForSingleObject(scene.told, 5), WAIT_TIMEOUT);
+    CancelThreadpoolIo(scene.io);
+    WaitForThreadpoolIoCallbacks(scene.io, FALSE);
+    check_eq(scene.calls, 0);
+    check(CloseHandle(event));
+    close_scene(&scene);
+}
+
 /* C-151: what fails at once is taken back by the caller. */
 TAP_TEST(io__failure_at_once)
 {
@@ -357,6 +379,7 @@ int main(void)
     tap_run(io__one_read_one_callback);
     tap_run(io__wait_waits_for_what_is_announced);
     tap_run(io__success_at_once);
+    tap_run(io__operations_can_be_silent);
     tap_run(io__failure_at_once);
     tap_run(io__aborted);
     tap_run(io__without_announcement);
