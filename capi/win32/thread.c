@@ -90,11 +90,18 @@ static void make_key(void)
     key_failed = pthread_key_create(&key, end);
 }
 
+static DWORD look_up_id(void)
+{
+    if (own_id == 0)
+        own_id = (DWORD)syscall(SYS_gettid);
+    return own_id;
+}
+
 /* Takes over the reference. */
 static bool adopt(struct tpw_thread *thread)
 {
     pthread_once(&key_once, make_key);
-    thread->id = GetCurrentThreadId();
+    thread->id = look_up_id();
     if (key_failed || pthread_setspecific(key, thread) != 0)
         return false;
     self = thread;
@@ -268,11 +275,12 @@ HANDLE WINAPI GetCurrentThread(void)
     return (HANDLE)(LONG_PTR)-2;
 }
 
+/* Whoever is told the id may open the thread by it, so it is known from now on. */
 DWORD WINAPI GetCurrentThreadId(void)
 {
     if (own_id == 0)
-        own_id = (DWORD)syscall(SYS_gettid);
-    return own_id;
+        (void)tpw_thread_self();
+    return look_up_id();
 }
 
 DWORD WINAPI GetThreadId(HANDLE handle)

@@ -67,6 +67,34 @@ TAP_TEST(thread__from_elsewhere_is_signaled_when_it_ends)
     check_eq(code_of(handle), 0);
 }
 
+struct known {
+    DWORD id;
+    HANDLE told, go;
+};
+
+static void CALLBACK tell_id(PTP_CALLBACK_INSTANCE instance, PVOID context)
+{
+    struct known *known = context;
+    (void)instance;
+    known->id = GetCurrentThreadId();
+    SetEvent(known->told);
+    WaitForSingleObject(known->go, INFINITE);
+}
+
+/* Whoever has told its id can be opened by it, threads of a pool too. */
+TAP_TEST(thread__of_a_pool_is_opened_by_its_id)
+{
+    struct known known = {0, CreateEventA(NULL, 0, 0, NULL), CreateEventA(NULL, 0, 0, NULL)};
+    check(TrySubmitThreadpoolCallback(tell_id, &known, NULL));
+    check_eq(WaitForSingleObject(known.told, INFINITE), WAIT_OBJECT_0);
+    HANDLE thread = OpenThread(SYNCHRONIZE, FALSE, known.id);
+    check(thread != NULL);
+    check_eq(GetThreadId(thread), known.id);
+    check_eq(WaitForSingleObject(thread, 0), WAIT_TIMEOUT);
+    check(SetEvent(known.go));
+    check(CloseHandle(thread) && CloseHandle(known.told));
+}
+
 static void NTAPI add(ULONG_PTR argument)
 {
     InterlockedIncrement((LONG *)argument);
@@ -456,6 +484,7 @@ int main(void)
 {
     tap_run(thread__has_an_id_and_a_code);
     tap_run(thread__from_elsewhere_is_signaled_when_it_ends);
+    tap_run(thread__of_a_pool_is_opened_by_its_id);
     tap_run(thread__makes_calls_when_it_waits_alertably);
     tap_run(thread__has_slots);
     tap_run(locks__exclude_and_wake);

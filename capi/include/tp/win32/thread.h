@@ -37,8 +37,7 @@ TPW_API uintptr_t _beginthreadex(void *security, unsigned stack_size,
 TPW_API void _endthreadex(unsigned exit_code) __attribute__((noreturn));
 /** STILL_ACTIVE until it has ended. */
 TPW_API BOOL WINAPI GetExitCodeThread(HANDLE thread, LPDWORD exit_code);
-/** Of a thread that CreateThread made, or that has called a function of this library which needs
- *  to know it: GetCurrentThreadId, a wait, OpenThread ... */
+/** Of a thread that CreateThread made, or that has asked for its id with GetCurrentThreadId. */
 TPW_API HANDLE WINAPI OpenThread(DWORD access, BOOL inherit, DWORD thread_id);
 /** A pseudo handle. */
 TPW_API HANDLE WINAPI GetCurrentThread(void);
