@@ -88,6 +88,8 @@ void tpi_pool_shut_moved(struct tpi_pool *pool)
 
 void tpi_pool_close(struct tpi_pool *pool)
 {
+    /* More than it takes: the last thread left after the last object, under the lock that burying
+     * takes, and a pool without threads was found empty by a swap. */
     uint64_t life = tpp_or_acq_rel(&pool->life, TPI_LIFE_CLOSED) | TPI_LIFE_CLOSED; /* [PL1] */
     if (tpi_life_dead(life))
         tpi_pool_bury(pool);
