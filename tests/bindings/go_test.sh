@@ -51,7 +51,8 @@ if [ -n "$(find "$("$go" env GOROOT)/src/runtime/race/" -name 'race_linux_*.syso
     status=$?
     sed -n 's/^ *--- \(PASS\|FAIL\|SKIP\): Test\([^ ]*\) .*/\1 \2/p' "$work/out" >"$work/results"
     while read -r result name; do
-        sed -n "/--- FAIL: Test$(echo "$name" | sed 's,/,.,g') /,/^ *---/p" "$work/out" >"$work/log"
+        awk -v run="=== RUN   Test$name" '$0 == run { on = 1; next } /^=== RUN/ { on = 0 } on' \
+            "$work/out" >"$work/log"
         case $result in
         PASS) report 0 "go__race__$name" ;;
         FAIL) report 1 "go__race__$name" ;;
