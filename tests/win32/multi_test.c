@@ -372,6 +372,92 @@ TAP_TEST(storm__each_unit_is_taken_once)
     close_all(storm.sources, SOURCES + 1);
 }
 
+/* Automatic events: each signal is answered before the next, so one that is lost stops the test,
+ * and one that is taken twice is counted. Who waits gives up again and again. */
+enum { EVENTS = 3, ROUNDS = 150 };
+
+struct echo {
+    HANDLE events[EVENTS], answers[EVENTS], mutex;
+    LONG heard[EVENTS], inside, stop;
+};
+
+static void hear(struct echo *echo, DWORD which)
+{
+    InterlockedIncrement(&echo->heard[which]);
+    ReleaseSemaphore(echo->answers[which], 1, NULL);
+}
+
+static DWORD WINAPI hear_any(LPVOID argument)
+{
+    struct echo *echo = argument;
+    for (DWORD i = 0; !__atomic_load_n(&echo->stop, __ATOMIC_SEQ_CST); i++) {
+        DWORD result = WaitForMultipleObjects(EVENTS, echo->events, FALSE, i % 3);
+        if (result < EVENTS)
+            hear(echo, result);
+        else if (result != WAIT_TIMEOUT)
+            return 1;
+    }
+    return 0;
+}
+
+static DWORD WINAPI hear_with_mutex(LPVOID argument)
+{
+    struct echo *echo = argument;
+    for (DWORD i = 0; !__atomic_load_n(&echo->stop, __ATOMIC_SEQ_CST); i++) {
+        DWORD which = i % EVENTS;
+        HANDLE both[2] = {echo->mutex, echo->events[which]};
+        DWORD result = WaitForMultipleObjects(2, both, TRUE, i % 3);
+        if (result == WAIT_TIMEOUT)
+            continue;
+        if (result != WAIT_OBJECT_0 || InterlockedIncrement(&echo->inside) != 1)
+            return 1;
+        hear(echo, which);
+        InterlockedDecrement(&echo->inside);
+        if (!ReleaseMutex(echo->mutex))
+            return 2;
+    }
+    return 0;
+}
+
+static void CALLBACK call_out(PTP_CALLBACK_INSTANCE instance, PVOID event)
+{
+    SetEventWhenCallbackReturns(instance, event);
+}
+
+TAP_TEST(storm__each_signal_is_heard_once)
+{
+    struct echo echo = {.mutex = CreateMutexA(NULL, FALSE, NULL)};
+    HANDLE threads[4];
+    for (int i = 0; i < EVENTS; i++) {
+        echo.events[i] = CreateEventA(NULL, FALSE, FALSE, NULL);
+        echo.answers[i] = CreateSemaphoreA(NULL, 0, 1, NULL);
+    }
+    for (int i = 0; i < 4; i++)
+        threads[i] = CreateThread(NULL, 0, i < 2 ? hear_any : hear_with_mutex, &echo, 0, NULL);
+    for (int round = 0; round < ROUNDS; round++) {
+        for (int i = 0; i < EVENTS; i++) {
+            if ((round + i) % 2)
+                check(SetEvent(echo.events[i]));
+            else
+                check(TrySubmitThreadpoolCallback(call_out, echo.events[i], NULL));
+        }
+        check_eq(WaitForMultipleObjects(EVENTS, echo.answers, TRUE, INFINITE), WAIT_OBJECT_0);
+    }
+    __atomic_store_n(&echo.stop, 1, __ATOMIC_SEQ_CST);
+    for (int i = 0; i < 4; i++) {
+        DWORD code = 0xbad;
+        check_eq(WaitForSingleObject(threads[i], INFINITE), WAIT_OBJECT_0);
+        check(GetExitCodeThread(threads[i], &code));
+        check_eq(code, 0);
+    }
+    for (int i = 0; i < EVENTS; i++)
+        check_eq(echo.heard[i], ROUNDS);
+    close_all(threads, 4);
+    close_all(echo.events, EVENTS);
+    close_all(echo.answers, EVENTS);
+    check(CloseHandle(echo.mutex));
+}
+
 /* ---- Signals that only libtp sees ------------------------------------------------------------ */
 
 static void CALLBACK set_on_return(PTP_CALLBACK_INSTANCE instance, PVOID context)
@@ -504,6 +590,7 @@ int main(void)
     tap_run(mutex__abandoned_ones_are_told_by_their_place);
     tap_run(mutex__philosophers_dine);
     tap_run(storm__each_unit_is_taken_once);
+    tap_run(storm__each_signal_is_heard_once);
     tap_run(any__notices_a_completion_action);
     tap_run(any__what_completion_actions_leave_is_there_at_once);
     tap_run(any__notices_a_mutex_released_by_a_completion_action);
