@@ -344,6 +344,16 @@ static void close_dry(tp_pool_t *pool)
     scene_close_pool(pool);
 }
 
+/* Until just before a tick. Who has posted the last one may raise the flag again after that has
+ * been run: it goes up in vain, once. */
+static void expect_no_tick_until(tp_pool_t *pool, int fd, int64_t time)
+{
+    if (!tpps_poll(fd, time))
+        return;
+    tpps_check(tp_pool_run(pool, 0, 0, NULL) == TP_ERR_TIMEOUT);
+    tpps_check(!tpps_poll(fd, time));
+}
+
 /* Nobody is inside: the flag goes up when it is due, not before. */
 SCENE(timer__h_polled_pool_is_told_in_time)
 {
@@ -354,7 +364,7 @@ SCENE(timer__h_polled_pool_is_told_in_time)
         int64_t began = tpps_now();
         scene_timer_every(timer, 3 * MS);
         for (int i = 1; i <= 4; i++) {
-            tpps_check(!tpps_poll(fd, began + i * 3 * MS - 1));
+            expect_no_tick_until(pool, fd, began + i * 3 * MS - 1);
             tpps_check(tpps_poll(fd, began + i * 3 * MS + SPIN));
             tpps_check(tp_pool_run(pool, 0, 0, NULL) == TP_OK);
         }
