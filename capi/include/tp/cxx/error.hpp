@@ -3,6 +3,7 @@
 #define TP_CXX_ERROR_HPP
 
 #include <exception>
+#include <new>
 #include <string>
 #include <system_error>
 #include <utility>
@@ -58,10 +59,12 @@ class status_category final : public std::error_category
 
 } // namespace detail
 
-/** The category of std::error_code whose values are tp_status_t. */
+/** The category of std::error_code whose values are tp_status_t. It is there for as long as any
+ *  thread runs, also while the process ends. */
 inline const std::error_category &category() noexcept
 {
-    static const detail::status_category the_one;
+    alignas(detail::status_category) static unsigned char place[sizeof(detail::status_category)];
+    static const detail::status_category &the_one = *new (place) detail::status_category;
     return the_one;
 }
 
