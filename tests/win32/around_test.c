@@ -72,10 +72,11 @@ struct known {
     HANDLE told, go;
 };
 
-static void CALLBACK tell_id(PTP_CALLBACK_INSTANCE instance, PVOID context)
+static void CALLBACK tell_id(PTP_CALLBACK_INSTANCE instance, PVOID context, PTP_WORK work)
 {
     struct known *known = context;
     (void)instance;
+    (void)work;
     known->id = GetCurrentThreadId();
     SetEvent(known->told);
     WaitForSingleObject(known->go, INFINITE);
@@ -85,14 +86,18 @@ static void CALLBACK tell_id(PTP_CALLBACK_INSTANCE instance, PVOID context)
 TAP_TEST(thread__of_a_pool_is_opened_by_its_id)
 {
     struct known known = {0, CreateEventA(NULL, 0, 0, NULL), CreateEventA(NULL, 0, 0, NULL)};
-    check(TrySubmitThreadpoolCallback(tell_id, &known, NULL));
+    PTP_WORK work = CreateThreadpoolWork(tell_id, &known, NULL);
+    require(work != NULL);
+    SubmitThreadpoolWork(work);
     check_eq(WaitForSingleObject(known.told, INFINITE), WAIT_OBJECT_0);
     HANDLE thread = OpenThread(SYNCHRONIZE, FALSE, known.id);
     check(thread != NULL);
     check_eq(GetThreadId(thread), known.id);
     check_eq(WaitForSingleObject(thread, 0), WAIT_TIMEOUT);
     check(SetEvent(known.go));
-    check(CloseHandle(thread) && CloseHandle(known.told));
+    WaitForThreadpoolWorkCallbacks(work, FALSE);
+    CloseThreadpoolWork(work);
+    check(CloseHandle(thread) && CloseHandle(known.told) && CloseHandle(known.go));
 }
 
 static void NTAPI add(ULONG_PTR argument)
