@@ -48,6 +48,17 @@ TAP_TEST(garbage__pools_and_groups)
     }
 }
 
+static void CALLBACK note_io(PTP_CALLBACK_INSTANCE instance, PVOID context, PVOID overlapped,
+                             ULONG result, ULONG_PTR bytes, PTP_IO io)
+{
+    (void)instance;
+    (void)context;
+    (void)overlapped;
+    (void)result;
+    (void)bytes;
+    (void)io;
+}
+
 TAP_TEST(garbage__objects)
 {
     FILETIME due;
@@ -66,6 +77,13 @@ TAP_TEST(garbage__objects)
         TOLD(check_eq(SetThreadpoolWaitEx(object, NULL, NULL, NULL), FALSE));
         TOLD(WaitForThreadpoolWaitCallbacks(object, FALSE));
         TOLD(CloseThreadpoolWait(object));
+        TOLD(StartThreadpoolIo(object));
+        TOLD(CancelThreadpoolIo(object));
+        TOLD(WaitForThreadpoolIoCallbacks(object, TRUE));
+        TOLD(CloseThreadpoolIo(object));
+        SetLastError(0);
+        check(CreateThreadpoolIo(object, note_io, NULL, NULL) == NULL);
+        check_eq(GetLastError(), ERROR_INVALID_HANDLE);
     }
     CloseHandle(event);
 }
