@@ -36,7 +36,7 @@ run_cargo() { # command of cargo, its arguments; by $version and $bin
     shift
     PATH="$bin:$PATH" RUSTC="$bin/rustc" RUSTDOC="$bin/rustdoc" \
         CARGO_TARGET_DIR="$build/rust/$version" \
-        "$bin/cargo" "$subcommand" --offline --manifest-path "$rust/Cargo.toml" "$@" \
+        timeout -k 5 400 "$bin/cargo" "$subcommand" --offline --manifest-path "$rust/Cargo.toml" "$@" \
         >"$work/out" 2>&1
 }
 

@@ -5,7 +5,7 @@ use crate::context::{leaves_everything, Context, OnCancel};
 use crate::error::{check, Error, Result, WaitError};
 use crate::future::Slot;
 use crate::objects::{Kind, Object};
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::ffi::c_void;
 use std::future::Future;
 use std::io;
@@ -58,7 +58,7 @@ where
 #[derive(Default)]
 struct Ops {
     last: AtomicUsize,
-    in_flight: Mutex<HashMap<usize, Box<dyn Operation>>>,
+    in_flight: Mutex<BTreeMap<usize, Box<dyn Operation>>>,
 }
 
 impl Ops {
@@ -72,7 +72,7 @@ impl Ops {
         self.lock().remove(&key)
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<usize, Box<dyn Operation>>> {
+    fn lock(&self) -> std::sync::MutexGuard<'_, BTreeMap<usize, Box<dyn Operation>>> {
         self.in_flight.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
     }
 }
@@ -147,9 +147,9 @@ impl InFlight {
 
 impl Inner {
     fn abort(&self, key: usize) -> bool {
-        // SAFETY: the library judges the handle and the key.
-        self.ops.lock().contains_key(&key)
-            && unsafe { sys::tp_io_abort(self.object.raw, key as *mut c_void) } == sys::TP_OK
+        let in_flight = self.ops.lock().contains_key(&key); // the lock is not held any more
+                                                            // SAFETY: the library judges the handle and the key.
+        in_flight && unsafe { sys::tp_io_abort(self.object.raw, key as *mut c_void) } == sys::TP_OK
     }
 }
 

@@ -6,7 +6,7 @@ use crate::future::Slot;
 use crate::pool::{Inner, Pool};
 use crate::sync::Event;
 use std::cell::UnsafeCell;
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::ffi::c_void;
 use std::future::Future;
 use std::mem::ManuallyDrop;
@@ -14,7 +14,7 @@ use std::panic::{catch_unwind, AssertUnwindSafe};
 use std::pin::Pin;
 use std::ptr::null_mut;
 use std::sync::atomic::{AtomicPtr, AtomicU32, Ordering};
-use std::sync::{Arc, Mutex, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, Weak};
 use std::task::{Context, Poll, Wake, Waker};
 use std::{error, fmt};
 use tp_sys as sys;
@@ -52,6 +52,7 @@ type Joined<T> = Result<T, JoinError>;
 #[repr(C)]
 struct Task<F: Future> {
     header: Header,
+    number: u64,
     state: AtomicU32,
     work: AtomicPtr<sys::tp_work_t>,
     future: UnsafeCell<Option<F>>,
@@ -65,22 +66,41 @@ unsafe impl<F: Future + Send> Sync for Task<F> where F::Output: Send {}
 // SAFETY: as above.
 unsafe impl<F: Future + Send> Send for Task<F> where F::Output: Send {}
 
-/// The tasks of a pool that are not done.
+/// The tasks of a pool that are not done, by number: in the order of their making, so that a run of
+/// the simulator can be repeated.
 #[derive(Default)]
-pub(crate) struct Tasks(Mutex<HashMap<usize, Weak<dyn Control>>>);
+pub(crate) struct Tasks(Mutex<Numbered>);
+
+#[derive(Default)]
+struct Numbered {
+    last: u64,
+    tasks: BTreeMap<u64, Weak<dyn Control>>,
+}
 
 impl Tasks {
-    fn with<T>(&self, body: impl FnOnce(&mut HashMap<usize, Weak<dyn Control>>) -> T) -> T {
-        body(&mut self.0.lock().unwrap_or_else(|poisoned| poisoned.into_inner()))
+    fn lock(&self) -> MutexGuard<'_, Numbered> {
+        self.0.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+
+    fn number(&self) -> u64 {
+        let mut inside = self.lock();
+        inside.last += 1;
+        inside.last
+    }
+
+    fn add(&self, number: u64, task: &Arc<dyn Control>) {
+        self.lock().tasks.insert(number, Arc::downgrade(task));
+    }
+
+    fn remove(&self, number: u64) {
+        self.lock().tasks.remove(&number);
     }
 
     /// The pool is shut: none of them will run again.
     pub(crate) fn abandon(&self) {
-        let left: Vec<_> = self.with(|tasks| tasks.drain().collect());
-        for (_, task) in left {
-            if let Some(task) = task.upgrade() {
-                task.abandon();
-            }
+        let left = std::mem::take(&mut self.lock().tasks);
+        for task in left.into_values().filter_map(|task| task.upgrade()) {
+            task.abandon();
         }
     }
 }
@@ -187,7 +207,7 @@ where
             Err(payload) => Err(JoinError::Panicked(Panic(payload))),
         };
         self.state.fetch_or(DONE, Ordering::AcqRel);
-        self.pool.tasks.with(|tasks| tasks.remove(&(Arc::as_ptr(self) as usize)));
+        self.pool.tasks.remove(self.number);
         // SAFETY: once, as RUNNING was set once for good; nobody submits what is done.
         unsafe { sys::tp_work_close(self.work.load(Ordering::Acquire)) };
         self.slot.put(result);
@@ -261,6 +281,7 @@ where
     let slot = Arc::new(Slot::default());
     let task = Arc::new(Task {
         header: Header::new(release::<F>, None),
+        number: pool.inner.tasks.number(),
         state: AtomicU32::new(0),
         work: AtomicPtr::new(null_mut()),
         future: UnsafeCell::new(Some(future)),
@@ -280,7 +301,7 @@ where
     }
     task.work.store(work, Ordering::Release);
     let control: Arc<dyn Control> = task.clone();
-    pool.inner.tasks.with(|tasks| tasks.insert(context as usize, Arc::downgrade(&control)));
+    pool.inner.tasks.add(task.number, &control);
     task.schedule(0);
     Ok(JoinHandle { slot, task: control })
 }

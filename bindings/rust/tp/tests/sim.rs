@@ -2,13 +2,15 @@
 #![allow(non_snake_case)]
 
 use std::future::Future;
+use std::os::unix::io::BorrowedFd;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicU32, Ordering::SeqCst};
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 use tp::sim::{self, Search};
-use tp::Pool;
+use tp::sys::sim as machine;
+use tp::{Error, Pool};
 
 /// Two callbacks count, as if they were alone.
 fn lost_update() {
@@ -215,9 +217,112 @@ fn sim__drops_race_with_callbacks() {
     report.unwrap().unwrap();
 }
 
+/// A scripted descriptor that is a stream, and closes itself.
+struct Stream(i32);
+
+impl Stream {
+    fn open() -> Self {
+        // SAFETY: a number of the run, here as below.
+        Stream(unsafe { machine::tp_sim_open(machine::TP_SIM_FILE_STREAM) })
+    }
+    fn fd(&self) -> BorrowedFd<'_> {
+        // SAFETY: open as long as the borrow.
+        unsafe { BorrowedFd::borrow_raw(self.0) }
+    }
+    fn feed(fd: i32, data: &[u8]) {
+        // SAFETY: the data outlive the call.
+        unsafe { machine::tp_sim_feed(fd, data.as_ptr().cast(), data.len()) }
+    }
+}
+
+impl Drop for Stream {
+    fn drop(&mut self) {
+        // SAFETY: see above.
+        unsafe { machine::tp_sim_close(self.0) }
+    }
+}
+
+#[test]
+fn sim__reads_are_completed_aborted_or_forgotten() {
+    let report = Search::new().schedules(500).misuse_fails().run(|| {
+        let pool = Pool::builder().max_threads(2).build().unwrap();
+        let stream = Stream::open();
+        let io = pool.io(&stream.fd()).unwrap();
+        let alive = Arc::new(());
+        let (called, freed) = (alive.clone(), alive.clone());
+        let fd = stream.0;
+        let feeder = sim::spawn(move || Stream::feed(fd, b"abc")).unwrap();
+        let read = io.read(vec![0; 3], None, move |_, result, buffer| {
+            let _called = called;
+            match result {
+                Ok(bytes) => assert_eq!(&buffer[..bytes], &b"abc"[..bytes]),
+                Err(error) => assert_eq!(error.raw_os_error(), Some(125)),
+            }
+        });
+        let read = read.unwrap();
+        let reading = io.clone();
+        let task = pool.spawn_future(async move {
+            let _freed = freed;
+            let _ = reading.read_async(vec![0; 2], None).await;
+        });
+        let task = task.unwrap();
+        match sim::choose(3) {
+            0 => drop(read.abort()),
+            1 => task.cancel(),
+            _ => sim::point(),
+        }
+        feeder.join();
+        drop(io);
+        task.cancel();
+        let _ = task.join();
+        pool.shutdown(false, None).unwrap();
+        assert_eq!(Arc::strong_count(&alive), 1);
+    });
+    report.unwrap().unwrap();
+}
+
+#[test]
+fn sim__failed_creates_leave_nothing_behind() {
+    fn some(alive: &Arc<()>) -> tp::Result<()> {
+        let pool = Pool::builder().min_threads(1).max_threads(2).build()?;
+        let (mine, other, third) = (alive.clone(), alive.clone(), alive.clone());
+        let group = tp::Group::new()?;
+        let member = move |_: &tp::Callback<'_>| drop(mine.clone());
+        let work = pool.object().group(&group).name("member").work(member)?;
+        work.submit_many(2)?;
+        let task = pool.spawn_future(async move {
+            step().await;
+            drop(other);
+        })?;
+        let sleep = pool.sleep(Duration::from_millis(1))?;
+        pool.spawn(move |_| drop(third))?;
+        let mut number = 0;
+        match pool.scope(|scope| scope.spawn(|_| number = 1)) {
+            Ok(spawned) => spawned?,
+            Err(error) => return Err(error.resume()),
+        }
+        assert_eq!(number, 1);
+        group.close_members(false)?;
+        drop((task, sleep));
+        pool.shutdown(false, None)
+    }
+    let report = Search::new().schedules(40).faults().run(|| {
+        let alive = Arc::new(());
+        let result = some(&alive);
+        assert!(matches!(result, Ok(()) | Err(Error::NoMemory | Error::NoThread)), "{result:?}");
+        // A pool that was only dropped goes on for a while.
+        while Arc::strong_count(&alive) > 1 {
+            sim::sleep(Duration::from_millis(1));
+        }
+    });
+    let report = report.unwrap();
+    report.unwrap();
+    assert!(report.faults > 100, "{} calls failed", report.faults);
+}
+
 #[test]
 fn sim__threads_of_the_scenario_panic_into_the_report() {
     let found = Search::new().run(|| sim::spawn(|| panic!("on purpose")).unwrap().join()).unwrap();
     assert!(found.failed && found.message.ends_with("on purpose"), "{found}");
-    assert!(matches!(sim::spawn(|| ()), Err(tp::Error::State)));
+    assert!(matches!(sim::spawn(|| ()), Err(Error::State)));
 }
