@@ -25,8 +25,10 @@
  *     back by the callback, or when it is cancelled, and the waiting thread takes the mutex itself.
  *     One waiter at a time has a sentinel there, the first, so that a release wakes one; who is
  *     settled with it gets a claim, so that nobody else takes it in between: mutexes are handed
- *     over in the order of arrival. All who wait for mutexes wait here, nobody in libtp. The mark
- *     of an abandoned mutex that is put back is kept in owes_abandoned.
+ *     over in the order of arrival. All threads that wait for a mutex wait here, none in libtp. A
+ *     wait of a thread pool may come in between all the same; then who has the claim waits again.
+ *     The mark of an abandoned mutex that is put back is kept in owes_abandoned, for the next who
+ *     takes it here.
  *
  * Units can come and go unseen, though none is lost: one that is on its way through a waiter looks
  * taken to a thread-pool wait that is armed meanwhile, and reaches it when it is handed back. */

@@ -236,7 +236,6 @@ TAP_TEST(mutex__abandoned_ones_are_told_by_their_place)
 
 struct philosopher {
     HANDLE forks[2];
-    LONG *held;
     LONG meals;
 };
 
@@ -255,6 +254,14 @@ static DWORD WINAPI dine(LPVOID argument)
     return 0;
 }
 
+static DWORD WINAPI take_and_release(LPVOID argument)
+{
+    struct philosopher *self = argument;
+    if (WaitForMultipleObjects(1, self->forks, TRUE, INFINITE) == WAIT_OBJECT_0)
+        self->meals += ReleaseMutex(self->forks[0]);
+    return 0;
+}
+
 TAP_TEST(mutex__philosophers_dine)
 {
     enum { SEATS = 5 };
@@ -263,7 +270,7 @@ TAP_TEST(mutex__philosophers_dine)
     for (int i = 0; i < SEATS; i++)
         forks[i] = CreateMutexA(NULL, FALSE, NULL);
     for (int i = 0; i < SEATS; i++) {
-        seats[i] = (struct philosopher){{forks[i], forks[(i + 1) % SEATS]}, NULL, 0};
+        seats[i] = (struct philosopher){{forks[i], forks[(i + 1) % SEATS]}, 0};
         threads[i] = CreateThread(NULL, 0, dine, &seats[i], 0, NULL);
     }
     check_eq(WaitForMultipleObjects(SEATS, threads, TRUE, INFINITE), WAIT_OBJECT_0);
@@ -545,6 +552,43 @@ TAP_TEST(any__notices_a_mutex_released_by_a_completion_action)
     }
 }
 
+static void CALLBACK pass(PTP_CALLBACK_INSTANCE instance, PVOID context, PTP_WAIT wait,
+                          TP_WAIT_RESULT result)
+{
+    struct owner *owner = context;
+    (void)instance;
+    (void)wait;
+    check_eq(result, WAIT_OBJECT_0);
+    check(ReleaseMutex(owner->mutex));
+    SetEvent(owner->taken);
+}
+
+/* Threads and a wait of the pool want one mutex: whatever the order, each gets it. */
+TAP_TEST(mutex__is_shared_with_a_wait_of_the_pool)
+{
+    struct owner owner = {CreateMutexA(NULL, FALSE, NULL), CreateEventA(NULL, 0, 0, NULL)};
+    PTP_WAIT wait = CreateThreadpoolWait(pass, &owner, NULL);
+    require(wait != NULL);
+    for (int i = 0; i < 50; i++) {
+        HANDLE threads[2];
+        check_eq(WaitForSingleObject(owner.mutex, INFINITE), WAIT_OBJECT_0);
+        struct philosopher takers[2] = {{{owner.mutex, NULL}, 0}, {{owner.mutex, NULL}, 0}};
+        for (int j = 0; j < 2; j++) {
+            if (j == i % 2)
+                SetThreadpoolWait(wait, owner.mutex, NULL);
+            threads[j] = CreateThread(NULL, 0, take_and_release, &takers[j], 0, NULL);
+        }
+        check(ReleaseMutex(owner.mutex));
+        check_eq(WaitForMultipleObjects(2, threads, TRUE, INFINITE), WAIT_OBJECT_0);
+        check_eq(WaitForSingleObject(owner.taken, INFINITE), WAIT_OBJECT_0);
+        check_eq(takers[0].meals + takers[1].meals, 2);
+        close_all(threads, 2);
+    }
+    WaitForThreadpoolWaitCallbacks(wait, FALSE);
+    CloseThreadpoolWait(wait);
+    check(CloseHandle(owner.mutex) && CloseHandle(owner.taken));
+}
+
 static void CALLBACK wait_in_callback(PTP_CALLBACK_INSTANCE instance, PVOID context)
 {
     struct multi *multi = context;
@@ -594,6 +638,7 @@ int main(void)
     tap_run(any__notices_a_completion_action);
     tap_run(any__what_completion_actions_leave_is_there_at_once);
     tap_run(any__notices_a_mutex_released_by_a_completion_action);
+    tap_run(mutex__is_shared_with_a_wait_of_the_pool);
     tap_run(wait__works_in_callbacks);
     return tap_done();
 }
