@@ -24,10 +24,10 @@ compile() { # language standard source, the rest is the compiler
 have_cxx() { [ -n "${CXX:-}" ]; }
 
 # shellcheck disable=SC2086 # the compiler may be several words
-everywhere() { # name source: compiled in all standards
+everywhere() { # name source [C and C++ standards]: compiled in these, else in the oldest
     name=$1 source=$2 status=0
     : >"$work/log"
-    for standard in c99 gnu99 c11 c17 gnu17; do
+    for standard in ${3:-c99}; do
         compile c $standard "$source" $cc || status=1
     done
     report $status "headers__${name}_is_clean_c"
@@ -37,15 +37,14 @@ everywhere() { # name source: compiled in all standards
     }
     status=0
     : >"$work/log"
-    for standard in c++11 c++14 c++17 gnu++17; do
+    for standard in ${4:-c++11}; do
         compile c++ $standard "$source" $CXX || status=1
     done
     report $status "headers__${name}_is_clean_cxx"
 }
 cc=$*
 
-# Each alone and twice: those of the parts, and those with the names that sources include. They are
-# the same text, so one of the latter goes through all standards and the others through one.
+# Each part alone and twice; and then all, by all names that sources include, in all standards.
 for header in "$include"/tp/win32.h "$include"/tp/win32/*.h; do
     name=${header#"$include"/}
     printf '#include "%s"\n#include "%s"\nextern int unit;\nint unit;\n' "$name" "$name" >"$work/unit"
@@ -60,7 +59,7 @@ for header in "$include"/tp/win32/include/*.h; do
     echo "#include <$(basename "$header")>" >>"$work/unit"
 done
 printf '#include "tp/tp.h"\nextern int unit;\nint unit;\n' >>"$work/unit"
-everywhere all_of_them_and_tp "$work/unit"
+everywhere all_of_them_and_tp "$work/unit" 'c99 gnu99 c11 c17 gnu17' 'c++11 c++14 c++17 gnu++17'
 
 # What a source may ask for before it includes them.
 everywhere_with() { # name definitions ...: before windows.h
