@@ -23,6 +23,7 @@ static void read_options(struct script *script, const uint8_t *h)
         .weak = h[3] >> 6 == 3,
         .cpus = 1 + (h[4] & 3u),
         .early = early[h[4] >> 2 & 3],
+        .early_most = 200, /* or the gate, which looks again and again, leaves no time to others */
         .spurious = spurious[h[4] >> 4 & 3],
         .fail_nth = h[5] & 0x80 ? h[5] & 0x7fu : 0,
         .clock0 = clocks[h[7] & 3],
