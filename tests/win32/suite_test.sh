@@ -16,21 +16,33 @@ folder=$root/tests/win32/suite
 . "$root/tests/support/tap.sh"
 . "$root/tests/win32/wine.sh"
 
+# Wine starts while gcc compiles; windows.h is read once, for all of them.
 under_wine() { # SOURCE...: compiles, starts Wine, runs; the lines are in "$work/wine.txt"
-    make_exe -I"$root" -o "$work/suite.exe" "$@" &&
+    wine_start &
+    mkdir -p "$work/tests/win32/suite" &&
+        make_exe -x c-header -o "$work/tests/win32/suite/suite.h.gch" "$folder/suite.h" &&
+        make_exe -I"$work" -I"$root" -o "$work/suite.exe" "$@" &&
         make_exe -shared -o "$work/suite_plugin.dll" "$folder/suite_plugin.c" &&
-        wine_start && cd "$work" && in_wine 120 suite.exe suite_plugin.dll >"$work/wine.txt"
+        wait && cd "$work" && in_wine 120 suite.exe suite_plugin.dll >"$work/wine.txt"
 }
 
-example_under_wine() { # FILE NAME: whether it prints what it prints everywhere
-    make=make_exe
-    [ "$1" = "${1%.cpp}" ] || make=make_exe_cxx
-    expected=$root/examples/windows/expected/$2.txt
-    [ -f "$expected" ] || expected=$root/examples/six/expected/$2.txt
+make_examples() { # those for which there is a compiler; what it says is in NAME.log
+    for file in "$root"/examples/windows/*.c; do
+        make_exe -o "$(basename "$file" .c).exe" "$file" >"$(basename "$file" .c).log" 2>&1
+    done
+    command -v "$mingw_cxx" >/dev/null || return
+    for file in "$root"/examples/windows/*.cpp; do
+        make_exe_cxx -o "$(basename "$file" .cpp).exe" "$file" >"$(basename "$file" .cpp).log" 2>&1
+    done
+}
+
+example_under_wine() { # NAME: whether it prints what it prints everywhere
+    expected=$root/examples/windows/expected/$1.txt
+    [ -f "$expected" ] || expected=$root/examples/six/expected/$1.txt
     arguments=
-    [ "$2" != copy ] || arguments="from.txt to.txt"
+    [ "$1" != copy ] || arguments="from.txt to.txt"
     # shellcheck disable=SC2086 # arguments are words
-    "$make" -o "$2.exe" "$1" && in_wine 60 "$2.exe" $arguments >got.txt && diff "$expected" got.txt
+    in_wine 60 "$1.exe" $arguments >got.txt && diff "$expected" got.txt
 }
 
 reason=$(wine_missing)
@@ -54,26 +66,27 @@ if [ -n "$reason" ]; then
     plan
     exit
 fi
+cd "$work" || exit 1
+make_examples # while the suite sleeps under Wine
 wait
-"$root/tests/win32/compare.py" "$work/wine.txt" "$work/here.txt" "$folder/wine-defects.txt" \
-    >"$work/log" 2>&1
+"$root/tests/win32/compare.py" wine.txt here.txt "$folder/wine-defects.txt" >log 2>&1
 status=$?
-[ "$status" -ne 0 ] || sed 's/^/# /' "$work/log"
-cat "$work/wine.log" "$work/wine.err" >>"$work/log" 2>/dev/null
+[ "$status" -ne 0 ] || sed 's/^/# /' log
+cat wine.log wine.err >>log 2>/dev/null
 report "$status" "suite__prints_the_same_under_wine"
 
-cd "$work" || exit 1
 seq 100000 >from.txt
 for file in "$root"/examples/windows/*.c "$root"/examples/windows/*.cpp; do
-    name=$(basename "$file")
-    name=${name%.*}
-    if [ "$file" != "${file%.cpp}" ] && ! command -v "$mingw_cxx" >/dev/null; then
+    name=$(basename "${file%.*}")
+    if ! [ -f "$name.log" ]; then
         skip "examples__${name}_prints_the_same_under_wine" \
             "no $mingw_cxx (Debian: g++-mingw-w64-x86-64)"
         continue
     fi
-    example_under_wine "$file" "$name" >"$work/log" 2>&1
-    report $? "examples__${name}_prints_the_same_under_wine"
+    example_under_wine "$name" >log 2>&1
+    status=$?
+    cat "$name.log" >>log
+    report "$status" "examples__${name}_prints_the_same_under_wine"
 done
 wine_end
 plan

@@ -286,18 +286,20 @@ static void self_closing(void)
     SubmitThreadpoolWork(work);
     comes(closing);
     CloseThreadpoolCleanupGroupMembers(group, TRUE, NULL);
-    say("C-176", "work that closes itself in the end: %d, cancel callbacks %d", (int)closings,
-        (int)told.calls);
+    say("C-176", "work that closes itself in the end: %d, cancel callbacks %d",
+        (int)reaches(&closings, 1), (int)told.calls);
     timer = CreateThreadpoolTimer(close_timer, NULL, &environment);
     SetThreadpoolTimer(timer, ticks(&due, 0), 0, 0);
     comes(closing);
     CloseThreadpoolCleanupGroupMembers(group, TRUE, NULL);
-    say("C-176", "a timer that does: %d, cancel callbacks %d", (int)closings, (int)told.calls);
+    say("C-176", "a timer that does: %d, cancel callbacks %d", (int)reaches(&closings, 2),
+        (int)told.calls);
     wait = CreateThreadpoolWait(close_wait, NULL, &environment);
     SetThreadpoolWait(wait, INVALID_HANDLE_VALUE, ticks(&due, 0));
     comes(closing);
     CloseThreadpoolCleanupGroupMembers(group, TRUE, NULL);
-    say("C-176", "a wait that does: %d, cancel callbacks %d", (int)closings, (int)told.calls);
+    say("C-176", "a wait that does: %d, cancel callbacks %d", (int)reaches(&closings, 3),
+        (int)told.calls);
     CloseThreadpoolCleanupGroup(group);
     DestroyThreadpoolEnvironment(&environment);
     CloseHandle(closing);

@@ -234,14 +234,14 @@ static void doubtful(struct actions *actions)
     BOOL first, second;
 
     TrySubmitThreadpoolCallback(event_twice, actions, NULL);
-    second = within(actions->second, 500);
+    second = within(actions->second, SHORTER);
     first = within(actions->event, GLANCE);
     say("C-200", "two events for one return: first %d, second %d", (int)first, (int)second);
     TrySubmitThreadpoolCallback(event_after_leaving, actions, NULL);
     say_yes("C-202", "the event of a dissociated callback is set", comes(actions->event));
     TrySubmitThreadpoolCallback(overflow, actions, NULL);
     say_yes("C-204", "the event is set after a semaphore that overflows",
-            within(actions->event, 500));
+            within(actions->event, SHORTER));
     say_yes("C-204", "the semaphore has a unit", is_set(actions->semaphore));
 }
 

@@ -273,6 +273,7 @@ static void in_order(void)
         WriteFile(client, "x", 1, &bytes, NULL);
         Sleep(GLANCE / 2);
     }
+    Sleep(4 * GLANCE);
     gate_open(&gate);
     WaitForThreadpoolIoCallbacks(io, FALSE);
     say("C-161", "three completions that were queued: %d %d %d",

@@ -83,8 +83,8 @@ static void only_once(struct registered *registered)
     UnregisterWaitEx(wait, INVALID_HANDLE_VALUE);
     registered->timeouts = 0;
     RegisterWaitForSingleObject(&wait, semaphore, note, registered, 5, WT_EXECUTEDEFAULT);
-    for (int i = 0; i < 10 && stays(&registered->timeouts) < 3; i++)
-        Sleep(50);
+    for (int i = 0; i < SHORTER / GLANCE && stays(&registered->timeouts) < 3; i++)
+        continue;
     say_yes("legacy", "timeouts of 5 ms come again", stays(&registered->timeouts) >= 3);
     UnregisterWaitEx(wait, INVALID_HANDLE_VALUE);
     CloseHandle(semaphore);

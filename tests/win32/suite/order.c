@@ -137,11 +137,11 @@ static void all_kinds(void)
     SetThreadpoolCallbackPriority(&gate.room.environment, TP_CALLBACK_PRIORITY_HIGH);
     timer = CreateThreadpoolTimer(letter_timer, "t", &gate.room.environment);
     SetThreadpoolTimer(timer, ticks(&now, 0), 0, 0);
-    Sleep(2 * GLANCE);
+    Sleep(4 * GLANCE);
     wait = CreateThreadpoolWait(letter_wait, "w", &gate.room.environment);
     SetThreadpoolWait(wait, event, NULL);
     SetEvent(event);
-    Sleep(4 * GLANCE);
+    Sleep(8 * GLANCE);
     gate_open(&gate);
     WaitForThreadpoolWorkCallbacks(work, FALSE);
     WaitForThreadpoolTimerCallbacks(timer, FALSE);

@@ -162,7 +162,7 @@ static void raised(void)
     say_count("C-016", "of them over when the maximum becomes 1", stays(&meeting.over));
     SetThreadpoolThreadMaximum(room.pool, 3);
     say_yes("C-007", "with maximum 3 they all meet",
-            WaitForSingleObject(meeting.complete, 1000) == WAIT_OBJECT_0);
+            WaitForSingleObject(meeting.complete, SHORTER) == WAIT_OBJECT_0);
     SetEvent(meeting.complete);
     for (int i = 0; i < 3; i++) {
         WaitForThreadpoolWorkCallbacks(work[i], FALSE);

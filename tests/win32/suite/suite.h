@@ -6,7 +6,9 @@
 
 /* How long something is waited for that must come; only a failure takes that long. */
 #define PATIENCE 10000
-/* How long something is waited for that must not come, or that some implementation never brings. */
+/* The same for what Wine is known not to bring. */
+#define SHORTER 1500
+/* How long something is waited for that must not come. */
 #define GLANCE 40
 
 /* ---- lines: the contract's number, what was asked, a colon, what was observed --------------- */

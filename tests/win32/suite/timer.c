@@ -73,17 +73,17 @@ static void set_and_unset(void)
     reaches(&fired, 1);
     say_count("C-082", "callbacks after a wait that cancels", stays(&fired));
     fired = 0;
-    SetThreadpoolTimer(timer, after(&due, 300), 0, 0);
+    SetThreadpoolTimer(timer, after(&due, 600), 0, 0);
     SetThreadpoolTimer(timer, after(&due, HOUR), 0, 0);
-    Sleep(330);
+    Sleep(630);
     say_count("C-094", "callbacks of an earlier setting", stays(&fired));
     SetThreadpoolTimer(timer, after(&due, 20), 0, 0);
     reaches(&fired, 1);
     say_count("C-094", "callbacks of the later, which is due sooner", stays(&fired));
     fired = 0;
-    SetThreadpoolTimer(timer, after(&due, 100), 0, 0);
+    SetThreadpoolTimer(timer, after(&due, 300), 0, 0);
     CloseThreadpoolTimer(timer);
-    Sleep(110);
+    Sleep(330);
     say_count("C-093", "callbacks after the close of a set one", stays(&fired));
 }
 

@@ -317,7 +317,7 @@ static void queued(struct watch *watch)
     watch_start(watch);
     SetThreadpoolWait(wait, event, NULL);
     SetEvent(event);
-    Sleep(4 * GLANCE);
+    Sleep(8 * GLANCE);
     SetThreadpoolWait(wait, NULL, NULL);
     gate_open(&gate);
     WaitForThreadpoolWaitCallbacks(wait, FALSE);

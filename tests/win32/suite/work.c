@@ -148,7 +148,7 @@ static void released(void)
     say_count("C-064", "waits that return while a post is queued", stays(&waiter.returned));
     WaitForThreadpoolWorkCallbacks(waiter.work, TRUE);
     say_yes("C-064", "another thread's wait that cancels lets it go",
-            WaitForSingleObject(thread, 500) == WAIT_OBJECT_0);
+            WaitForSingleObject(thread, SHORTER) == WAIT_OBJECT_0);
     gate_open(&gate);
     if (!waiter.returned) {
         SubmitThreadpoolWork(waiter.work);
