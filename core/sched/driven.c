@@ -113,6 +113,8 @@ tp_status_t tpi_driven_drain(struct tpi_pool *pool)
     tp_status_t status = tpi_pool_sit(pool, visit.thread, &visit.seat);
     if (status != TP_OK)
         return status == TP_ERR_NO_MEMORY ? status : TP_OK;
+    /* It comes once, so it leaves nothing to the owner of a ring, who may be waiting for that. */
+    visit.seat->eager = true;
     run(&visit);
     leave(&visit);
     return TP_OK;

@@ -637,6 +637,37 @@ SCENE(driven__two_shutdowns_drain_together)
     }
 }
 
+static void wait_for_own_post(tp_callback_instance_t *instance, void *context, tp_work_t *work)
+{
+    (void)instance;
+    (void)context;
+    (void)work;
+    scene_submit(inner_work, 1);
+    scene_add(FLAG, 1);
+    scene_await(RAN, 1);
+}
+
+/* A single post in the ring of a caller who waits for just that: only the drain can run it. */
+SCENE(driven__shutdown_drains_what_a_callback_waits_for)
+{
+    tp_pool_t *pool = scene_driven(2);
+    tp_work_t *work = scene_pool_work(pool, wait_for_own_post, NULL);
+    struct caller caller = {pool, 0};
+    inner_work = scene_pool_work(pool, scene_count, SCENE_WORD(RAN));
+    if (work && inner_work) {
+        tpps_thread a = tpps_spawn(run_until_closed, &caller);
+        scene_submit(work, 1);
+        scene_await(FLAG, 1);
+        shut(pool, false);
+        tpps_join(a);
+        tpps_check(scene_value(RAN) == 1);
+    } else {
+        scene_close_pool(pool);
+    }
+    scene_close(inner_work);
+    scene_close(work);
+}
+
 static void post_if_open(void *work)
 {
     for (int i = 0; i < 2; i++) {
@@ -785,6 +816,7 @@ static const struct tpps_scenario table[] = {
     {SCENE_ROW(driven__shutdown_drains_while_others_post), .no_faults = true},
     {SCENE_ROW(driven__shutdown_drops_while_others_post), .no_faults = true},
     {SCENE_ROW(driven__two_shutdowns_drain_together), .no_faults = true},
+    {SCENE_ROW(driven__shutdown_drains_what_a_callback_waits_for), .no_faults = true},
     {SCENE_ROW(driven__group_closed_while_a_caller_runs), .no_faults = true},
     {SCENE_ROW(driven__run_with_faults)},
     {SCENE_ROW(driven__shutdown_with_faults)},
