@@ -493,7 +493,9 @@ void tpi_reactor_attend(struct tpi_pool *pool, uint32_t glances)
     tpp_fence_seq_cst(); /* [DR1] [PB1] */
     if (tpi_port_unflushed(&pool->port))
         tpi_port_flush(pool);
-    if (tpi_idle_any(&pool->idle) && tpi_park_work_visible(pool))
+    /* Whether or not somebody is idle: who saw somebody, and trusted in us, may have been wrong by
+     * now, and blocks. Then a thread may be missing. */
+    if (tpi_park_work_visible(pool))
         tpi_park_notify(pool, tpp_peek(&pool->birth));
     /* relaxed: ordered by the fence. */
     if (!tpi_reactor_active(reactor) || tpp_load_relaxed(&reactor->driver))

@@ -125,8 +125,7 @@ void tpi_reactor_attend(struct tpi_pool *pool, uint32_t glances);
 /* The gate: some clock has jumped. The pool is held. */
 void tpi_reactor_jumped(struct tpi_pool *pool);
 
-/* Will the gate come soon, and look whether work lies about while somebody is idle? After a full
- * fence. [PB1] */
+/* Will the gate come soon, and look whether work lies about? After a full fence. [PB1] */
 bool tpi_reactor_guarded(struct tpi_pool *pool);
 
 /* How many timers, and waits, are armed. */

@@ -1,6 +1,7 @@
 /* oracle_rest.c - what must be true whenever nobody can run. */
 #include "core/queue/inject.h"
 #include "core/sched/monitor.h"
+#include "core/sched/reactor.h"
 #include "tests/scenario/scene_io.h"
 #include "tests/scenario/oracle_state.h"
 
@@ -119,11 +120,11 @@ static bool keeper_idle(struct tpi_pool *pool)
                           1);
 }
 
-/* Threads may be added to the pool, and nobody will. */
+/* Threads may be added to the pool, and nobody will: the gate neither watches nor comes anyway. */
 static bool unwatched(const struct rest *rest)
 {
     return tpi_policy_room(&rest->demand) && rest->demand.threads > 0 && tpi_monitor_started() &&
-           !tpp_peek(&rest->pool->watched);
+           !tpp_peek(&rest->pool->watched) && !tpi_reactor_guarded(rest->pool);
 }
 
 static void check_threads(const struct rest *rest)
