@@ -13,6 +13,51 @@ int tpp_user_mutex_unlock(void *pthread_mutex)
     return pthread_mutex_unlock(pthread_mutex);
 }
 
+/* The loader keeps what it has loaded in lists, one for each of its namespaces. */
+#if __GLIBC_PREREQ(2, 35)
+static const struct r_debug *next_namespace(const struct r_debug *space)
+{
+    const struct r_debug_extended *extended = (const void *)space;
+
+    return space->r_version > 1 ? (const void *)extended->r_next : NULL;
+}
+#else
+static const struct r_debug *next_namespace(const struct r_debug *space)
+{
+    (void)space; /* others cannot be known, and a library in one is refused */
+    return NULL;
+}
+#endif
+
+struct search {
+    const void *handle;
+    bool found;
+};
+
+/* Called for the first library, and enough then: meanwhile the loader changes no list. Its lock is
+ * hidden from ThreadSanitizer. */
+__attribute__((no_sanitize("thread"))) static int look_through_lists(struct dl_phdr_info *info,
+                                                                     size_t size, void *argument)
+{
+    struct search *search = argument;
+
+    (void)info;
+    (void)size;
+    for (const struct r_debug *space = &_r_debug; space; space = next_namespace(space))
+        for (const struct link_map *map = space->r_map; map; map = map->l_next)
+            search->found |= map == search->handle;
+    return 1;
+}
+
+/* dlinfo would follow anything. */
+static bool is_loaded(const void *handle)
+{
+    struct search search = {.handle = handle};
+
+    (void)dl_iterate_phdr(look_through_lists, &search);
+    return search.found;
+}
+
 /* There is no dlref: a handle says which object it stands for, and opening that object again by the
  * name the loader itself keeps for it, in the namespace it was loaded into, counts one reference.
  * The loader finds it among the loaded ones by that name and does not look at the file, which may
@@ -25,7 +70,7 @@ int tpp_library_pin(void *dlopen_handle, void **own_handle)
     void *own = NULL;
 
     *own_handle = NULL;
-    if (dlinfo(dlopen_handle, RTLD_DI_LINKMAP, &map) != 0 ||
+    if (!is_loaded(dlopen_handle) || dlinfo(dlopen_handle, RTLD_DI_LINKMAP, &map) != 0 ||
         dlinfo(dlopen_handle, RTLD_DI_LMID, &space) != 0) {
         errno = saved;
         return EINVAL;

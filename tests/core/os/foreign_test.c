@@ -100,6 +100,43 @@ TAP_TEST(foreign__the_program_itself_can_be_pinned)
     check_eq(dlclose(handle), 0);
 }
 
+TAP_TEST(foreign__what_is_no_library_is_not_pinned)
+{
+    char stray[4096] = {0};
+    void *own = stray;
+    void *const handles[] = {stray, (void *)(uintptr_t)0x1234, (void *)UINTPTR_MAX};
+    for (size_t i = 0; i < sizeof handles / sizeof *handles; i++) {
+        check_eq(tpp_library_pin(handles[i], &own), EINVAL);
+        check(own == NULL);
+    }
+}
+
+TAP_TEST(foreign__library_that_was_closed_is_not_pinned)
+{
+    void *handle, *own = NULL;
+    if (plugin_path == NULL)
+        tap_skip("no plugin named on the command line");
+    handle = dlopen(plugin_path, RTLD_NOW);
+    require(handle != NULL);
+    check_eq(dlclose(handle), 0);
+    check_eq(tpp_library_pin(handle, &own), EINVAL);
+}
+
+TAP_TEST(foreign__library_of_another_namespace_is_pinned)
+{
+    void *handle, *own = NULL;
+    if (plugin_path == NULL)
+        tap_skip("no plugin named on the command line");
+    if (SANITIZED)
+        tap_skip("a second namespace would need the sanitizer's runtime once more");
+    handle = dlmopen(LM_ID_NEWLM, plugin_path, RTLD_NOW);
+    if (handle == NULL)
+        tap_skip("no second namespace here");
+    check_eq(tpp_library_pin(handle, &own), 0);
+    check_eq(dlclose(handle), 0);
+    check_eq(own != NULL ? tpp_library_close(own) : -1, 0);
+}
+
 /* ---- the library on the stack --------------------------------------------------------------- */
 
 struct stack_look {
@@ -316,6 +353,9 @@ int main(int count, char **arguments)
     tap_run(foreign__pinned_library_outlives_its_handle);
     tap_run(foreign__library_is_pinned_though_its_file_is_gone);
     tap_run(foreign__the_program_itself_can_be_pinned);
+    tap_run(foreign__what_is_no_library_is_not_pinned);
+    tap_run(foreign__library_that_was_closed_is_not_pinned);
+    tap_run(foreign__library_of_another_namespace_is_pinned);
     tap_run(foreign__library_that_is_not_on_the_stack_is_not_found_there);
     tap_run(foreign__library_on_the_stack_is_found);
     tap_run(foreign__library_interrupted_by_a_signal_is_found);
