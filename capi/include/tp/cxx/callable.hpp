@@ -11,10 +11,6 @@
 #include <type_traits>
 #include <utility>
 
-#if defined(__cpp_exceptions)
-#include <cxxabi.h>
-#endif
-
 #include "tp/cxx/instance.hpp"
 
 namespace tp
@@ -153,19 +149,17 @@ struct end_the_process {
 };
 
 #if defined(__cpp_exceptions)
-/* A thread that ends in a callback (pthread_exit) unwinds too: that is no exception to be kept. The
- * exception is handed on when it is handled here, so that its last holder is the waiter. */
+/* A thread that ends in a callback (pthread_exit) unwinds too: that is no exception, and cannot be
+ * kept. One that can is handed on when it is handled here, so that its last holder is the waiter. */
 template <class Call> void rethrow_to_waiter::run(detail::failure &thrown, Call call)
 {
     std::exception_ptr caught;
     try {
         call();
-#if defined(__GLIBCXX__)
-    } catch (abi::__forced_unwind &) {
-        throw;
-#endif
     } catch (...) {
         caught = std::current_exception();
+        if (!caught)
+            throw;
     }
     if (caught)
         thrown.keep(std::move(caught));
