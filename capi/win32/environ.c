@@ -18,8 +18,7 @@ static tp_status_t fill(tp_env_t *env, const TP_CALLBACK_ENVIRON_V1 *from, tp_pr
         status = tp_env_set_cleanup_group(env, (tp_cleanup_group_t *)from->CleanupGroup,
                                           from->CleanupGroupCancelCallback);
     if (status == TP_OK && from->RaceDll)
-        status = tpw_module_is_loaded(from->RaceDll) ? tp_env_set_library(env, from->RaceDll)
-                                                     : TP_ERR_ARGUMENT;
+        status = tp_env_set_library(env, from->RaceDll);
     if (status == TP_OK && from->FinalizationCallback)
         status = tp_env_set_finalizer(env, (tp_simple_fn)from->FinalizationCallback);
     if (status == TP_OK && from->u.s.LongFunction)
