@@ -93,14 +93,6 @@ static tp_status_t create_wait(struct registered *own, ULONG flags)
     return status;
 }
 
-/* A time of 0 still looks at the object, which a wait of tp with 0 does not (D-13). */
-static int64_t ns_of(ULONG milliseconds)
-{
-    if (milliseconds == INFINITE)
-        return TP_INFINITE;
-    return milliseconds == 0 ? 1 : (int64_t)milliseconds * 1000000;
-}
-
 static struct registered *make(WAITORTIMERCALLBACK callback, PVOID context, ULONG milliseconds,
                                ULONG flags)
 {
@@ -114,7 +106,8 @@ static struct registered *make(WAITORTIMERCALLBACK callback, PVOID context, ULON
     own->once = (flags & WT_EXECUTEONLYONCE) != 0;
     own->in_wait_thread = (flags & WT_EXECUTEINWAITTHREAD) != 0;
     own->spec = (tp_wait_spec_t)TP_WAIT_SPEC_INIT;
-    own->spec.timeout = ns_of(milliseconds);
+    /* A time of 0 still looks at the object, which a wait of tp with 0 does not (D-13). */
+    own->spec.timeout = milliseconds == 0 ? 1 : tpw_timeout_of(milliseconds);
     return own;
 }
 
