@@ -26,6 +26,7 @@
  *   CLAIM epoch   not QUEUED, other epoch   unchanged                              REFUSED
  *                 no room                   QUEUED off                             REFUSED UNQUEUED
  *                 more pending and room     pending-1, running+1                   REQUEUE
+ *                 more pending              pending-1, running+1, QUEUED off    UNQUEUED
  *                 otherwise                 pending-1, running+1, QUEUED off
  *   HELP          pending 0 or no room      unchanged                              REFUSED
  *                 last pending, QUEUED      pending-1, running+1, QUEUED off, epoch+1    UNLINK
@@ -35,8 +36,8 @@
  *   REJOIN n      n detached remain         DETACHED off if n = 0, epoch+1 unless QUEUED,
  *                                           then SETTLE
  *   RETRY         pending 0                 unchanged                              REFUSED
- *                 otherwise                 SETTLE (after a claim that found no room: the room
- *                                           may have come back between its look and its swap)
+ *                 otherwise                 SETTLE (after a claim that found no room for more: it
+ *                                           may have come back between the look and the swap)
  *   CANCEL        pending 0                 unchanged                              REFUSED
  *                 otherwise                 pending 0, QUEUED off, epoch+1, then SETTLE
  *   WAIT          quiet                     unchanged                              QUIET
@@ -111,7 +112,7 @@ enum tpi_effect {
     TPI_EFFECT_LIMIT = 2,     /* ... because the post counter is full */
     TPI_EFFECT_ENQUEUE = 4,   /* put the task into a queue */
     TPI_EFFECT_REQUEUE = 8,   /* put it back at the tail: it still holds its slot */
-    TPI_EFFECT_UNQUEUED = 16, /* it lost its slot; the next finish queues it again */
+    TPI_EFFECT_UNQUEUED = 16, /* it lost its slot with posts pending; a finish queues it again */
     TPI_EFFECT_UNLINK = 32,   /* take it out of the queue it may stand in */
     TPI_EFFECT_WAKE = 64,     /* wake everybody who waits for it */
     TPI_EFFECT_FREE = 128,    /* the caller is the last one out and frees it */

@@ -58,9 +58,11 @@ static inline struct tpi_step tpi_state_claim_(uint64_t word, uint32_t epoch, ui
     if (tpi_state_running(word) >= room)
         return tpi_state_refuse_(word & ~TPI_STATE_QUEUED, TPI_EFFECT_UNQUEUED);
     word += TPI_STATE_RUNNING_ONE - 1;
-    if (tpi_state_pending(word) > 0 && tpi_state_running(word) < room)
+    if (tpi_state_pending(word) == 0)
+        return (struct tpi_step){word & ~TPI_STATE_QUEUED, 0};
+    if (tpi_state_running(word) < room)
         return (struct tpi_step){word, TPI_EFFECT_REQUEUE};
-    return (struct tpi_step){word & ~TPI_STATE_QUEUED, 0};
+    return (struct tpi_step){word & ~TPI_STATE_QUEUED, TPI_EFFECT_UNQUEUED};
 }
 
 static inline struct tpi_step tpi_state_help_(uint64_t word, uint32_t room)

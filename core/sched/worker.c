@@ -100,7 +100,7 @@ static bool claim_ticket(struct tpi_worker *worker, uint64_t ticket, struct tpi_
     struct tpi_applied applied = tpi_task_apply(task, TPI_EVENT_CLAIM, tpi_ticket_epoch(ticket));
     bool is_claimed = !(applied.effects & TPI_EFFECT_REFUSED);
     *claim_out = applied;
-    if (applied.effects & TPI_EFFECT_UNQUEUED)
+    if (applied.effects & TPI_EFFECT_UNQUEUED) /* what ran detached may have ended meanwhile */
         applied = tpi_task_apply(task, TPI_EVENT_RETRY, 0);
     if (applied.effects & (TPI_EFFECT_REQUEUE | TPI_EFFECT_ENQUEUE)) {
         /* It was out of sight for a moment: as new. */

@@ -275,6 +275,63 @@ SCENE(limit__room_comes_back_just_as_it_is_claimed)
     scene_close_pool(pool);
 }
 
+/* Two are detached, the first until told to end; the two that follow wait for each other. */
+static void detached_then_meet(tp_callback_instance_t *instance, void *context, tp_work_t *work)
+{
+    uint32_t which = scene_next(2);
+    (void)context;
+    (void)work;
+    if (which < 2) {
+        tpps_check(tp_callback_disassociate(instance) == TP_OK);
+        scene_add(3, 1);
+    } else {
+        scene_add(1, 1);
+    }
+    scene_await(which == 0 ? GO : 1, which == 0 ? 1 : 2);
+}
+
+static void nothing(tp_callback_instance_t *instance, void *context, tp_work_t *work)
+{
+    (void)instance;
+    (void)context;
+    (void)work;
+}
+
+/* Stays until both have met, so that what it posts is stolen; which takes two tickets. */
+static void post_and_stay(tp_callback_instance_t *instance, void *context, tp_work_t *work)
+{
+    (void)instance;
+    (void)work;
+    scene_submit(the_work, 2);
+    scene_submit(context, 1);
+    scene_add(IN_PLACE, 1);
+    scene_await(1, 2);
+}
+
+/* A claim finds room for one, and more comes back before its swap: the other post must not wait for
+ * the end of the one that is claimed. */
+SCENE(limit__room_for_more_comes_back_as_one_is_claimed)
+{
+    tp_pool_t *pool = scene_pool(4, 4);
+    the_work = limited(pool, 3, detached_then_meet, NULL);
+    tp_work_t *other = scene_pool_work(pool, nothing, NULL);
+    tp_work_t *thief = scene_pool_work(pool, await_go, SCENE_WORD(GO));
+    tp_work_t *busy = scene_pool_work(pool, post_and_stay, other);
+    scene_submit(the_work, 2);
+    scene_await(3, 2);
+    scene_submit(thief, 1);
+    scene_await(IN_PLACE, 1);
+    scene_submit(busy, 1);
+    scene_await(IN_PLACE, 2);
+    scene_add(GO, 1);
+    scene_await(1, 2);
+    scene_finish(the_work);
+    scene_finish(thief);
+    scene_finish(busy);
+    scene_finish(other);
+    scene_close_pool(pool);
+}
+
 /* a wait ends as soon as the last associated callback has detached itself or ended. */
 static void detach_and_stay(tp_callback_instance_t *instance, void *context, tp_work_t *work)
 {
@@ -313,6 +370,7 @@ static const struct tpps_scenario table[] = {
     {SCENE_ROW(limit__posted_as_a_detached_one_ends), .no_faults = true},
     {SCENE_ROW(limit__helped_as_a_detached_one_ends), .no_faults = true},
     {SCENE_ROW(limit__room_comes_back_just_as_it_is_claimed), .no_faults = true},
+    {SCENE_ROW(limit__room_for_more_comes_back_as_one_is_claimed), .no_faults = true},
     {SCENE_ROW(limit__r24_wait_passes_a_detached_callback)},
 };
 

@@ -97,6 +97,8 @@ static inline void model_claim(struct model *model, uint32_t epoch, uint32_t roo
             model->effects = TPI_EFFECT_REQUEUE;
         else
             model->queued = false;
+        if (model->pending > 0 && !model->queued)
+            model->effects = TPI_EFFECT_UNQUEUED;
     }
 }
 

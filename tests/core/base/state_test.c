@@ -228,7 +228,7 @@ static void walk_claim(struct walk *walk)
     uint32_t effects = apply(walk, TPI_EVENT_CLAIM, epoch);
     if (!(effects & TPI_EFFECT_REFUSED))
         walk->begun++;
-    else if (effects & TPI_EFFECT_UNQUEUED)
+    if (effects & TPI_EFFECT_UNQUEUED)
         apply(walk, TPI_EVENT_RETRY, 0);
 }
 
