@@ -148,22 +148,29 @@ static struct tpi_link *as_link(struct tpi_slot *slot)
     return slot ? &slot->link : NULL;
 }
 
-/* At the end, where it rests longest, or at the beginning, where it is taken next. */
-static void depot_give(enum tpi_kind kind, struct tpi_slot *chain, bool at_end)
+/* At the end, where they rest longest: all chains from `chain` to `last`. */
+static void depot_append(enum tpi_kind kind, struct tpi_slot *chain, struct tpi_slot *last)
+{
+    struct depot *depot = &registry.depots[kind];
+    last->link.prev = NULL;
+    tpi_lock_take(&depot->lock);
+    if (depot->first)
+        depot->last->link.prev = as_link(chain);
+    else
+        depot->first = chain;
+    depot->last = last;
+    tpi_lock_drop(&depot->lock);
+}
+
+/* At the beginning, where it is taken next. */
+static void depot_give(enum tpi_kind kind, struct tpi_slot *chain)
 {
     struct depot *depot = &registry.depots[kind];
     tpi_lock_take(&depot->lock);
-    if (!depot->first) {
-        chain->link.prev = NULL;
-        depot->first = depot->last = chain;
-    } else if (at_end) {
-        chain->link.prev = NULL;
-        depot->last->link.prev = as_link(chain);
+    if (!depot->first)
         depot->last = chain;
-    } else {
-        chain->link.prev = as_link(depot->first);
-        depot->first = chain;
-    }
+    chain->link.prev = as_link(depot->first);
+    depot->first = chain;
     tpi_lock_drop(&depot->lock);
 }
 
@@ -186,16 +193,19 @@ static bool grow(enum tpi_kind kind, size_t slot_size, uint32_t length)
     tpi_lock_drop(&registry.grow);
     if (!slab)
         return false;
-    for (uint32_t begin = 0; begin < slab->slots; begin += length) {
-        struct tpi_slot *chain = NULL;
-        uint32_t end = begin + length < slab->slots ? begin + length : slab->slots;
-        for (uint32_t i = end; i > begin; i--) {
-            struct tpi_slot *slot = slot_at(slab, slab->slot_size, i - 1);
-            slot->link.next = as_link(chain);
-            chain = slot;
+    struct tpi_slot *first = slot_at(slab, slab->slot_size, 0), *chain = first, *slot = first;
+    for (uint32_t i = 1; i < slab->slots; i++) {
+        struct tpi_slot *next = slot_at(slab, slab->slot_size, i);
+        bool begins = i % length == 0;
+        slot->link.next = begins ? NULL : as_link(next);
+        if (begins) {
+            chain->link.prev = as_link(next);
+            chain = next;
         }
-        depot_give(kind, chain, true);
+        slot = next;
     }
+    slot->link.next = NULL;
+    depot_append(kind, first, chain);
     return true;
 }
 
@@ -238,7 +248,7 @@ static struct tpi_slot *take_single(enum tpi_kind kind, size_t size)
     struct tpi_chain chain = {find_chain(kind, size, 1), TPP_MAGAZINE};
     struct tpi_slot *slot = chain.first ? pop(&chain) : NULL;
     if (chain.first) /* of a kind that others use with magazines */
-        depot_give(kind, chain.first, false);
+        depot_give(kind, chain.first);
     return slot;
 }
 
@@ -285,13 +295,13 @@ void tpi_slab_free(enum tpi_kind kind, struct tpi_slot *slot, struct tpi_magazin
         tpp_store_release(&slot->generation, generation + 1); /* published just before */
     if (!magazine) {
         slot->link.next = NULL;
-        depot_give(kind, slot, true);
+        depot_append(kind, slot, slot);
         return;
     }
     if (magazine->loaded.count >= TPP_MAGAZINE) {
         struct tpi_chain empty = {NULL, 0};
         if (magazine->spare.first)
-            depot_give(kind, magazine->spare.first, false);
+            depot_give(kind, magazine->spare.first);
         magazine->spare = magazine->loaded;
         magazine->loaded = empty;
     }
@@ -310,9 +320,9 @@ void tpi_slab_flush(enum tpi_kind kind, struct tpi_magazine *magazine)
 {
     struct tpi_magazine empty = {{NULL, 0}, {NULL, 0}};
     if (magazine->loaded.first)
-        depot_give(kind, magazine->loaded.first, false);
+        depot_give(kind, magazine->loaded.first);
     if (magazine->spare.first)
-        depot_give(kind, magazine->spare.first, false);
+        depot_give(kind, magazine->spare.first);
     *magazine = empty;
 }
 
@@ -359,8 +369,9 @@ static void visit_slabs(uint32_t number, uint32_t end, enum tpi_kind kind,
         const struct entry *entry = recorded(number);
         if (!entry || entry->kind != kind)
             continue;
+        struct slab *slab = tpp_peek(&entry->slab); /* it never changes */
         for (uint32_t i = 0; i < entry->slots; i++)
-            if (!visit(slot_in(entry, kind, i), context))
+            if (!visit(slot_at(slab, (size_t)entry->units * TPI_SLOT_ALIGNMENT, i), context))
                 return;
     }
 }
