@@ -61,9 +61,9 @@ HANDLE tpw_with_narrow(LPCWSTR name, HANDLE (*function)(const void *choices, con
  * `sync` NULL only looks. */
 DWORD tpw_name_join(struct tpw_sync *sync, enum tpw_kind kind, const char *name,
                     struct tpw_sync **found);
-void tpw_name_leave(struct tpw_sync *sync);
-/* In UTF-8, on the heap; NULL: no memory. */
-char *tpw_narrow(LPCWSTR text);
+void tpw_name_leave(struct tpw_sync *sync); /* which has a name */
+/* In UTF-8, on the heap; of NULL, NULL. False, and the last error: no memory. */
+bool tpw_narrow(LPCWSTR text, char **narrow_out);
 
 /* ---- Threads (thread.c) ---------------------------------------------------------------------- */
 
@@ -111,6 +111,7 @@ DWORD tpw_wait_many(struct tpw_sync *const *things, DWORD count, bool all, int64
 /* Sleeps until `woken` is posted; false once the deadline has passed. */
 bool tpw_sleep_until(struct tpw_thread *thread, int64_t deadline);
 void tpw_waiter_free(struct tpw_waiter *waiter);
+void tpw_watch_fork(void); /* in the child */
 int64_t tpw_now(void);
 int64_t tpw_deadline(int64_t timeout);
 
@@ -118,5 +119,6 @@ int64_t tpw_deadline(int64_t timeout);
  * files. NULL: no memory. */
 tp_env_t *tpw_own_env(void);
 tp_env_t *tpw_file_env(void);
+uint32_t tpw_forks(void); /* how many lie between the first process and this one */
 
 #endif

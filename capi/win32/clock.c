@@ -84,8 +84,9 @@ BOOL WINAPI FileTimeToSystemTime(const FILETIME *time, LPSYSTEMTIME parts)
     struct tm tm;
     int64_t ticks = ticks_of(time);
     time_t seconds = ticks / TICKS_PER_S - EPOCH_TICKS / TICKS_PER_S;
-    if (ticks < 0 || !gmtime_r(&seconds, &tm))
+    if (ticks < 0)
         return tpw_fail(ERROR_INVALID_PARAMETER);
+    (void)gmtime_r(&seconds, &tm); /* the last year is the 30828th */
     fill(&tm, ticks, parts);
     return TRUE;
 }
@@ -120,9 +121,8 @@ void WINAPI GetLocalTime(LPSYSTEMTIME time)
     struct tm tm;
     int64_t ticks = now_of(CLOCK_REALTIME, TICKS_PER_S);
     time_t seconds = ticks / TICKS_PER_S;
-    memset(time, 0, sizeof *time);
-    if (localtime_r(&seconds, &tm))
-        fill(&tm, ticks, time);
+    (void)localtime_r(&seconds, &tm);
+    fill(&tm, ticks, time);
 }
 
 LONG WINAPI CompareFileTime(const FILETIME *one, const FILETIME *other)

@@ -18,7 +18,7 @@ static void destroy(struct tpw_object *object)
 {
     struct tpw_file *file = (struct tpw_file *)object;
     tpw_pipe_leave(file);
-    tpw_file_abort_all(file);
+    tpw_file_abort_all(file, ERROR_OPERATION_ABORTED);
     if (file->shape == TPW_SHAPE_PIPE) /* tp may hold it a moment longer */
         shutdown(file->fd, SHUT_RDWR);
     if (file->delete_path)
@@ -143,15 +143,18 @@ static DWORD open_path(const char *path, DWORD access, DWORD disposition, DWORD 
     int fd = open_as(path, open_flags(access, flags), disposition, existed);
     if (fd < 0)
         return tpw_error_of_errno(errno);
+    char *delete_path = NULL;
     DWORD error = shape_of(fd, flags, &shape);
+    if (!error && (flags & FILE_FLAG_DELETE_ON_CLOSE) != 0)
+        error = (delete_path = realpath(path, NULL)) ? 0 : tpw_error_of_errno(errno);
     if (!error)
         error = tpw_file_make(fd, shape, access, (flags & FILE_FLAG_OVERLAPPED) != 0, file);
     if (error) {
+        free(delete_path);
         close(fd);
         return error;
     }
-    if ((flags & FILE_FLAG_DELETE_ON_CLOSE) != 0)
-        (*file)->delete_path = realpath(path, NULL);
+    (*file)->delete_path = delete_path;
     return 0;
 }
 
@@ -159,7 +162,7 @@ HANDLE WINAPI CreateFileA(LPCSTR name, DWORD access, DWORD share, LPSECURITY_ATT
                           DWORD disposition, DWORD flags, HANDLE pattern)
 {
     struct tpw_file *file = NULL;
-    bool existed = false;
+    bool existed = true;
     UNREFERENCED_PARAMETER(share);
     UNREFERENCED_PARAMETER(security);
     UNREFERENCED_PARAMETER(pattern);
@@ -169,23 +172,26 @@ HANDLE WINAPI CreateFileA(LPCSTR name, DWORD access, DWORD share, LPSECURITY_ATT
     DWORD error = name ? ERROR_NOT_ENOUGH_MEMORY : ERROR_PATH_NOT_FOUND;
     if (path)
         error = open_path(path, access, disposition, flags, &file, &existed);
-    free(path);
-    if (error) {
+    bool tells = existed && (disposition == CREATE_ALWAYS || disposition == OPEN_ALWAYS);
+    HANDLE handle = INVALID_HANDLE_VALUE;
+    if (error)
         SetLastError(error);
-        return INVALID_HANDLE_VALUE;
-    }
-    bool tells = disposition == CREATE_ALWAYS || disposition == OPEN_ALWAYS;
-    return tpw_file_publish(file, tells && existed ? ERROR_ALREADY_EXISTS : 0);
+    else
+        handle = tpw_file_publish(file, tells ? ERROR_ALREADY_EXISTS : 0);
+    if (handle == INVALID_HANDLE_VALUE && !existed) /* what was made here goes again */
+        unlink(path);
+    free(path);
+    return handle;
 }
 
 HANDLE WINAPI CreateFileW(LPCWSTR name, DWORD access, DWORD share, LPSECURITY_ATTRIBUTES security,
                           DWORD disposition, DWORD flags, HANDLE pattern)
 {
-    char *narrow = name ? tpw_narrow(name) : NULL;
+    char *narrow;
+    if (!tpw_narrow(name, &narrow))
+        return INVALID_HANDLE_VALUE;
     HANDLE handle = CreateFileA(narrow, access, share, security, disposition, flags, pattern);
-    DWORD error = GetLastError();
     free(narrow);
-    SetLastError(error);
     return handle;
 }
 
@@ -201,11 +207,11 @@ BOOL WINAPI DeleteFileA(LPCSTR name)
 
 BOOL WINAPI DeleteFileW(LPCWSTR name)
 {
-    char *narrow = name ? tpw_narrow(name) : NULL;
+    char *narrow;
+    if (!tpw_narrow(name, &narrow))
+        return FALSE;
     BOOL deleted = DeleteFileA(narrow);
-    DWORD error = GetLastError();
     free(narrow);
-    SetLastError(error);
     return deleted;
 }
 
@@ -236,12 +242,15 @@ DWORD WINAPI GetTempPathW(DWORD size, LPWSTR path)
 UINT WINAPI GetTempFileNameA(LPCSTR folder, LPCSTR prefix, UINT unique, LPSTR path)
 {
     struct timespec now;
+    struct stat status;
+    if (!folder || strlen(folder) > MAX_PATH - 14)
+        return (UINT)tpw_fail(folder ? ERROR_BUFFER_OVERFLOW : ERROR_INVALID_PARAMETER);
+    if (stat(folder, &status) != 0 || !S_ISDIR(status.st_mode))
+        return (UINT)tpw_fail(ERROR_DIRECTORY);
     clock_gettime(CLOCK_MONOTONIC, &now);
     for (UINT i = 0; i < 65536; i++) {
         UINT number = unique ? unique : ((UINT)now.tv_nsec / 64 + i) % 65535 + 1;
-        if (snprintf(path, MAX_PATH, "%s/%.3s%x.tmp", folder, prefix ? prefix : "", number) >=
-            MAX_PATH)
-            return (UINT)tpw_fail(ERROR_INSUFFICIENT_BUFFER);
+        snprintf(path, MAX_PATH, "%s/%.3s%x.tmp", folder, prefix ? prefix : "", number & 0xffff);
         int fd = unique ? -1 : open(path, O_CREAT | O_EXCL | O_CLOEXEC | O_RDWR, 0600);
         if (fd >= 0)
             close(fd);
@@ -295,10 +304,15 @@ BOOL WINAPI SetEndOfFile(HANDLE handle)
     struct tpw_file *file = tpw_file_get(handle);
     if (!file)
         return FALSE;
-    off_t at = lseek(file->fd, 0, SEEK_CUR);
-    int failed = at >= 0 && ftruncate(file->fd, at) == 0 ? 0 : errno;
+    DWORD error = ERROR_ACCESS_DENIED;
+    if (file->may_write) {
+        off_t at = lseek(file->fd, 0, SEEK_CUR);
+        error = at < 0 ? ERROR_INVALID_FUNCTION : 0;
+        if (!error && ftruncate(file->fd, at) != 0)
+            error = tpw_error_of_errno(errno);
+    }
     tpw_file_drop(file);
-    return failed ? tpw_fail(tpw_error_of_errno(failed)) : TRUE;
+    return error ? tpw_fail(error) : TRUE;
 }
 
 BOOL WINAPI GetFileSizeEx(HANDLE handle, PLARGE_INTEGER size)

@@ -30,8 +30,9 @@ struct tpw_operation {
     struct tpw_sync *event; /* with a reference; NULL: the file's own, or none */
     struct tpw_io_ticket ticket;
     DWORD thread;
-    bool reads, connects, aborted;
+    bool reads, connects;
     bool finishing; /* it has its outcome */
+    DWORD aborted;  /* 0, or the error it then ends with */
     char *buffer;
     DWORD bytes, done;
     int64_t offset;
@@ -66,9 +67,9 @@ HANDLE tpw_file_publish(struct tpw_file *file, DWORD error); /* INVALID_HANDLE_V
 struct tpw_file *tpw_file_get(HANDLE handle);                /* sets the last error */
 void tpw_file_drop(struct tpw_file *file);                   /* the reference of tpw_file_get */
 void tpw_file_unuse(struct tpw_file *file);
-/* Aborts all operations and waits until they are over: what they worked on may be on the stack of
- * the caller's caller. */
-void tpw_file_abort_all(struct tpw_file *file);
+/* Aborts all operations, with that error, and waits until they are over: what they worked on may be
+ * on the stack of the caller's caller. */
+void tpw_file_abort_all(struct tpw_file *file, DWORD error);
 
 /* Begins an operation: the OVERLAPPED is pending, its event reset. On error NULL and the last
  * error. */

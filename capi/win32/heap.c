@@ -216,15 +216,34 @@ LPVOID WINAPI VirtualAlloc(LPVOID address, SIZE_T bytes, DWORD type, DWORD prote
     return NULL;
 }
 
+/* New pages in the place of the old ones, so that what they held is gone. Of 0 bytes at its first
+ * address: the whole region. */
+static DWORD decommit(char *address, size_t bytes)
+{
+    uintptr_t odd = (uintptr_t)address % (uintptr_t)sysconf(_SC_PAGESIZE);
+    DWORD error = ERROR_INVALID_ADDRESS;
+    pthread_mutex_lock(&region_lock);
+    const struct region *region = *find_region(address, bytes ? bytes : 1);
+    if (region && (bytes > 0 || region->address == address)) {
+        void *pages = mmap(address - odd, (bytes ? bytes : region->bytes) + odd, PROT_NONE,
+                           MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0);
+        error = pages == MAP_FAILED ? ERROR_NOT_ENOUGH_MEMORY : 0;
+    }
+    pthread_mutex_unlock(&region_lock);
+    return error;
+}
+
 BOOL WINAPI VirtualFree(LPVOID address, SIZE_T bytes, DWORD type)
 {
     struct region *gone = NULL;
-    if (type == MEM_DECOMMIT && bytes > 0)
-        return protect(address, bytes, PROT_NONE) ? TRUE : tpw_fail(ERROR_INVALID_ADDRESS);
+    if (type == MEM_DECOMMIT && address) {
+        DWORD error = decommit(address, bytes);
+        return error ? tpw_fail(error) : TRUE;
+    }
     if (type != MEM_RELEASE || bytes != 0 || !address)
         return tpw_fail(ERROR_INVALID_PARAMETER);
     pthread_mutex_lock(&region_lock);
-    struct region **link = find_region(address, 0);
+    struct region **link = find_region(address, 1); /* not one that ends there */
     if (*link && (*link)->address == address) {
         gone = *link;
         *link = gone->next;

@@ -243,8 +243,9 @@ BOOL WINAPI InitOnceExecuteOnce(PINIT_ONCE once, PINIT_ONCE_FN function, PVOID p
 {
     BOOL pending = FALSE;
     PVOID made = NULL;
-    if (!InitOnceBeginInitialize(once, 0, &pending, context) || !pending)
-        return !pending;
+    (void)InitOnceBeginInitialize(once, 0, &pending, context);
+    if (!pending)
+        return TRUE;
     BOOL done = function(once, parameter, &made);
     if (done)
         done = InitOnceComplete(once, 0, made);

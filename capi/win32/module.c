@@ -69,7 +69,9 @@ HMODULE WINAPI LoadLibraryExA(LPCSTR name, HANDLE file, DWORD flags)
 
 HMODULE WINAPI LoadLibraryExW(LPCWSTR name, HANDLE file, DWORD flags)
 {
-    char *narrow = name ? tpw_narrow(name) : NULL;
+    char *narrow;
+    if (!tpw_narrow(name, &narrow))
+        return NULL;
     HMODULE module = LoadLibraryExA(narrow, file, flags);
     free(narrow);
     return module;
@@ -136,9 +138,12 @@ BOOL WINAPI GetModuleHandleExW(DWORD flags, LPCWSTR name, HMODULE *module)
 {
     if (!name || (flags & GET_MODULE_HANDLE_EX_FLAG_FROM_ADDRESS) != 0)
         return GetModuleHandleExA(flags, (LPCSTR)(const void *)name, module);
-    char *narrow = tpw_narrow(name);
-    BOOL found =
-        narrow ? GetModuleHandleExA(flags, narrow, module) : tpw_fail(ERROR_NOT_ENOUGH_MEMORY);
+    char *narrow;
+    if (module)
+        *module = NULL;
+    if (!tpw_narrow(name, &narrow))
+        return FALSE;
+    BOOL found = GetModuleHandleExA(flags, narrow, module);
     free(narrow);
     return found;
 }
@@ -153,7 +158,6 @@ HMODULE WINAPI GetModuleHandleA(LPCSTR name)
 HMODULE WINAPI GetModuleHandleW(LPCWSTR name)
 {
     HMODULE module;
-    if (!GetModuleHandleExW(GET_MODULE_HANDLE_EX_FLAG_UNCHANGED_REFCOUNT, name, &module))
-        return NULL;
+    (void)GetModuleHandleExW(GET_MODULE_HANDLE_EX_FLAG_UNCHANGED_REFCOUNT, name, &module);
     return module;
 }

@@ -61,12 +61,10 @@ DWORD tpw_name_join(struct tpw_sync *sync, enum tpw_kind kind, const char *name,
 void tpw_name_leave(struct tpw_sync *sync)
 {
     pthread_mutex_lock(&lock);
-    if (sync->name) {
-        struct tpw_sync **link = &first;
-        while (*link != sync)
-            link = &(*link)->next_name;
-        *link = sync->next_name;
-    }
+    struct tpw_sync **link = &first;
+    while (*link != sync)
+        link = &(*link)->next_name;
+    *link = sync->next_name;
     pthread_mutex_unlock(&lock);
     free(sync->name);
     sync->name = NULL;
@@ -99,15 +97,20 @@ static size_t put(uint32_t character, char *out)
     return 4;
 }
 
-char *tpw_narrow(LPCWSTR text)
+bool tpw_narrow(LPCWSTR text, char **narrow_out)
 {
     size_t length = 0, at = 0;
+    *narrow_out = NULL;
+    if (!text)
+        return true;
     while (text[length] != 0)
         length++;
     char *narrow = malloc(length * 4 + 1);
-    for (size_t i = 0; narrow && i < length; i++)
+    if (!narrow)
+        return tpw_fail(ERROR_NOT_ENOUGH_MEMORY);
+    for (size_t i = 0; i < length; i++)
         at += put((uint32_t)text[i], narrow + at);
-    if (narrow)
-        narrow[at] = '\0';
-    return narrow;
+    narrow[at] = '\0';
+    *narrow_out = narrow;
+    return true;
 }

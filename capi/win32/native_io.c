@@ -35,24 +35,20 @@ static void on_final(tp_callback_instance_t *instance, void *context)
     native->finalizer((PTP_CALLBACK_INSTANCE)instance, native->context);
 }
 
-/* The environment as it is but for what would be handed the wrong context. */
-static tp_status_t redirect(tp_env_t **env, const TP_CALLBACK_ENVIRON_V1 *environment,
-                            struct native_io *native)
+/* The environment as it is but for what would be handed the wrong context. All it names has been
+ * judged before. */
+static void redirect(tp_env_t *env, const TP_CALLBACK_ENVIRON_V1 *environment,
+                     struct native_io *native)
 {
-    tp_status_t status = *env ? TP_OK : tp_env_create(env);
-    if (status == TP_OK)
-        status = tp_env_set_context_release(*env, free);
-    if (status == TP_OK && environment && environment->CleanupGroup &&
-        environment->CleanupGroupCancelCallback) {
+    if (environment->CleanupGroup && environment->CleanupGroupCancelCallback) {
         native->cancel = environment->CleanupGroupCancelCallback;
-        status = tp_env_set_cleanup_group(*env, (tp_cleanup_group_t *)environment->CleanupGroup,
-                                          on_cancel);
+        (void)tp_env_set_cleanup_group(env, (tp_cleanup_group_t *)environment->CleanupGroup,
+                                       on_cancel);
     }
-    if (status == TP_OK && environment && environment->FinalizationCallback) {
+    if (environment->FinalizationCallback) {
         native->finalizer = environment->FinalizationCallback;
-        status = tp_env_set_finalizer(*env, on_final);
+        (void)tp_env_set_finalizer(env, on_final);
     }
-    return status;
 }
 
 static DWORD create(HANDLE file, struct native_io *native, TP_CALLBACK_ENVIRON *environment,
@@ -60,12 +56,14 @@ static DWORD create(HANDLE file, struct native_io *native, TP_CALLBACK_ENVIRON *
 {
     bool moved = false;
     tp_env_t *env;
-    tp_status_t status = tpw_environ_open(environment, &env);
-    if (status == TP_OK)
-        status = redirect(&env, (const TP_CALLBACK_ENVIRON_V1 *)(const void *)environment, native);
+    tp_status_t status = environment ? tpw_environ_open(environment, &env) : tp_env_create(&env);
     DWORD error = tpw_error_of(status);
-    if (error == ERROR_SUCCESS)
+    if (error == ERROR_SUCCESS) {
+        if (environment)
+            redirect(env, (const TP_CALLBACK_ENVIRON_V1 *)(const void *)environment, native);
+        (void)tp_env_set_context_release(env, free);
         error = tpw_io_create(file, on_completion, native, env, io, &moved);
+    }
     if (!moved)
         free(native);
     (void)tp_env_destroy(env);

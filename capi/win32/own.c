@@ -3,6 +3,26 @@
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static tp_env_t *own_env, *file_env; /* for as long as the process lives */
+static uint32_t forks;               /* changes only where there is one thread */
+
+/* In the child of a fork the pools are the parent's; the next who needs one makes it anew. */
+static void begin_child(void)
+{
+    pthread_mutex_init(&lock, NULL);
+    own_env = file_env = NULL;
+    forks++;
+    tpw_watch_fork();
+}
+
+__attribute__((constructor)) static void watch_forks(void)
+{
+    (void)pthread_atfork(NULL, NULL, begin_child);
+}
+
+uint32_t tpw_forks(void)
+{
+    return forks;
+}
 
 static tp_env_t *make(void)
 {
@@ -13,11 +33,10 @@ static tp_env_t *make(void)
     config.name = "tp-win32";
     if (tp_pool_create(&config, &pool) != TP_OK)
         return NULL;
-    if (tp_env_create(&env) != TP_OK || tp_env_set_pool(env, pool) != TP_OK) {
-        (void)tp_env_destroy(env);
+    if (tp_env_create(&env) == TP_OK)
+        (void)tp_env_set_pool(env, pool);
+    else
         (void)tp_pool_close(pool);
-        return NULL;
-    }
     return env;
 }
 

@@ -185,12 +185,12 @@ HANDLE WINAPI CreateNamedPipeW(LPCWSTR path, DWORD open_mode, DWORD pipe_mode, D
                                DWORD out_size, DWORD in_size, DWORD default_timeout,
                                LPSECURITY_ATTRIBUTES security)
 {
-    char *narrow = path ? tpw_narrow(path) : NULL;
+    char *narrow;
+    if (!tpw_narrow(path, &narrow))
+        return INVALID_HANDLE_VALUE;
     HANDLE handle = CreateNamedPipeA(narrow, open_mode, pipe_mode, instances, out_size, in_size,
                                      default_timeout, security);
-    DWORD error = GetLastError();
     free(narrow);
-    SetLastError(error);
     return handle;
 }
 
@@ -205,7 +205,7 @@ static int take_client(struct tpw_file *file, struct tpw_operation **connect)
         file->client = -1;
         file->state = TPW_PIPE_CONNECTED;
         for (struct tpw_operation *other = file->operations; other && !*connect;) {
-            if (other->connects && !other->finishing)
+            if (!other->finishing) /* while it listens they all wait for clients */
                 *connect = other;
             other = other->next;
         }
@@ -278,13 +278,11 @@ static DWORD listen_again(struct tpw_file *file)
 
 static DWORD connect_now(struct tpw_file *file)
 {
-    DWORD error = 0;
     (void)tp_blocking_begin();
     pthread_mutex_lock(&file->lock);
+    DWORD error = file->state == TPW_PIPE_CONNECTED ? ERROR_PIPE_CONNECTED : 0;
     if (file->state == TPW_PIPE_DISCONNECTED)
         error = listen_again(file);
-    if (file->state == TPW_PIPE_CONNECTED)
-        error = ERROR_PIPE_CONNECTED;
     while (!error && file->state == TPW_PIPE_LISTENING)
         pthread_cond_wait(&file->moved, &file->lock);
     pthread_mutex_unlock(&file->lock);
@@ -295,19 +293,17 @@ static DWORD connect_now(struct tpw_file *file)
 static BOOL connect_later(struct tpw_file *file, OVERLAPPED *overlapped)
 {
     struct tpw_operation *operation = tpw_operation_begin(file, overlapped);
-    DWORD error = ERROR_IO_PENDING;
     if (!operation)
         return FALSE;
     operation->connects = true;
     pthread_mutex_lock(&file->lock);
-    if (file->state == TPW_PIPE_DISCONNECTED && listen_again(file) != 0)
-        error = ERROR_PIPE_BUSY;
-    else if (file->state == TPW_PIPE_CONNECTED)
-        error = ERROR_PIPE_CONNECTED;
-    else
+    DWORD error = file->state == TPW_PIPE_CONNECTED ? ERROR_PIPE_CONNECTED : 0;
+    if (file->state == TPW_PIPE_DISCONNECTED)
+        error = listen_again(file);
+    if (!error)
         tpw_operation_join(operation);
     pthread_mutex_unlock(&file->lock);
-    return error == ERROR_IO_PENDING ? tpw_fail(error) : tpw_operation_end_now(operation, error, 0);
+    return error ? tpw_operation_end_now(operation, error, 0) : tpw_fail(ERROR_IO_PENDING);
 }
 
 BOOL WINAPI ConnectNamedPipe(HANDLE pipe, LPOVERLAPPED overlapped)
@@ -333,18 +329,20 @@ BOOL WINAPI DisconnectNamedPipe(HANDLE pipe)
     struct tpw_file *file = tpw_file_get(pipe);
     if (!file)
         return FALSE;
-    bool listens = file->listens;
+    DWORD error = file->listens ? 0 : ERROR_INVALID_FUNCTION;
     pthread_mutex_lock(&file->lock);
-    bool connected = listens && file->state == TPW_PIPE_CONNECTED;
+    if (!error && file->state == TPW_PIPE_DISCONNECTED)
+        error = ERROR_PIPE_NOT_CONNECTED;
+    bool connected = !error && file->state == TPW_PIPE_CONNECTED;
     if (connected)
         file->state = TPW_PIPE_DISCONNECTED;
     pthread_mutex_unlock(&file->lock);
     if (connected) {
-        tpw_file_abort_all(file);
+        tpw_file_abort_all(file, ERROR_PIPE_NOT_CONNECTED);
         shutdown(file->fd, SHUT_RDWR);
     }
     tpw_file_drop(file);
-    return listens ? TRUE : tpw_fail(ERROR_INVALID_FUNCTION);
+    return error ? tpw_fail(error) : TRUE;
 }
 
 BOOL WINAPI PeekNamedPipe(HANDLE pipe, LPVOID buffer, DWORD size, LPDWORD read, LPDWORD available,

@@ -9,6 +9,7 @@
 #define _GNU_SOURCE
 #include "capi/win32/win32.h"
 
+#include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -85,13 +86,14 @@ static struct tpw_io *open_own(tp_io_t *io)
 
 /* It needs a descriptor, though not the file's: that would stay open as long as
  * the object. */
-static tp_status_t create(tp_io_fn callback, void *context, const tp_env_t *env, tp_io_t **io)
+static DWORD create(tp_io_fn callback, void *context, const tp_env_t *env, tp_io_t **io)
 {
     int fd = memfd_create("tp-win32-io", MFD_CLOEXEC);
+    if (fd < 0)
+        return tpw_error_of_errno(errno);
     tp_status_t status = tp_io_create(fd, callback, context, env, io);
-    if (fd >= 0)
-        close(fd);
-    return status;
+    close(fd);
+    return tpw_error_of(status);
 }
 
 DWORD tpw_io_create(HANDLE file, tp_io_fn callback, void *context, const tp_env_t *env,
@@ -102,12 +104,11 @@ DWORD tpw_io_create(HANDLE file, tp_io_fn callback, void *context, const tp_env_
     struct tpw_object *object = tpw_handle_get(file, TPW_FILE);
     if (!object)
         return ERROR_INVALID_HANDLE;
-    tp_io_t *io;
-    tp_status_t status = create(callback, context, env, &io);
-    DWORD error = tpw_error_of(status);
-    *context_moved = status == TP_OK;
-    struct tpw_io *own = status == TP_OK ? open_own(io) : NULL;
-    if (status == TP_OK)
+    tp_io_t *io = NULL;
+    DWORD error = create(callback, context, env, &io);
+    *context_moved = error == ERROR_SUCCESS;
+    struct tpw_io *own = io ? open_own(io) : NULL;
+    if (io)
         error = own ? tpw_file_bind(object, own) : ERROR_NOT_ENOUGH_MEMORY;
     if (own)
         tpw_object_drop(&own->object); /* the file has one of its own */

@@ -35,7 +35,7 @@ void tpw_sync_fini(struct tpw_sync *sync)
         tp_semaphore_close(sync->u.semaphore);
     else if (sync->object.kind == TPW_MUTEX)
         tp_mutex_close(sync->u.mutex);
-    else if (sync->object.kind != TPW_PROCESS)
+    else
         tp_event_close(sync->u.event);
     pthread_mutex_destroy(&sync->lock);
 }
@@ -133,15 +133,11 @@ static HANDLE create(const struct choices *choices, const char *name)
 HANDLE tpw_with_narrow(LPCWSTR name, HANDLE (*function)(const void *choices, const char *name),
                        const void *choices)
 {
-    char *narrow = name ? tpw_narrow(name) : NULL;
-    if (name && !narrow) {
-        SetLastError(ERROR_NOT_ENOUGH_MEMORY);
+    char *narrow;
+    if (!tpw_narrow(name, &narrow))
         return NULL;
-    }
     HANDLE handle = function(choices, narrow);
-    DWORD error = GetLastError();
     free(narrow);
-    SetLastError(error);
     return handle;
 }
 

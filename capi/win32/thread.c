@@ -17,9 +17,8 @@
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static struct tpw_thread *first; /* threads that have not ended; without references */
 
-static pthread_once_t key_once = PTHREAD_ONCE_INIT;
 static pthread_key_t key;
-static int key_failed;
+static bool has_key;                     /* under lock; it stays */
 static __thread struct tpw_thread *self; /* with a reference */
 static __thread DWORD own_id;
 
@@ -85,11 +84,6 @@ static void end(void *value)
     tpw_object_drop(&thread->sync.object);
 }
 
-static void make_key(void)
-{
-    key_failed = pthread_key_create(&key, end);
-}
-
 static DWORD look_up_id(void)
 {
     if (own_id == 0)
@@ -100,12 +94,14 @@ static DWORD look_up_id(void)
 /* Takes over the reference. */
 static bool adopt(struct tpw_thread *thread)
 {
-    pthread_once(&key_once, make_key);
     thread->id = look_up_id();
-    if (key_failed || pthread_setspecific(key, thread) != 0)
-        return false;
-    self = thread;
     pthread_mutex_lock(&lock);
+    has_key = has_key || pthread_key_create(&key, end) == 0;
+    if (!has_key || pthread_setspecific(key, thread) != 0) {
+        pthread_mutex_unlock(&lock);
+        return false;
+    }
+    self = thread;
     thread->next = first;
     if (first)
         first->before = thread;
@@ -129,7 +125,7 @@ struct tpw_thread *tpw_thread_self(void)
 static void *start(void *argument)
 {
     struct tpw_thread *thread = argument;
-    bool adopted = adopt(thread);
+    bool adopted = adopt(thread), suspended = thread->suspended; /* nobody knows it yet */
     if (!adopted)
         thread->function = NULL;
     sem_post(&thread->started); /* CreateThread drops its reference, and ours is left */
@@ -139,6 +135,8 @@ static void *start(void *argument)
     }
     while (__atomic_load_n(&thread->suspended, __ATOMIC_ACQUIRE) && sem_wait(&thread->resumed) != 0)
         ;
+    if (suspended) /* what was queued before it begins */
+        (void)tpw_calls_make(thread);
     DWORD code = thread->function(thread->parameter);
     __atomic_store_n(&thread->exit_code, code, __ATOMIC_SEQ_CST);
     return NULL;

@@ -1,8 +1,11 @@
 /* tls.c - slots of thread-local storage, each a key of the C library. */
+#include <limits.h>
+
 #include "capi/win32/base.h"
 #include "tp/win32/thread.h"
 
-#define SLOTS 1024
+/* Each slot has a key, so that while there is a key there is a slot. */
+#define SLOTS (PTHREAD_KEYS_MAX + 1)
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_key_t keys[SLOTS]; /* under lock, but for whoever has the slot */
@@ -17,9 +20,9 @@ DWORD WINAPI TlsAlloc(void)
 {
     DWORD slot = 0;
     pthread_mutex_lock(&lock);
-    while (slot < SLOTS && used[slot])
+    while (used[slot])
         slot++;
-    bool made = slot < SLOTS && pthread_key_create(&keys[slot], NULL) == 0;
+    bool made = pthread_key_create(&keys[slot], NULL) == 0;
     if (made)
         __atomic_store_n(&used[slot], true, __ATOMIC_RELEASE);
     pthread_mutex_unlock(&lock);

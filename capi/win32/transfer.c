@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/uio.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -82,6 +83,7 @@ BOOL tpw_operation_end_now(struct tpw_operation *operation, DWORD error, DWORD b
     bool skips = (modes_of(operation->file) & FILE_SKIP_COMPLETION_PORT_ON_SUCCESS) != 0;
     OVERLAPPED *overlapped = operation->overlapped;
     if (error) {
+        overlapped->InternalHigh = bytes;
         __atomic_store_n(&overlapped->Internal, (ULONG_PTR)(ULONG)tpw_ntstatus_of_error(error),
                          __ATOMIC_RELEASE);
         tpw_io_forget(&operation->ticket);
@@ -144,16 +146,37 @@ static tp_status_t submit(struct tpw_operation *operation)
     return tp_io_submit(file->io, &op);
 }
 
+/* Of one that is over. Lock held. */
 static DWORD outcome(const struct tpw_operation *operation, int32_t error)
 {
+    DWORD enough = operation->reads ? 1 : operation->bytes;
     bool ended = operation->reads && operation->bytes > 0 && operation->done == 0;
-    if (error == ECANCELED || (operation->aborted && operation->done == 0))
-        return ERROR_OPERATION_ABORTED;
+    if (operation->aborted && (error == ECANCELED || operation->done < enough))
+        return operation->aborted;
     if (error)
         return tpw_error_of_errno(error);
     if (!ended || operation->file->shape == TPW_SHAPE_OTHER)
         return 0;
     return operation->file->shape == TPW_SHAPE_DISK ? ERROR_HANDLE_EOF : ERROR_BROKEN_PIPE;
+}
+
+/* The rest of a write goes on under the lock: whoever aborts meanwhile finds it in flight. */
+static DWORD go_on(struct tpw_operation *operation, int32_t error, bool moved)
+{
+    struct tpw_file *file = operation->file;
+    DWORD ended = ERROR_IO_PENDING;
+    __atomic_fetch_add(&file->users, 1, __ATOMIC_RELAXED); /* it may be over before the unlock */
+    pthread_mutex_lock(&file->lock);
+    bool more = moved && !error && !operation->reads && !operation->aborted &&
+                operation->done < operation->bytes;
+    tp_status_t status = more ? submit(operation) : TP_OK;
+    if (status != TP_OK)
+        ended = tpw_error_of(status);
+    else if (!more)
+        ended = outcome(operation, error);
+    pthread_mutex_unlock(&file->lock);
+    tpw_file_unuse(file);
+    return ended;
 }
 
 static void completed(tp_callback_instance_t *instance, void *context, void *key, int32_t error,
@@ -164,10 +187,9 @@ static void completed(tp_callback_instance_t *instance, void *context, void *key
     (void)context;
     (void)io;
     operation->done += (DWORD)bytes;
-    if (!error && !operation->reads && bytes > 0 && operation->done < operation->bytes &&
-        !operation->aborted && submit(operation) == TP_OK)
-        return; /* the rest */
-    tpw_operation_end(operation, outcome(operation, error), operation->done);
+    DWORD ended = go_on(operation, error, bytes > 0);
+    if (ended != ERROR_IO_PENDING)
+        tpw_operation_end(operation, ended, operation->done);
 }
 
 /* Lock held. */
@@ -178,7 +200,7 @@ static bool has_io(struct tpw_file *file)
 }
 
 /* Lock held. */
-static unsigned mark(struct tpw_file *file, DWORD thread, const OVERLAPPED *overlapped)
+static unsigned mark(struct tpw_file *file, DWORD thread, const OVERLAPPED *overlapped, DWORD error)
 {
     unsigned found = 0;
     for (struct tpw_operation *operation = file->operations; operation;
@@ -187,7 +209,8 @@ static unsigned mark(struct tpw_file *file, DWORD thread, const OVERLAPPED *over
             (overlapped && operation->overlapped != overlapped))
             continue;
         found++;
-        operation->aborted = true;
+        if (!operation->aborted)
+            operation->aborted = error;
         if (!operation->connects)
             (void)tp_io_abort(file->io, operation);
     }
@@ -196,12 +219,17 @@ static unsigned mark(struct tpw_file *file, DWORD thread, const OVERLAPPED *over
 
 /* ---- At once --------------------------------------------------------------------------------- */
 
+/* Where a transfer goes to, if to no offset. */
+enum { AT_POSITION = -1, AT_END = -2 };
+
 static ssize_t transfer(const struct tpw_file *file, bool reads, char *buffer, size_t bytes,
                         int64_t offset, int flags)
 {
     if (file->shape == TPW_SHAPE_PIPE)
         return reads ? recv(file->fd, buffer, bytes, flags)
                      : send(file->fd, buffer, bytes, flags | MSG_NOSIGNAL);
+    if (offset == AT_END)
+        return pwritev2(file->fd, &(struct iovec){buffer, bytes}, 1, AT_POSITION, RWF_APPEND);
     if (offset >= 0)
         return reads ? pread(file->fd, buffer, bytes, offset)
                      : pwrite(file->fd, buffer, bytes, offset);
@@ -217,7 +245,7 @@ static DWORD transfer_all(const struct tpw_file *file, bool reads, char *buffer,
     (void)tp_blocking_begin();
     do {
         moved = transfer(file, reads, buffer + *done, bytes - *done,
-                         offset < 0 ? -1 : offset + *done, 0);
+                         offset < 0 ? offset : offset + *done, 0);
         *done += moved > 0 ? (DWORD)moved : 0;
     } while ((moved < 0 && errno == EINTR) || (moved > 0 && !reads && *done < bytes));
     int failed = moved < 0 ? errno : 0;
@@ -230,8 +258,19 @@ static DWORD transfer_all(const struct tpw_file *file, bool reads, char *buffer,
 static int64_t offset_of(const struct tpw_file *file, const OVERLAPPED *overlapped)
 {
     if (!overlapped || file->shape != TPW_SHAPE_DISK)
-        return -1;
-    return (int64_t)((uint64_t)overlapped->OffsetHigh << 32 | overlapped->Offset);
+        return AT_POSITION;
+    int64_t offset = (int64_t)((uint64_t)overlapped->OffsetHigh << 32 | overlapped->Offset);
+    return offset == -1 ? AT_END : offset;
+}
+
+/* Others than the end are not negative, and nothing is read there. */
+static bool has_place(const struct tpw_file *file, bool reads, const OVERLAPPED *overlapped)
+{
+    if (!overlapped || file->shape != TPW_SHAPE_DISK)
+        return true;
+    if (overlapped->OffsetHigh == UINT32_MAX && overlapped->Offset == UINT32_MAX)
+        return !reads;
+    return overlapped->OffsetHigh <= INT32_MAX;
 }
 
 /* Of a file that is not overlapped; an OVERLAPPED says where, and is told the outcome. The position
@@ -267,16 +306,23 @@ static bool queued(const struct tpw_file *file, bool reads)
     return false;
 }
 
-/* 0, ERROR_IO_PENDING, or what failed. Lock held. */
-static DWORD attempt(struct tpw_file *file, struct tpw_operation *operation)
+/* A pipe that nobody has connected to has nothing to say. Lock held. */
+static DWORD judge_state(const struct tpw_file *file)
 {
     if (file->state == TPW_PIPE_LISTENING)
         return ERROR_PIPE_LISTENING;
-    if (file->state == TPW_PIPE_DISCONNECTED)
-        return ERROR_PIPE_NOT_CONNECTED;
+    return file->state == TPW_PIPE_DISCONNECTED ? ERROR_PIPE_NOT_CONNECTED : 0;
+}
+
+/* 0, ERROR_IO_PENDING, or what failed. Lock held. */
+static DWORD attempt(struct tpw_file *file, struct tpw_operation *operation)
+{
+    DWORD error = judge_state(file); /* once more: it may have changed */
+    if (error)
+        return error;
     if (file->shape == TPW_SHAPE_PIPE && !queued(file, operation->reads)) {
-        ssize_t moved =
-            transfer(file, operation->reads, operation->buffer, operation->bytes, -1, MSG_DONTWAIT);
+        ssize_t moved = transfer(file, operation->reads, operation->buffer, operation->bytes,
+                                 AT_POSITION, MSG_DONTWAIT);
         if (moved < 0 && errno != EAGAIN && errno != EINTR)
             return tpw_error_of_errno(errno);
         if (moved == 0 && operation->reads && operation->bytes > 0)
@@ -308,10 +354,15 @@ static BOOL transfer_later(struct tpw_file *file, bool reads, char *buffer, DWOR
     operation->buffer = buffer;
     operation->bytes = bytes;
     operation->offset = offset_of(file, overlapped);
-    pthread_mutex_lock(&file->lock);
-    DWORD error = attempt(file, operation);
-    DWORD moved = error == 0 ? operation->done : 0; /* pending, it may be gone */
-    pthread_mutex_unlock(&file->lock);
+    DWORD error;
+    if (operation->offset == AT_END) { /* which no operation of tp can */
+        error = transfer_all(file, false, buffer, bytes, AT_END, &operation->done);
+    } else {
+        pthread_mutex_lock(&file->lock);
+        error = attempt(file, operation);
+        pthread_mutex_unlock(&file->lock);
+    }
+    DWORD moved = error != ERROR_IO_PENDING ? operation->done : 0; /* pending, it may be gone */
     if (done)
         *done = moved;
     if (error == ERROR_IO_PENDING)
@@ -319,21 +370,18 @@ static BOOL transfer_later(struct tpw_file *file, bool reads, char *buffer, DWOR
     return tpw_operation_end_now(operation, error, moved);
 }
 
-/* A pipe that nobody has connected to has nothing to say. */
-static DWORD judge(struct tpw_file *file, bool allowed, bool buffered, const OVERLAPPED *overlapped)
+static DWORD judge(struct tpw_file *file, bool reads, bool buffered, const OVERLAPPED *overlapped)
 {
-    if (!allowed)
+    if (reads ? !file->may_read : !file->may_write)
         return ERROR_ACCESS_DENIED;
-    if (file->overlapped && !overlapped)
+    if ((file->overlapped && !overlapped) || !has_place(file, reads, overlapped))
         return ERROR_INVALID_PARAMETER;
     if (!buffered)
         return ERROR_NOACCESS;
     pthread_mutex_lock(&file->lock);
-    enum tpw_pipe_state state = file->state;
+    DWORD error = judge_state(file);
     pthread_mutex_unlock(&file->lock);
-    if (state == TPW_PIPE_LISTENING)
-        return ERROR_PIPE_LISTENING;
-    return state == TPW_PIPE_DISCONNECTED ? ERROR_PIPE_NOT_CONNECTED : 0;
+    return error;
 }
 
 static BOOL read_or_write(HANDLE handle, bool reads, char *buffer, DWORD bytes, DWORD *done,
@@ -342,8 +390,7 @@ static BOOL read_or_write(HANDLE handle, bool reads, char *buffer, DWORD bytes, 
     struct tpw_file *file = tpw_file_get(handle);
     if (!file)
         return FALSE;
-    DWORD error =
-        judge(file, reads ? file->may_read : file->may_write, buffer || bytes == 0, overlapped);
+    DWORD error = judge(file, reads, buffer || bytes == 0, overlapped);
     BOOL ok;
     if (done)
         *done = 0;
@@ -457,22 +504,23 @@ static void end_connects(struct tpw_file *file)
             operation->finishing = true;
         pthread_mutex_unlock(&file->lock);
         if (operation)
-            tpw_operation_end(operation, ERROR_OPERATION_ABORTED, 0);
+            tpw_operation_end(operation, operation->aborted, 0);
     } while (operation);
 }
 
-static unsigned abort_some(struct tpw_file *file, DWORD thread, const OVERLAPPED *overlapped)
+static unsigned abort_some(struct tpw_file *file, DWORD thread, const OVERLAPPED *overlapped,
+                           DWORD error)
 {
     pthread_mutex_lock(&file->lock);
-    unsigned found = mark(file, thread, overlapped);
+    unsigned found = mark(file, thread, overlapped, error);
     pthread_mutex_unlock(&file->lock);
     end_connects(file);
     return found;
 }
 
-void tpw_file_abort_all(struct tpw_file *file)
+void tpw_file_abort_all(struct tpw_file *file, DWORD error)
 {
-    (void)abort_some(file, 0, NULL);
+    (void)abort_some(file, 0, NULL, error);
     (void)tp_blocking_begin();
     pthread_mutex_lock(&file->lock);
     while (file->operations)
@@ -486,7 +534,7 @@ BOOL WINAPI CancelIo(HANDLE handle)
     struct tpw_file *file = tpw_file_get(handle);
     if (!file)
         return FALSE;
-    (void)abort_some(file, GetCurrentThreadId(), NULL);
+    (void)abort_some(file, GetCurrentThreadId(), NULL, ERROR_OPERATION_ABORTED);
     tpw_file_drop(file);
     return TRUE;
 }
@@ -496,7 +544,7 @@ BOOL WINAPI CancelIoEx(HANDLE handle, LPOVERLAPPED overlapped)
     struct tpw_file *file = tpw_file_get(handle);
     if (!file)
         return FALSE;
-    unsigned found = abort_some(file, 0, overlapped);
+    unsigned found = abort_some(file, 0, overlapped, ERROR_OPERATION_ABORTED);
     tpw_file_drop(file);
     return found ? TRUE : tpw_fail(ERROR_NOT_FOUND);
 }

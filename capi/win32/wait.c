@@ -81,14 +81,6 @@ struct tpw_sync *tpw_sync_get(HANDLE handle)
     return (struct tpw_sync *)(object ? object : tpw_handle_get(handle, TPW_ANY));
 }
 
-DWORD tpw_object_waitable(struct tpw_object *object, tp_waitable_t *waitable)
-{
-    if (object->kind >= TPW_NO_CLOSE_HANDLE)
-        return ERROR_INVALID_HANDLE;
-    *waitable = ((struct tpw_sync *)object)->source;
-    return 0;
-}
-
 DWORD tpw_handle_waitable(HANDLE handle, tp_waitable_t *waitable, struct tpw_object **held)
 {
     struct tpw_sync *sync = tpw_sync_get(handle);

@@ -33,6 +33,7 @@
  * Units can come and go unseen, though none is lost: one that is on its way through a waiter looks
  * taken to a thread-pool wait that is armed meanwhile, and reaches it when it is handed back. */
 #include <stdlib.h>
+#include <string.h>
 
 #include "capi/win32/base.h"
 #include "tp/win32/base.h"
@@ -62,10 +63,16 @@ struct tpw_waiter {
     enum state state;
     bool all;
     DWORD count, taken;
+    uint32_t forks; /* the thread's own: its waits are of a process so many forks from the first */
     struct arm arms[MAXIMUM_WAIT_OBJECTS];
 };
 
 static pthread_mutex_t dispatch = PTHREAD_MUTEX_INITIALIZER;
+
+void tpw_watch_fork(void)
+{
+    pthread_mutex_init(&dispatch, NULL);
+}
 
 /* ---- The waits of libtp ---------------------------------------------------------------------- */
 
@@ -268,6 +275,10 @@ static struct tpw_waiter *waiter_self(DWORD count)
         thread->waiter = calloc(1, sizeof *thread->waiter);
     if (!thread->waiter)
         return NULL;
+    if (thread->waiter->forks != tpw_forks()) { /* what it has is the parent's */
+        memset(thread->waiter, 0, sizeof *thread->waiter);
+        thread->waiter->forks = tpw_forks();
+    }
     thread->waiter->thread = thread;
     while (sem_trywait(&thread->woken) == 0)
         ; /* what is left of earlier waits */
@@ -278,8 +289,10 @@ void tpw_waiter_free(struct tpw_waiter *waiter)
 {
     for (DWORD i = 0; waiter && i < MAXIMUM_WAIT_OBJECTS; i++) {
         tp_wait_t *wait = waiter->arms[i].wait;
-        if (wait && tp_wait_wait(wait, true, TP_INFINITE) == TP_OK)
+        if (wait) {
+            (void)!tp_wait_wait(wait, true, TP_INFINITE);
             tp_wait_close(wait);
+        }
     }
     free(waiter);
 }

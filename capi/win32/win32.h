@@ -88,10 +88,8 @@ struct tpw_object *tpw_handle_get(HANDLE handle, enum tpw_kind kind);
 /** Ends a handle and gives its reference to the caller. One of two concurrent calls gets NULL. */
 struct tpw_object *tpw_handle_take(HANDLE handle, enum tpw_kind kind);
 
-/** What to wait for in order to wait for the object. Returns 0, or an ERROR_* if it is nothing to
- *  wait for. */
-DWORD tpw_object_waitable(struct tpw_object *object, tp_waitable_t *waitable);
-/** The same for a handle, pseudo handles included. `held` receives a reference to drop when the
+/** What to wait for in order to wait for what the handle names, pseudo handles included. Returns 0,
+ *  or an ERROR_* if it is nothing to wait for. `held` receives a reference to drop when the
  *  waitable is no longer used, or NULL. */
 DWORD tpw_handle_waitable(HANDLE handle, tp_waitable_t *waitable, struct tpw_object **held);
 

@@ -181,6 +181,32 @@ TAP_TEST(handle__is_closed_once)
     }
 }
 
+/* A million, as the table has places. */
+TAP_TEST(handle__there_is_an_end_of_them)
+{
+    enum { MOST = 1 << 20 };
+    DWORD count = 0;
+    if (UNDER_TSAN)
+        tap_skip("a million slow calls, of one thread");
+    HANDLE event = CreateEventA(NULL, TRUE, FALSE, NULL), self = GetCurrentProcess();
+    HANDLE *handles = malloc(MOST * sizeof *handles);
+    require(handles != NULL);
+    while (count < MOST && DuplicateHandle(self, event, self, &handles[count], 0, FALSE, 0))
+        count++;
+    check_eq(GetLastError(), ERROR_NOT_ENOUGH_MEMORY);
+    check(count > MOST / 2 && count < MOST);
+    check(CreateEventA(NULL, FALSE, FALSE, NULL) == NULL);
+    check_eq(GetLastError(), ERROR_NOT_ENOUGH_MEMORY);
+    check(SetEvent(handles[count - 1]));
+    check_eq(WaitForSingleObject(handles[0], 0), WAIT_OBJECT_0);
+    while (count > 0)
+        check(CloseHandle(handles[--count]));
+    free(handles);
+    check(CloseHandle(event));
+    event = CreateEventA(NULL, TRUE, FALSE, NULL);
+    check(event && CloseHandle(event));
+}
+
 int main(void)
 {
     tap_run(handle__stale_ones_are_refused);
@@ -191,5 +217,6 @@ int main(void)
     tap_run(handle__names_find_what_has_them);
     tap_run(handle__many_threads_open_and_close);
     tap_run(handle__is_closed_once);
+    tap_run(handle__there_is_an_end_of_them);
     return tap_done();
 }

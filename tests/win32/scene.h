@@ -13,6 +13,14 @@
 /* How long is waited for what must not come. */
 #define SHORT_MS 100u
 
+/* The call fails, and says why. */
+#define REFUSED(call, error) \
+    do { \
+        SetLastError(0); \
+        check(!(call)); \
+        check_eq(GetLastError(), error); \
+    } while (0)
+
 SCENE_UNUSED static LONG value_of(LONG *word)
 {
     return __atomic_load_n(word, __ATOMIC_SEQ_CST);

@@ -1,4 +1,4 @@
-/* files.c - files, pipes and libraries as programs of the thread pool use them. */
+/* files.c - files, pipes, pages and libraries as programs of the thread pool use them. */
 #include "tests/win32/suite/suite.h"
 
 #include <string.h>
@@ -165,11 +165,124 @@ static void libraries(void)
     say("base", "its error: %u", (unsigned)GetLastError());
 }
 
+static BOOL write_at(HANDLE file, const char *text, OVERLAPPED *place, DWORD *bytes)
+{
+    DWORD length = (DWORD)strlen(text);
+
+    return (WriteFile(file, text, length, bytes, place) || GetLastError() == ERROR_IO_PENDING) &&
+           GetOverlappedResult(file, place, bytes, TRUE);
+}
+
+/* Offsets below 0, of which one means the end. */
+static void places(DWORD flags)
+{
+    HANDLE file = open_file(CREATE_ALWAYS, flags);
+    OVERLAPPED place;
+    DWORD bytes = 77;
+    char text[16] = "";
+
+    memset(&place, 0, sizeof place);
+    place.OffsetHigh = 0x80000000;
+    say_told("base", "ReadFile below 0", ReadFile(file, text, 1, &bytes, &place));
+    say_told("base", "WriteFile below 0", WriteFile(file, text, 1, &bytes, &place));
+    place.Offset = place.OffsetHigh = 0xffffffff;
+    say_told("base", "ReadFile at both ones", ReadFile(file, text, 1, &bytes, &place));
+    say_told("base", "WriteFile at the end", write_at(file, "abc", &place, &bytes));
+    place.Offset = place.OffsetHigh = 0xffffffff;
+    say_told("base", "WriteFile there again", write_at(file, "de", &place, &bytes));
+    say("base", "bytes written: %u, in all: %u", (unsigned)bytes,
+        (unsigned)GetFileSize(file, NULL));
+    CloseHandle(file);
+    DeleteFileA(NAME);
+}
+
+static void temporary_names(void)
+{
+    char folder[MAX_PATH + 32], name[MAX_PATH];
+    UINT number;
+
+    GetTempPathA(MAX_PATH, folder);
+    strcat(folder, "there\\is\\none");
+    number = GetTempFileNameA(folder, "a", 0, name);
+    say("base", "GetTempFileNameA in no folder: %u, %u", number, (unsigned)GetLastError());
+    number = GetTempFileNameA(folder, "a", 7, name);
+    say("base", "GetTempFileNameA of a number: %u, %u", number, (unsigned)GetLastError());
+}
+
+static void disconnected(void)
+{
+    HANDLE server =
+        CreateNamedPipeA("\\\\.\\pipe\\suite-gone", PIPE_ACCESS_DUPLEX | FILE_FLAG_OVERLAPPED,
+                         PIPE_TYPE_BYTE, 1, 64, 64, 0, NULL);
+    HANDLE client = CreateFileA("\\\\.\\pipe\\suite-gone", GENERIC_READ | GENERIC_WRITE, 0, NULL,
+                                OPEN_EXISTING, 0, NULL);
+    OVERLAPPED overlapped;
+    DWORD bytes;
+    char text[16];
+
+    memset(&overlapped, 0, sizeof overlapped);
+    ReadFile(server, text, 8, NULL, &overlapped);
+    say_told("base", "DisconnectNamedPipe", DisconnectNamedPipe(server));
+    say_told("base", "what was read meanwhile",
+             GetOverlappedResult(server, &overlapped, &bytes, TRUE));
+    say_told("base", "ReadFile then", ReadFile(server, text, 8, NULL, &overlapped));
+    say_told("base", "DisconnectNamedPipe again", DisconnectNamedPipe(server));
+    CloseHandle(client);
+    CloseHandle(server);
+}
+
+static void decommitted(void)
+{
+    char *pages = VirtualAlloc(NULL, 0x2000, MEM_RESERVE | MEM_COMMIT, PAGE_READWRITE);
+
+    memset(pages, 1, 0x2000);
+    say_told("base", "MEM_DECOMMIT of no bytes in the middle",
+             VirtualFree(pages + 0x1000, 0, MEM_DECOMMIT));
+    say_told("base", "MEM_DECOMMIT of no bytes", VirtualFree(pages, 0, MEM_DECOMMIT));
+    say_yes("base", "MEM_COMMIT again",
+            VirtualAlloc(pages, 0x2000, MEM_COMMIT, PAGE_READWRITE) == pages);
+    say("base", "what is there: %d, %d", pages[0], pages[0x1fff]);
+    VirtualFree(pages, 0, MEM_RELEASE);
+}
+
+static LONG calls;
+
+static void CALLBACK call(ULONG_PTR count)
+{
+    calls += (LONG)count;
+}
+
+static DWORD WINAPI calls_so_far(LPVOID context)
+{
+    (void)context;
+    return (DWORD)calls;
+}
+
+static void suspended(void)
+{
+    DWORD code = 77;
+    HANDLE thread = CreateThread(NULL, 0, calls_so_far, NULL, CREATE_SUSPENDED, NULL);
+
+    QueueUserAPC(call, thread, 1);
+    QueueUserAPC(call, thread, 2);
+    ResumeThread(thread);
+    WaitForSingleObject(thread, PATIENCE);
+    GetExitCodeThread(thread, &code);
+    say("base", "calls queued before a thread begins: %u", (unsigned)code);
+    CloseHandle(thread);
+}
+
 void files_part(void)
 {
     dispositions();
     plain();
     overlapped_file();
+    places(0);
+    places(FILE_FLAG_OVERLAPPED);
+    temporary_names();
+    disconnected();
+    decommitted();
+    suspended();
     pipes();
     libraries();
 }

@@ -4,10 +4,12 @@
 #include <stdio.h>
 #include <string.h>
 
+/* What the last callback was told. Two of one object may run at once. */
 struct channel {
     volatile LONG calls;
-    volatile ULONG result;
-    volatile ULONG_PTR bytes;
+    SRWLOCK lock; /* all 0 is SRWLOCK_INIT */
+    ULONG result;
+    ULONG_PTR bytes;
     PVOID overlapped;
     PTP_IO io;
     HANDLE event;
@@ -19,10 +21,12 @@ static void CALLBACK note(PTP_CALLBACK_INSTANCE instance, PVOID context, PVOID o
     struct channel *channel = context;
 
     (void)instance;
+    AcquireSRWLockExclusive(&channel->lock);
     channel->result = result;
     channel->bytes = bytes;
     channel->overlapped = overlapped;
     channel->io = io;
+    ReleaseSRWLockExclusive(&channel->lock);
     InterlockedIncrement(&channel->calls);
     SetEvent(channel->event);
 }

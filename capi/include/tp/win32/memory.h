@@ -55,7 +55,8 @@ TPW_API HGLOBAL WINAPI GlobalFree(HGLOBAL memory);
 /** Whole new regions: `address` must be NULL and `type` hold MEM_RESERVE, or lie in a region of
  *  this function and be MEM_COMMIT. Pages are without access, readable or writable. */
 TPW_API LPVOID WINAPI VirtualAlloc(LPVOID address, SIZE_T bytes, DWORD type, DWORD protection);
-/** MEM_RELEASE with the first address and 0 bytes, or MEM_DECOMMIT with a range. */
+/** MEM_RELEASE with the first address and 0 bytes, or MEM_DECOMMIT with a range, or with these for
+ *  all of it. What was decommitted is 0 when it is committed again. */
 TPW_API BOOL WINAPI VirtualFree(LPVOID address, SIZE_T bytes, DWORD type);
 
 TPW_EXTERN_C_END
