@@ -64,7 +64,7 @@ TP_API TP_NODISCARD tp_status_t tp_pool_set_thread_minimum(tp_pool_t *pool, uint
 /** Sets how many threads the pool has at most.
  *
  *  No callback is disturbed: threads above the new maximum end when they run out of work or finish
- *  what they are running.
+ *  what they are running. Callers who are in tp_pool_run already stay for as long as they would.
  *
  *  Mirrors: SetThreadpoolThreadMaximum. Differs: returns a status;
  *  MIRROR.md#pool-set-thread-maximum.

@@ -2289,7 +2289,7 @@ extern "C" {
     #[doc = " Sets how many threads the pool has at most."]
     #[doc = ""]
     #[doc = "  No callback is disturbed: threads above the new maximum end when they run out of work or finish"]
-    #[doc = "  what they are running."]
+    #[doc = "  what they are running. Callers who are in tp_pool_run already stay for as long as they would."]
     #[doc = ""]
     #[doc = "  Mirrors: SetThreadpoolThreadMaximum. Differs: returns a status;"]
     #[doc = "  MIRROR.md#pool-set-thread-maximum."]
