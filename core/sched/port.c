@@ -139,6 +139,8 @@ void tpi_port_flush(struct tpi_pool *pool)
 {
     struct tpi_port *port = &pool->port;
     for (;;) { /* ends: with all handed over, by whomever, or once the system refuses */
+        /* To acquire is more than it takes: who comes here has the ring, or has found the count,
+         * and with this fence what was released with it. */
         tpp_fence_seq_cst();                                                    /* [PT1] */
         if (!tpp_load_acquire(&port->unflushed) || !tpi_lock_try(&port->flush)) /* [PT1] */
             return;

@@ -139,8 +139,6 @@ def orders_campaign(root, home, todo, settings):
             results[mutant.id] = dict(known, line=mutant.line)
         elif settings["argued"].reason(mutant):
             results[mutant.id] = dict(mutant.entry(), state="argued")
-        elif settings["needed"].reason(mutant):
-            results[mutant.id] = dict(mutant.entry(), state="needed")
         else:
             open_ones.append(mutant)
     if not open_ones or settings["told"]:

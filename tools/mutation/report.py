@@ -17,10 +17,8 @@ def report(results, orders=False):
     table([entry for entry in results if entry["state"] == "killed"], "by")
     states = collections.Counter(entry["state"] for entry in results)
     if orders:
-        print("%d orders: %d killed, %d argued beside the access, %d needed on paper and not to be "
-              "seen by these tools, %d open" % (
-                  len(results), states["killed"], states["argued"], states["needed"],
-                  states["survived"]))
+        print("%d orders: %d killed, %d argued beside the access, %d open" % (
+            len(results), states["killed"], states["argued"], states["survived"]))
         return 1 if survivors else 0
     counted = states["killed"] + states["survived"]
     print("%d mutants: %d killed, %d survived, %d argued equivalent; besides %d with the same "
@@ -36,7 +34,7 @@ def table(results, field):
     for entry in results:
         rows[entry[field]][entry["state"]] += 1
     width = max([len(name) for name in rows] + [8])
-    columns = [state for state in ("killed", "survived", "argued", "needed")
+    columns = [state for state in ("killed", "survived", "argued")
                if any(row[state] for row in rows.values())]
     print("%-*s  %s" % (width, field, "  ".join(columns)))
     for name in sorted(rows):

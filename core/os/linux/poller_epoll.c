@@ -340,7 +340,9 @@ static int64_t arm(struct tpp_poller *poller, int64_t deadline_ns)
 static uint32_t sleep_until(struct tpp_poller *poller, struct tpp_poller_event *events,
                             uint32_t capacity, int64_t deadline_ns)
 {
-    /* [LX5] swap: from here on a kick is written. Pairs with tpp_poller_kick. */
+    /* [LX5] swap: from here on a kick is written. One order with tpp_poller_kick is all it takes,
+     * and any swap has it: the one below acquires what was done before any kick, and there is
+     * nothing to release. */
     uint32_t state = tpp_or_acq_rel(&poller->state, SLEEPING);
     struct found found;
     int64_t left;

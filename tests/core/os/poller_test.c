@@ -438,6 +438,7 @@ struct sleeper {
     tpp_u32 returns;
     uint32_t got; /* in the last sleep */
     uint64_t key;
+    int told, heard; /* not atomic: what was done before the kick is seen after the sleep */
 };
 
 static void *sleep_as_told(void *memory)
@@ -452,6 +453,7 @@ static void *sleep_as_told(void *memory)
     for (; *deadline != 0; deadline++) {
         sleeper->got = tpp_poller_wait(sleeper->poller, events, CAPACITY, *deadline);
         sleeper->key = sleeper->got != 0 ? events[0].key : 0;
+        sleeper->heard = sleeper->told;
         (void)tpp_add_acq_rel(&sleeper->returns, 1);
     }
     return NULL;
@@ -469,9 +471,34 @@ TAP_TEST(poller__kick_ends_a_sleep_under_way)
     struct sleeper sleeper = {0};
     require(tpp_poller_open(&sleeper.poller) == 0);
     start(&sleeper, NULL);
+    sleeper.told = 1;
     tpp_poller_kick(sleeper.poller);
     check_eq(pthread_join(sleeper.thread, NULL), 0);
     check_eq(sleeper.got, 0);
+    check_eq(sleeper.heard, 1);
+    tpp_poller_close(sleeper.poller);
+}
+
+static void *tell_and_kick(void *memory)
+{
+    struct sleeper *sleeper = memory;
+    sleeper->told = 1;
+    tpp_poller_kick(sleeper->poller);
+    tpp_store_relaxed(&sleeper->returns, 1); /* relaxed: it orders nothing */
+    return NULL;
+}
+
+TAP_TEST(poller__kick_before_the_sleep_brings_what_was_done_before_it)
+{
+    struct sleeper sleeper = {0};
+    struct tpp_poller_event events[CAPACITY];
+    require(tpp_poller_open(&sleeper.poller) == 0);
+    check_eq(pthread_create(&sleeper.thread, NULL, tell_and_kick, &sleeper), 0);
+    while (tpp_load_relaxed(&sleeper.returns) == 0)
+        (void)sched_yield();
+    check_eq(tpp_poller_wait(sleeper.poller, events, CAPACITY, TPP_FOREVER), 0);
+    check_eq(sleeper.told, 1);
+    check_eq(pthread_join(sleeper.thread, NULL), 0);
     tpp_poller_close(sleeper.poller);
 }
 
@@ -794,6 +821,7 @@ int main(void)
     tap_run(poller__event_comes_before_the_deadline);
     tap_run(poller__deadline_set_anew_is_the_one_that_counts);
     tap_run(poller__kick_before_the_sleep_ends_it_once);
+    tap_run(poller__kick_before_the_sleep_brings_what_was_done_before_it);
     tap_run(poller__kick_is_for_a_sleep_and_not_for_a_look);
     tap_run(poller__kicked_sleep_brings_events_too);
     tap_run(poller__kick_ends_a_sleep_under_way);

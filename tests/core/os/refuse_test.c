@@ -230,6 +230,102 @@ TAP_TEST(alarm__watched_first_by_two_is_watched_once)
     run_in_child(watch_second_with_none);
 }
 
+/* Another thread is the first to use it, which nothing but the alarm's own order tells this one. */
+static pthread_t first;
+static tpp_u32 first_is_done;
+
+static void *set_first(void *unused)
+{
+    (void)unused;
+    tpp_alarm_set(DAY);
+    tpp_store_relaxed(&first_is_done, 1); /* relaxed: it orders nothing */
+    return NULL;
+}
+
+static void *watch_first(void *unused)
+{
+    watch_meanwhile();
+    return set_first(unused);
+}
+
+static int told; /* stands for the time, which is atomic: who knows of a set knows it */
+
+static void *set_now(void *unused)
+{
+    (void)unused;
+    told = 1;
+    tpp_alarm_set(0);
+    tpp_store_relaxed(&first_is_done, 1); /* relaxed: as above */
+    return NULL;
+}
+
+static void be_second_to(void *(*body)(void *))
+{
+    check_eq(pthread_create(&first, NULL, body, NULL), 0);
+    while (tpp_load_relaxed(&first_is_done) == 0)
+        (void)sched_yield();
+}
+
+static void be_second_to_set(void)
+{
+    be_second_to(set_first);
+}
+
+static void be_second_to_watch(void)
+{
+    be_second_to(watch_first);
+}
+
+static void set_at_last(void)
+{
+    tpp_alarm_set(0);
+    check_eq(tpp_alarm_wait(), TPP_ALARM_TIME);
+    check(all_refused());
+    check_eq(pthread_join(first, NULL), 0);
+}
+
+static void set_second(void)
+{
+    be_second_to_set();
+    set_at_last();
+}
+
+static void set_second_with_timers_too_many(void)
+{
+    meanwhile("timerfd_create", be_second_to_set, 0);
+    set_at_last();
+}
+
+static void watch_second_on_another_thread(void)
+{
+    open_poller();
+    tpp_alarm_set(TPP_FOREVER);
+    meanwhile("epoll_create1", be_second_to_watch, 0);
+    check(tpp_alarm_watch(poller));
+    check_eq(tpp_alarm_wait(), TPP_ALARM_READY);
+    check(all_refused());
+    check_eq(pthread_join(first, NULL), 0);
+}
+
+static void sleep_second(void)
+{
+    refuse("timerfd_create", 1, EMFILE);
+    tpp_alarm_set(TPP_FOREVER);
+    check(all_refused());
+    be_second_to(set_now);
+    check_eq(tpp_alarm_wait(), TPP_ALARM_TIME);
+    check_eq(told, 1);
+    check_eq(pthread_join(first, NULL), 0);
+}
+
+TAP_TEST(alarm__who_is_second_finds_what_the_first_has_made)
+{
+    run_in_child(sleep_second);
+    run_in_child(set_second);
+    run_in_child(set_second_with_timers_too_many);
+    run_in_child(watch_second_on_another_thread);
+}
+
 static void set_again(void)
 {
     tpp_alarm_set(MS);
@@ -731,6 +827,7 @@ int main(int argc, char **argv)
     tap_run(alarm__closed_by_the_application_ends_the_process);
     tap_run(alarm__poller_that_cannot_be_watched_now_can_be_later);
     tap_run(alarm__watched_first_by_two_is_watched_once);
+    tap_run(alarm__who_is_second_finds_what_the_first_has_made);
     tap_run(alarm__without_a_timer_the_last_set_is_the_one_that_counts);
     tap_run(poller__deadline_may_be_further_away_than_the_kernel_can_wait);
     tap_run(poller__interrupted_while_the_kernel_keeps_the_time_waits_on);
