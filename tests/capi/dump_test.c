@@ -115,6 +115,9 @@ TAP_TEST(dump__tells_what_each_thread_runs)
     check(strstr(dump(pool), ", runs simple callback, callback ") != NULL);
     check(strstr(text, address) != NULL);
     check(strstr(text, ", 2 known to block, ") != NULL);
+    check(strstr(text, "shutting down") == NULL);
+    check_eq(tp_pool_shutdown(pool, false, 0), TP_ERR_TIMEOUT);
+    check(strstr(dump(pool), " processors, shutting down\n") != NULL);
     check_eq(write(open_gate[1], "go", 2), 2);
     check_eq(tp_work_wait(work, false, TP_INFINITE), TP_OK);
     check_eq(tp_work_close(work), TP_OK);

@@ -64,4 +64,14 @@ static inline bool wait_readable(int fd)
 }
 #endif
 
+/* Nothing is to run. The gate may have raised it for what somebody took meanwhile; a turn that
+ * finds nothing lowers it. */
+static inline bool lowered(tp_pool_t *pool, int fd)
+{
+    for (int looks = 0; looks < 3 && readable(fd); looks++)
+        if (turn(pool, 0) > 0)
+            return false;
+    return !readable(fd);
+}
+
 #endif
