@@ -32,7 +32,7 @@ enum {
     ACQUIRED = 4, /* mutexes in one callback */
     ACTORS = 256, /* threads in one run */
     FRAMES = 8,
-    BUDGET = 120, /* operations that bodies carry out in one run */
+    BUDGET = 24, /* operations that bodies carry out in one run */
     US = 1000,
     MS = 1000000
 };
@@ -51,7 +51,6 @@ struct pool {
     bool driven, is_default;
     uint32_t shutting; /* calls of shutdown that may have begun to */
     bool shut, sealed; /* surely; and nothing may run any more */
-    bool has_io;       /* or had */
     bool limited;      /* its maximum may have been set */
 };
 
@@ -61,7 +60,7 @@ struct group {
     uint32_t rounds;  /* ... that have ended */
     bool crowded;     /* some of those that run were not alone */
     uint32_t members; /* made so far */
-    bool has_io;
+    bool has_io;      /* or had */
 };
 
 /* An event, semaphore or mutex. */
@@ -131,7 +130,8 @@ struct object {
 
 struct file {
     bool open, busy, bound, broken;
-    uint32_t life; /* which file it is */
+    uint32_t life;    /* which file it is */
+    uint32_t creates; /* of objects bound to it, begun so far */
     uint32_t users;
     enum tpps_file kind;
 };
@@ -234,8 +234,8 @@ void pool_ended(struct pool *pool);
 uint64_t members_begin(struct group *group, bool cancel);
 void members_end(struct group *group, bool cancel, uint64_t members, bool closed);
 bool model_balance(bool last); /* at the end, with everything quiet; complains the last time */
-void model_after(void);   /* once the run is over */
-void model_forget(void);  /* before the next */
+void model_after(void);        /* once the run is over */
+void model_forget(void);       /* before the next */
 
 /* ---- table ----------------------------------------------------------------------------------- */
 

@@ -185,7 +185,7 @@ static void members(const struct op *op)
     struct group *group = thing ? tpi_container(thing, struct group, thing) : NULL;
     if (group && actor_self()->depth > 0 && !frames_in_group(group))
         return;
-    close_members(group, handle, op->argument & 1 || (group && group->has_io));
+    close_members(group, handle, op->argument & 1 || script_does_io(world.script));
 }
 
 static void close_group(struct group *group, void *handle)

@@ -55,9 +55,11 @@ tp_status_t io_create(struct object *io, uint32_t number, const tp_env_t *env, v
     io->file = number;
     io->file_life = ANY_LIFE;
     world.files[number].bound = true;
+    uint32_t creates = ++world.files[number].creates;
     look_for_bound(io, before.life, &surely, &maybe);
     tp_status_t status = tp_io_create(FIRST_FILE + (int)number, io_called, io, env, &handle);
     look_for_bound(io, before.life, &still_bound, &maybe);
+    maybe = maybe || file->creates != creates; /* one that came and went */
     *handle_out = handle;
     bool still = !before.busy && !file->busy && file->life == before.life;
     if (still && !before.open && !file->open)
@@ -354,13 +356,28 @@ static void submit_many(const struct op *op)
     call_end(&call, "tp_io_submit_many", status, allowed | allowed_late(io));
 }
 
+/* Whether an abort of that key may find something. What begins later with the key of another one
+ * knows that it may be asked. */
+static bool may_find(const struct object *io, uintptr_t key, bool asks)
+{
+    bool found = false;
+    for (uint32_t i = 0; i < world.request_count; i++) {
+        struct request *request = &world.requests[i];
+        if (request->io != io || request->key != key || request->state == REFUSED)
+            continue;
+        request->asked = request->asked || asks;
+        found = found || !asks || request->state != TOLD;
+    }
+    return found;
+}
+
 /* Of the object's requests, counted back from the last. */
 static void abort_one(const struct op *op)
 {
     void *handle;
     struct object *io = object_target(op, TPI_KIND_IO, &handle);
     uint32_t back = op->argument & 3;
-    uintptr_t key = 1;
+    uintptr_t key = ELSEWHERE - 1;
     uint64_t allowed = BIT(TP_ERR_ARGUMENT);
     for (uint32_t i = world.request_count; io && i-- > 0;) {
         struct request *request = &world.requests[i];
@@ -369,16 +386,15 @@ static void abort_one(const struct op *op)
         key = request->key;
         break;
     }
-    for (uint32_t i = 0; io && i < world.request_count; i++)
-        if (world.requests[i].io == io && world.requests[i].key == key) {
-            world.requests[i].asked = true;
-            if (world.requests[i].state == SENDING || world.requests[i].state == SENT)
-                allowed |= BIT(TP_OK);
-        }
+    uint32_t before = world.request_count;
+    if (io && may_find(io, key, true))
+        allowed |= BIT(TP_OK);
     struct call call = call_begin(io ? &io->thing : NULL);
     tp_status_t status = tp_io_abort(handle, (void *)key);
     if (status == TP_ERR_ARGUMENT && !call.was_closed)
         return; /* it was faster: no misuse, the hook is not told */
+    if (io && world.request_count != before && may_find(io, key, false))
+        allowed |= BIT(TP_OK);
     call_end(&call, "tp_io_abort", status, allowed);
 }
 

@@ -144,8 +144,9 @@ bool pool_may_be_shut(const struct pool *pool)
 
 bool object_refuses(const struct object *object)
 {
-    const struct group *group = object->choice.group;
-    return pool_may_be_shut(object->choice.pool) || (group && group->closing > 0);
+    const struct group *group = object->choice.group; /* which may be through with it by now */
+    return pool_may_be_shut(object->choice.pool) ||
+           (group && (group->closing > 0 || !is_open(&object->thing)));
 }
 
 /* ---- posts and callbacks --------------------------------------------------------------------- */

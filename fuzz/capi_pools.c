@@ -270,7 +270,7 @@ static void shut_target(const struct op *op)
     void *handle;
     struct pool *pool = pool_target(op, &handle);
     int64_t timeout = some_time(op->argument);
-    if (op->argument & 16 && pool && actor_self()->depth == 0 && !pool->has_io)
+    if (op->argument & 16 && pool && actor_self()->depth == 0 && !script_does_io(world.script))
         timeout = TP_INFINITE;
     if (op->argument >> 5 == 7)
         timeout = -1;

@@ -284,13 +284,14 @@ static void claim_ticket(const struct entry *entry, uint32_t where)
     struct tpi_applied applied =
         tpi_task_apply(task, TPI_EVENT_CLAIM, tpi_ticket_epoch(entry->ticket));
     EXPECT(&world.steps, !(applied.effects & TPI_EFFECT_REFUSED) == claims);
-    EXPECT(&world.steps, !(applied.effects & TPI_EFFECT_UNQUEUED) == !(was_valid && !claims));
     if (was_valid)
         plain->place = NOWHERE;
+    plain->pending -= claims;
+    plain->running += claims;
+    bool lost = was_valid && plain->pending > 0 && !runnable(plain);
+    EXPECT(&world.steps, !(applied.effects & TPI_EFFECT_UNQUEUED) == !lost);
     if (!claims)
         return;
-    plain->pending--;
-    plain->running++;
     EXPECT(&world.steps, !(applied.effects & TPI_EFFECT_REQUEUE) == !runnable(plain));
     if (runnable(plain))
         publish(entry->task, tpi_state_epoch(applied.after), where);

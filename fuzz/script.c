@@ -7,7 +7,7 @@ static const char *const code_names[CODES] = {
 #define SCRIPT_CODE_NAME(name) #name,
     SCRIPT_CODES(SCRIPT_CODE_NAME)};
 
-/* Header: 0-2 seed; 3 depth of PCT, random walk, weak memory; 4 processors, early deadlines,
+/* Header: 0-2 seed; 3 depth and length of PCT, weak memory; 4 processors, early deadlines,
  * spurious wakes; 5 the fallible call that fails; 6 the first pools; 7 clocks, I/O, the end. */
 static void read_options(struct script *script, const uint8_t *h)
 {
@@ -16,11 +16,11 @@ static void read_options(struct script *script, const uint8_t *h)
                                      INT64_MAX - INT64_C(86400000000000) * 400};
     struct tpps_options *o = &script->options;
     *o = (struct tpps_options){
-        .strategy = (h[3] & 7) == 7 ? TPPS_RANDOM : TPPS_PCT,
+        .strategy = TPPS_PCT,
         .seed = h[0] | (uint32_t)h[1] << 8 | (uint32_t)h[2] << 16,
-        .depth = 1 + (h[3] & 3u),
-        .k = 100u << (h[3] >> 3 & 3),
-        .weak = h[3] >> 6 == 3,
+        .depth = 1 + (h[3] & 7u),
+        .k = 200u << (h[3] >> 3 & 3),
+        .weak = h[3] >> 5 == 7,
         .cpus = 1 + (h[4] & 3u),
         .early = early[h[4] >> 2 & 3],
         .early_most = 200, /* or the gate, which looks again and again, leaves no time to others */
@@ -61,6 +61,14 @@ bool script_uses(const struct script *script, uint32_t place)
     return false;
 }
 
+bool script_does_io(const struct script *script)
+{
+    for (uint32_t i = 0; i < script->count; i++)
+        if (script->ops[i].code >= CODE_io_create && script->ops[i].code <= CODE_io_close)
+            return true;
+    return false;
+}
+
 void script_print_op(const struct op *op, FILE *out)
 {
     static const char *const which[] = {"",         " NULL",   " stale", " of another kind",
@@ -74,9 +82,9 @@ void script_print(const struct script *script, FILE *out)
 {
     const struct tpps_options *o = &script->options;
     const struct setting *s = &script->setting;
-    fprintf(out, "# %s, seed %llu, depth %u, k %u%s, %u processors, early %u, spurious %u\n",
-            o->strategy == TPPS_PCT ? "PCT" : "random", (unsigned long long)o->seed, o->depth, o->k,
-            o->weak ? ", weak" : "", o->cpus, o->early, o->spurious);
+    fprintf(out, "# seed %llu, depth %u, k %u%s, %u processors, early %u, spurious %u\n",
+            (unsigned long long)o->seed, o->depth, o->k, o->weak ? ", weak" : "", o->cpus, o->early,
+            o->spurious);
     fprintf(out, "# call %u fails (0: none), clock from %lld, pools %#x, backend %u%s%s%s\n",
             o->fail_nth, (long long)o->clock0, s->pools, s->backend,
             s->no_rings ? ", no rings" : "", s->calm ? ", calm" : "",

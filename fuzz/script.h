@@ -34,14 +34,15 @@ enum {
 #define SCRIPT_CODES(X) \
     X(pool_create) \
     X(pool_close) \
-    X(pool_shutdown) X(pool_limits) X(pool_stack) X(pool_stats) X(pool_run) X(pool_poll) \
-        X(env_pool) X(env_group) X(env_choose) X(env_renew) X(group_create) X(group_members) \
-            X(group_close) X(simple) X(work_create) X(work_submit) X(work_wait) X(work_close) \
-                X(timer_create) X(timer_set) X(timer_stop) X(timer_is_set) X(timer_wait) \
-                    X(timer_close) X(wait_create) X(wait_set) X(wait_disarm) X(wait_wait) \
-                        X(wait_close) X(io_create) X(io_submit) X(io_many) X(io_abort) X(io_start) \
-                            X(io_cancel) X(io_complete) X(io_wait) X(io_close) X(event_create) \
-                                X(event_set) X(event_reset) X(event_close) X(semaphore_create) \
+    X(pool_shutdown) \
+    X(pool_limits) X(pool_stack) X(pool_stats) X(pool_run) X(pool_poll) X(env_pool) X(env_group) \
+        X(env_choose) X(env_renew) X(group_create) X(group_members) X(group_close) X(simple) \
+            X(work_create) X(work_submit) X(work_wait) X(work_close) X(timer_create) X(timer_set) \
+                X(timer_stop) X(timer_is_set) X(timer_wait) X(timer_close) X(wait_create) \
+                    X(wait_set) X(wait_disarm) X(wait_wait) X(wait_close) X(io_create) \
+                        X(io_submit) X(io_many) X(io_abort) X(io_start) X(io_cancel) \
+                            X(io_complete) X(io_wait) X(io_close) X(event_create) X(event_set) \
+                                X(event_reset) X(event_close) X(semaphore_create) \
                                     X(semaphore_release) X(semaphore_close) X(mutex_create) \
                                         X(mutex_release) X(mutex_close) X(take) X(disassociate) \
                                             X(run_long) X(blocking) X(on_return) X(look) \
@@ -83,6 +84,7 @@ struct script {
 
 void script_read(struct script *script, const uint8_t *data, size_t size);
 bool script_uses(const struct script *script, uint32_t place); /* in some operation */
+bool script_does_io(const struct script *script); /* some of which may never end by itself */
 void script_print(const struct script *script, FILE *out);
 void script_print_op(const struct op *op, FILE *out);
 
