@@ -147,17 +147,22 @@ REFUSABLE_CREATE(tp_work_create,
                  (tp_work_fn callback, void *context, const tp_env_t *env, tp_work_t **out),
                  (callback, context, env, out))
 
-/* What happens once, just before an operation is handed over. */
+/* What happens once, just before an operation is handed over; and how much of it at most, though the
+ * system would take more at once. */
 static void (*before_submit)(void);
+static LONG part_most = INT32_MAX;
 
 tp_status_t __real_tp_io_submit(tp_io_t *io, const tp_io_op_t *operation);
 tp_status_t __wrap_tp_io_submit(tp_io_t *io, const tp_io_op_t *operation);
 tp_status_t __wrap_tp_io_submit(tp_io_t *io, const tp_io_op_t *operation)
 {
     void (*before)(void) = __atomic_exchange_n(&before_submit, NULL, __ATOMIC_SEQ_CST);
+    tp_io_op_t part = *operation;
     if (before)
         before();
-    return is_due(REFUSING, ENOMEM) ? TP_ERR_NO_MEMORY : __real_tp_io_submit(io, operation);
+    if (part.length > (ULONG)value_of(&part_most))
+        part.length = (ULONG)value_of(&part_most);
+    return is_due(REFUSING, ENOMEM) ? TP_ERR_NO_MEMORY : __real_tp_io_submit(io, &part);
 }
 
 /* Only an object whose pool is shut down refuses to be set. */

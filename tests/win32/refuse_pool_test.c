@@ -361,12 +361,13 @@ static void abort_meanwhile(void)
 /* The first part is written; the rest is about to be handed over when the abort comes. */
 TAP_TEST(abort__between_two_parts_of_a_write)
 {
-    static char text[1 << 22], copy[1 << 12]; /* nobody reads as fast as it is written */
+    static char text[1 << 22], copy[1 << 12];
     DWORD moved, code = FALSE, there = 0;
     OVERLAPPED write = {.hEvent = CreateEventA(NULL, TRUE, FALSE, NULL)};
     HANDLE client;
     aborter.pipe = make_pipe();
     client = open_pipe();
+    part_most = 1 << 16;
     check(!WriteFile(aborter.pipe, text, sizeof text, NULL, &write));
     check_eq(GetLastError(), ERROR_IO_PENDING);
     __atomic_store_n(&before_submit, abort_meanwhile, __ATOMIC_SEQ_CST);
@@ -380,6 +381,7 @@ TAP_TEST(abort__between_two_parts_of_a_write)
     check(comes(aborter.thread));
     check(GetExitCodeThread(aborter.thread, &code) && code == TRUE);
     discard(client), discard(aborter.pipe), discard(aborter.thread), discard(write.hEvent);
+    part_most = INT32_MAX;
 }
 
 /* ---- each of them ---------------------------------------------------------------------------- */
