@@ -354,14 +354,6 @@ SCENE(io__errors_are_told)
 
 /* ---- silence --------------------------------------------------------------------------------- */
 
-/* What pollers tell of in that time, while nothing changes. */
-static uint64_t told_in(int64_t ns)
-{
-    uint64_t before = tpps_events_told();
-    tpps_sleep(ns);
-    return tpps_events_told() - before;
-}
-
 /* Nobody spins on what nobody waits for. */
 SCENE(io__silence_where_nobody_listens)
 {
@@ -371,15 +363,15 @@ SCENE(io__silence_where_nobody_listens)
     perhaps_sleep();
     scene_io_serve(A, 10 * SCENE_IO_LENGTH);
     scene_io_wait(A);
-    tpps_check(told_in(SECOND) <= 4);
+    tpps_check(scene_told_in(SECOND) <= SCENE_SILENCE);
     if (tpps_choose(2))
         tpps_stream_end(scene_io_fd(A));
     else
         tpps_stream_hang_up(scene_io_fd(A));
-    tpps_check(told_in(SECOND) <= 4);
+    tpps_check(scene_told_in(SECOND) <= SCENE_SILENCE);
     scene_io_put(A, 2, TP_IO_POLL);
     scene_io_wait(A);
-    tpps_check(scene_op_went(2, 0) && told_in(SECOND) <= 4);
+    tpps_check(scene_op_went(2, 0) && scene_told_in(SECOND) <= SCENE_SILENCE);
     end(pool, 1);
 }
 
@@ -395,7 +387,7 @@ SCENE(io__silence_where_the_poller_refuses)
     perhaps_sleep();
     tpps_stream_hang_up(scene_io_fd(A));
     scene_io_wait(A);
-    tpps_check(told_in(SECOND) <= 8); /* each worker may be told once more */
+    tpps_check(scene_told_in(SECOND) <= SCENE_SILENCE);
     scene_io_settle(pool);
     end(pool, 1);
 }
@@ -409,9 +401,9 @@ SCENE(io__silence_where_others_wait)
     perhaps_sleep();
     tpps_stream_room(scene_io_fd(A), 100);
     scene_io_await(A, 1);
-    tpps_check(told_in(SECOND) <= 6);
+    tpps_check(scene_told_in(SECOND) <= SCENE_SILENCE);
     tpps_descriptor_set_ready(scene_io_fd(A), POLLOUT);
-    tpps_check(told_in(SECOND) <= 6);
+    tpps_check(scene_told_in(SECOND) <= SCENE_SILENCE);
     scene_io_serve(A, 1);
     scene_io_wait(A);
     tpps_descriptor_set_ready(scene_io_fd(A), 0);

@@ -285,6 +285,13 @@ bool scene_await_for(uint32_t word, uint32_t at_least, int64_t ns)
     return true;
 }
 
+uint64_t scene_told_in(int64_t ns)
+{
+    uint64_t before = tpps_events_told();
+    tpps_sleep(ns);
+    return tpps_events_told() - before;
+}
+
 static void misused(void *context, const char *function, tp_status_t status, const char *message)
 {
     (void)function;

@@ -18,14 +18,6 @@ static void await_told(uint32_t number, enum scene_count count, uint32_t at_leas
         scene_await_told(number, count, at_least);
 }
 
-/* What pollers tell of in that time, while nothing changes. */
-static uint64_t told_in(int64_t ns)
-{
-    uint64_t before = tpps_events_told();
-    tpps_sleep(ns);
-    return tpps_events_told() - before;
-}
-
 /* They were few enough for so many callbacks. */
 static void check_told(uint64_t before, uint32_t most, uint32_t callbacks)
 {
@@ -104,10 +96,10 @@ SCENE(wait_file__hang_up_and_error_always_count)
         await_hits(A, 1);
         tpps_check(scene_events(A) == (state & (POLLERR | POLLHUP)));
     }
-    tpps_check(told_in(SECOND) <= 4); /* and nobody spins on it */
+    tpps_check(scene_told_in(SECOND) <= SCENE_SILENCE); /* and nobody spins on it */
     scene_listen(A, asked);
     await_hits(A, 2);
-    tpps_check(told_in(SECOND) <= 4);
+    tpps_check(scene_told_in(SECOND) <= SCENE_SILENCE);
     scene_files_end(pool, 1);
 }
 
@@ -515,13 +507,13 @@ SCENE(wait_file__ready_for_nobody_is_silent)
     scene_listen(A, POLLIN);
     scene_ready(A);
     await_hits(A, 1);
-    tpps_check(told_in(SECOND) <= 4);
+    tpps_check(scene_told_in(SECOND) <= SCENE_SILENCE);
     tpps_sleep(60 * SECOND); /* those who may retire do */
     uint64_t rests = oracle_rests();
-    tpps_check(told_in(HOUR) == 0);
+    tpps_check(scene_told_in(HOUR) == 0);
     tpps_check(oracle_rests() - rests <= 1);                  /* this thread's own */
     tpps_descriptor_set_ready(scene_fd(A), POLLIN | POLLHUP); /* perhaps it is told of, once */
-    tpps_check(told_in(SECOND) <= 4);
+    tpps_check(scene_told_in(SECOND) <= SCENE_SILENCE);
     tpps_check(scene_hits(A) == (scene_complete() ? 1 : 0));
     scene_listen(A, POLLIN);
     if (scene_complete()) {
@@ -538,12 +530,12 @@ SCENE(wait_file__ready_for_another_state_does_not_spin)
     int fd = scene_fd(A);
     tpps_descriptor_set_ready(fd, POLLOUT);
     await_hits(B, 1);
-    tpps_check(told_in(SECOND) <= 6); /* it stays ready for POLLOUT */
+    tpps_check(scene_told_in(SECOND) <= SCENE_SILENCE); /* it stays ready for POLLOUT */
     tpps_check(scene_hits(A) == 0);
     if (scene_complete()) {
         scene_wait_on(B, tp_waitable_fd(fd, POLLOUT), TP_INFINITE);
         await_hits(B, 2);
-        tpps_check(told_in(SECOND) <= 6);
+        tpps_check(scene_told_in(SECOND) <= SCENE_SILENCE);
         tpps_descriptor_set_ready(fd, POLLIN | POLLOUT);
         await_hits(A, 1);
     }
@@ -580,7 +572,7 @@ SCENE(wait_file__set_again_in_time)
     scene_listen(A, POLLIN);
     scene_write(A, ROUNDS);
     check_told(before, 4 * ROUNDS, ROUNDS);
-    tpps_check(told_in(SECOND) <= 1);
+    tpps_check(scene_told_in(SECOND) <= 1);
     scene_files_end(pool, 1);
 }
 

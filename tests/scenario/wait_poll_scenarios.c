@@ -367,7 +367,7 @@ SCENE(wait_poll__d_nobody_looks_while_the_worker_blocks)
         tpps_sleep(long_time); /* nor because nobody has read what was posted */
         tpps_check(oracle_rests() - rests <= 3 || scene_sweeps());
     }
-    tpps_check(tpps_events_told() <= 12);
+    tpps_check(tpps_events_told() <= SCENE_SILENCE);
     scene_add(OPEN, 1);
     scene_finish(work);
     scene_await_read(A, 1);
@@ -393,7 +393,7 @@ SCENE(wait_poll__d_slow_reader)
         scene_listen(A, POLLIN);
         scene_ready(A);
         scene_await_read(A, i);
-        tpps_check(tpps_events_told() - told <= 5);
+        tpps_check(tpps_events_told() - told <= SCENE_SILENCE);
         tpps_check(oracle_rests() - rests <= 20 || scene_sweeps());
     }
     scene_files_end(pool, 1);

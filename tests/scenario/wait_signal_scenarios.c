@@ -246,7 +246,7 @@ SCENE(wait_signal__pending_for_nobody_is_silent)
     await_hits(A, 1);
     tpps_sleep(SECOND);
     uint64_t told = tpps_events_told(), rests = oracle_rests();
-    tpps_check(told <= 6);
+    tpps_check(told <= SCENE_SILENCE);
     tpps_sleep(60 * SECOND);
     tpps_check(tpps_events_told() == told);
     rests = oracle_rests();
