@@ -109,8 +109,8 @@ uint32_t scene_value(uint32_t word);
 void scene_await(uint32_t word, uint32_t at_least);
 bool scene_await_for(uint32_t word, uint32_t at_least, int64_t ns); /* false: it took longer */
 
-/* Events that pollers tell of in that time, while nothing changes: a few, until each thread has looked
- * once more. Who spins is told hundreds of times. */
+/* Events that pollers tell of in that time, while nothing changes: a few, until each thread has
+ * looked once more. Who spins is told hundreds of times. */
 #define SCENE_SILENCE 20
 uint64_t scene_told_in(int64_t ns);
 

@@ -147,8 +147,8 @@ REFUSABLE_CREATE(tp_work_create,
                  (tp_work_fn callback, void *context, const tp_env_t *env, tp_work_t **out),
                  (callback, context, env, out))
 
-/* What happens once, just before an operation is handed over; and how much of it at most, though the
- * system would take more at once. */
+/* What happens once, just before an operation is handed over; and how much of it is, at most: the
+ * system might take more at once. */
 static void (*before_submit)(void);
 static LONG part_most = INT32_MAX;
 
