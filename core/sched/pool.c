@@ -282,7 +282,8 @@ static void begin_life(struct tpi_pool *pool, const tp_pool_config_t *config)
     tpp_store_relaxed(&pool->watch.soon, 0);
     tpi_reactor_begin(&pool->reactor);
     tpi_port_begin(&pool->port);
-    tpp_store_relaxed(&pool->life, 0);
+    /* [PL1] Not stored: where there never was a pool the gate may hold its place, and lets go. */
+    tpp_and_acq_rel(&pool->life, ~(TPI_LIFE_CLOSED | TPI_LIFE_SHUT));
     tpp_store_release(&pool->birth, tpp_peek(&pool->birth) + 1); /* [PL3] */
 }
 

@@ -549,6 +549,33 @@ SCENE(part_pool__who_looks_finds_what_was_armed_before)
     tpps_descriptor_close(number);
 }
 
+/* ---- the places of pools, whether there is one or not ---------------------------------------- */
+
+static bool hold_and_let_go(struct tpi_slot *slot, void *context)
+{
+    struct tpi_pool *found = tpi_container(slot, struct tpi_pool, slot);
+    (void)context;
+    if (tpi_pool_hold(found))
+        tpi_pool_unhold(found);
+    return true;
+}
+
+static void visit_places(void *arg)
+{
+    (void)arg;
+    for (uint32_t rounds = 0; rounds < 30; rounds++)
+        tpi_slab_each(TPI_KIND_POOL, hold_and_let_go, NULL);
+}
+
+/* As the gate does. Who held the place before it had a pool lets go of it all the same. */
+SCENE(part_pool__held_before_it_begins)
+{
+    tpps_thread thread = tpps_spawn(visit_places, NULL);
+    tp_pool_t *pool_of_one = scene_pool(1, 1);
+    tpps_join(thread);
+    scene_close_pool(pool_of_one); /* nobody holds it: it ends with its thread */
+}
+
 static const struct tpps_scenario table[] = {
     {PART_ROW(part_pool__low_waits_for_a_ticket_in_a_thiefs_ring)},
     {PART_ROW(part_pool__low_waits_for_a_ticket_between_two_queues)},
@@ -569,6 +596,7 @@ static const struct tpps_scenario table[] = {
     {PART_ROW(part_pool__who_has_flushed_looks_once_more)},
     {PART_ROW(part_pool__the_gate_that_goes_looks_for_requests)},
     {SCENE_ROW(part_pool__who_looks_finds_what_was_armed_before), .no_faults = true},
+    {SCENE_ROW(part_pool__held_before_it_begins)},
 };
 
 int main(int argc, char **argv)
