@@ -70,7 +70,7 @@ static size_t change(uint8_t *ops, size_t count, size_t room)
     return count;
 }
 
-/* A weak memory shows much that is new, and costs three times the time: few inputs keep it. */
+/* A weak memory shows much that is new, and costs more than twice the time: few inputs keep it. */
 static void calm(uint8_t *header)
 {
     if (header[3] >> 5 == 7 && roll(4) != 0)

@@ -27,7 +27,8 @@
  *                  an I/O object's flags, counts and lists agree, and it has as many completions
  *                  to tell as posts pending; each operation in flight is in one place, from where
  *                  something will bring it on; a pool knows what its ring has
- *   at the end     nothing of the library is in use, nobody is idle, nobody searches */
+ *   at the end     nothing of the library is in use, nobody is idle, nobody searches, and nobody
+ *                  holds the place of a pool that has gone */
 #ifndef TESTS_SCENARIO_ORACLE_H
 #define TESTS_SCENARIO_ORACLE_H
 

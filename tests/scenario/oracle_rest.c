@@ -253,6 +253,18 @@ static void check_targets(void)
 
 /* ---- the end --------------------------------------------------------------------------------- */
 
+/* Whoever held the place of a pool has let go, once for each time. */
+static bool visit_place(struct tpi_slot *slot, void *context)
+{
+    struct tpi_pool *pool = tpi_container(slot, struct tpi_pool, slot);
+    uint64_t life = tpp_peek(&pool->life) & ~(TPI_LIFE_CLOSED | TPI_LIFE_SHUT);
+    (void)context;
+    if (life != 0 && !tpi_slot_live(tpp_peek(&slot->generation)))
+        tpps_fail("oracle: the place of a pool that has ended counts %lld holds",
+                  (long long)life / (long long)TPI_LIFE_HOLD);
+    return true;
+}
+
 static void check_nothing_left(void)
 {
     for (int kind = 1; kind < TPI_KIND_COUNT; kind++) {
@@ -262,6 +274,7 @@ static void check_nothing_left(void)
         if (count != (kind == TPI_KIND_POOL ? oracle.kept : 0))
             tpps_fail("oracle: left over: %u of kind %d", count, kind);
     }
+    tpi_slab_each(TPI_KIND_POOL, visit_place, NULL);
     if (oracle.held_count != 0)
         tpps_fail("oracle: %u locks held at the end", oracle.held_count);
 }

@@ -100,6 +100,13 @@ tp_pool_stats_t scene_stats(tp_pool_t *pool); /* all zero for NULL */
 /* TP_OK, or TP_ERR_HANDLE because somebody else closed it: true if TP_OK. */
 bool scene_or_stale(tp_status_t status);
 
+/* ---- silence --------------------------------------------------------------------------------- */
+
+/* Events that pollers tell of in that time, while nothing changes: a few, until each thread has
+ * looked once more. Who spins is told hundreds of times. */
+#define SCENE_SILENCE 20
+uint64_t scene_told_in(int64_t ns);
+
 /* ---- words that scenarios share with their callbacks, zero at the start ---------------------- */
 
 enum { SCENE_WORDS = 18 };
@@ -108,11 +115,6 @@ uint32_t scene_next(uint32_t word); /* adds one; returns the value before */
 uint32_t scene_value(uint32_t word);
 void scene_await(uint32_t word, uint32_t at_least);
 bool scene_await_for(uint32_t word, uint32_t at_least, int64_t ns); /* false: it took longer */
-
-/* Events that pollers tell of in that time, while nothing changes: a few, until each thread has
- * looked once more. Who spins is told hundreds of times. */
-#define SCENE_SILENCE 20
-uint64_t scene_told_in(int64_t ns);
 
 /* From now on the word counts what the misuse hook is told. */
 void scene_count_misuses(uint32_t word);
