@@ -167,17 +167,21 @@ static void bury(struct tpi_operation *operation)
 void tpi_io_run(struct tpi_operation *operation, struct tpi_worker *worker)
 {
     struct tpi_posts posts;
+    struct tpp_outcome outcome;
     uint32_t priority = tpi_task_target(&operation->task).priority;
     bool blocks = tpi_operation_blocks(operation) && !tpi_operation_rings(operation);
     uint32_t forks = tpi_forks();
     posts.count = 0;
     if (blocks)
         tpi_blocking_enter();
-    bool is_done = tpi_operation_run(operation, &posts);
+    bool mine = tpi_operation_run(operation, &outcome);
     if (blocks)
         tpi_blocking_leave();
-    tpi_count(&worker->claimed[priority], -UINT64_C(1)); /* it was no callback */
-    if (!is_done)
+    /* It was no callback. Whoever hears of its end, or of its object's, finds nothing running. */
+    tpi_count(&worker->claimed[priority], -UINT64_C(1));
+    if (mine)
+        tpi_operation_ran(operation, outcome, &posts);
+    else
         bury(operation);
     if (posts.count == 1 && tpi_worker_claim(worker, &posts.ready[0]))
         worker->pool->run(posts.ready[0].task, worker);

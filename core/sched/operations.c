@@ -15,6 +15,7 @@ static struct tpi_pool *pool_of(struct tpi_channel *channel)
 }
 
 static const struct tpp_outcome canceled = {.error = ECANCELED, .bytes = 0};
+static const struct tpp_outcome untried = {.error = EAGAIN, .bytes = 0};
 
 /* ---- at once --------------------------------------------------------------------------------- */
 
@@ -312,16 +313,6 @@ tp_status_t tpi_operation_submit(struct tpi_channel *channel, uint32_t generatio
 
 /* ---- ready, and told ------------------------------------------------------------------------- */
 
-/* Its descriptor is ready: this thread is at it. */
-static void try_again(struct tpi_operation *operation, struct tpi_posts *posts)
-{
-    struct tpp_outcome outcome = tpp_operate(&operation->request, false);
-    learn(operation, outcome);
-    if (outcome.error == EAGAIN && hand_over(operation, posts, &outcome))
-        return; /* somebody else was faster */
-    tpi_operation_complete(operation, outcome, posts);
-}
-
 /* The operations that wait for one of these states are left to workers, as many as there is room
  * for in the posts: the poller will tell of the others again. False if there is none. Lock held. */
 static bool queue_ready(struct tpi_channel *channel, uint32_t events, struct tpi_posts *posts)
@@ -376,18 +367,7 @@ void tpi_operation_told(struct tpi_operation *operation, struct tpp_outcome outc
         tpi_operation_complete(operation, undone ? canceled : outcome, posts);
 }
 
-/* This worker is at it: it waits for a device. */
-static void carry_out(struct tpi_operation *operation, struct tpi_posts *posts)
-{
-    struct tpp_outcome outcome;
-    if (!tpi_operation_rings(operation))
-        outcome = tpp_operate(&operation->request, true);
-    else if (hand_over(operation, posts, &outcome))
-        return;
-    tpi_operation_complete(operation, outcome, posts);
-}
-
-bool tpi_operation_run(struct tpi_operation *operation, struct tpi_posts *posts)
+bool tpi_operation_run(struct tpi_operation *operation, struct tpp_outcome *outcome_out)
 {
     struct tpi_channel *channel = operation->channel;
     tpi_task_finish_alone(&operation->task);
@@ -400,13 +380,25 @@ bool tpi_operation_run(struct tpi_operation *operation, struct tpi_posts *posts)
     tpi_lock_drop(&channel->lock);
     if (over)
         return false;
-    if (aborted)
-        tpi_operation_complete(operation, canceled, posts);
-    else if (tpi_operation_blocks(operation))
-        carry_out(operation, posts);
-    else
-        try_again(operation, posts);
+    if (aborted) {
+        *outcome_out = canceled;
+    } else if (!tpi_operation_blocks(operation)) {
+        *outcome_out = tpp_operate(&operation->request, false);
+        learn(operation, *outcome_out);
+    } else {
+        bool rings = tpi_operation_rings(operation);
+        *outcome_out = rings ? untried : tpp_operate(&operation->request, true);
+    }
     return true;
+}
+
+void tpi_operation_ran(struct tpi_operation *operation, struct tpp_outcome outcome,
+                       struct tpi_posts *posts)
+{
+    bool waits = !tpi_operation_blocks(operation) || tpi_operation_rings(operation);
+    if (outcome.error == EAGAIN && waits && hand_over(operation, posts, &outcome))
+        return; /* somebody else was faster, or the ring has it */
+    tpi_operation_complete(operation, outcome, posts);
 }
 
 bool tpi_operation_rings(const struct tpi_operation *operation)

@@ -50,10 +50,13 @@ struct tpi_ready tpi_operation_task(struct tpi_operation *operation);
 /* Does it wait for a device, in the ring if there is one? */
 bool tpi_operation_rings(const struct tpi_operation *operation);
 
-/* Worker only: carries out what came as a task; it sleeps if that blocks and no ring has it.
- * What it posts is left to the caller. False if the operation was over already, and forgotten:
- * then its hold on its object is the caller's to let go of, and the record to free. */
-bool tpi_operation_run(struct tpi_operation *operation, struct tpi_posts *posts);
+/* Worker only: carries out what came as a task; it sleeps if that blocks and no ring has it. False
+ * if the operation was over already, and forgotten: then its hold on its object is the caller's to
+ * let go of, and the record to free. Else nobody has been told yet: tpi_operation_ran does that, or
+ * has it wait once more. What is posted is left to the caller. */
+bool tpi_operation_run(struct tpi_operation *operation, struct tpp_outcome *outcome_out);
+void tpi_operation_ran(struct tpi_operation *operation, struct tpp_outcome outcome,
+                       struct tpi_posts *posts);
 
 static inline bool tpi_operation_blocks(const struct tpi_operation *operation)
 {

@@ -22,8 +22,10 @@ static void perhaps_sleep(void)
         tpps_sleep((int64_t)tpps_choose(3) * MS);
 }
 
+/* The object has gone, and so nothing runs. */
 static void over(tp_pool_t *pool)
 {
+    tpps_check(scene_stats(pool).running == 0);
     scene_io_over(A);
     scene_close_pool(pool);
     scene_io_no_files();
