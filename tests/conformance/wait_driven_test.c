@@ -237,10 +237,12 @@ STAGE_TEST(wait_driven__descriptor_is_readable_when_a_native_wait_is_signaled)
         stage_expect_eq(turn(s.pool, 0), 1);
         stage_expect(lowered(s.pool, fd));
     }
+    int64_t due = stage_now();
     stage_expect(!arm_for(s.wait, tp_waitable_never(), 0));
-    stage_expect(readable(fd));
+    stage_expect(wait_readable(fd));
     stage_expect_eq(turn(s.pool, 0), 1);
-    int64_t due = stage_now() + 10 * STAGE_MS;
+    expect_at(hit_at(&s.hits, 2), due);
+    due = stage_now() + 10 * STAGE_MS;
     stage_expect(!arm_for(s.wait, tp_waitable_event(event), 10 * STAGE_MS));
     loop_until_one(&s, fd, 4);
     expect_at(hit_at(&s.hits, 3), due);
