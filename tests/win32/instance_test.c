@@ -337,6 +337,28 @@ TAP_TEST(instance__c203_library_frees_itself)
     CloseHandle(notes.unloaded);
 }
 
+static DWORD WINAPI load_and_free(void *argument)
+{
+    (void)argument;
+    for (int i = 0; i < 200; i++)
+        FreeLibrary(LoadLibraryA(plugin_path));
+    return 0;
+}
+
+TAP_TEST(instance__library_is_found_while_another_is_loaded_and_freed)
+{
+    char stray[64] = {0};
+    HMODULE math = LoadLibraryA("libm.so.6");
+    HANDLE thread = CreateThread(NULL, 0, load_and_free, NULL, 0, NULL);
+    require(math != NULL && thread != NULL);
+    while (WaitForSingleObject(thread, 0) == WAIT_TIMEOUT) {
+        check(!FreeLibrary((HMODULE)(void *)stray));
+        check(GetProcAddress(math, "sin") != NULL);
+    }
+    check(FreeLibrary(math));
+    CloseHandle(thread);
+}
+
 int main(int argc, char **argv)
 {
     plugin_path = argc > 1 ? argv[1] : "";
@@ -350,5 +372,6 @@ int main(int argc, char **argv)
     tap_run(instance__c039_c040_finalizer);
     tap_run(instance__c041_library_of_an_environment);
     tap_run(instance__c203_library_frees_itself);
+    tap_run(instance__library_is_found_while_another_is_loaded_and_freed);
     return tap_done();
 }

@@ -137,6 +137,39 @@ TAP_TEST(foreign__library_of_another_namespace_is_pinned)
     check_eq(own != NULL ? tpp_library_close(own) : -1, 0);
 }
 
+static void *load_and_close(void *over)
+{
+    for (int i = 0; i < 200; i++) {
+        void *handle = dlopen(plugin_path, RTLD_NOW);
+        if (handle != NULL)
+            dlclose(handle);
+    }
+    tpp_store_release((tpp_u32 *)over, 1);
+    return NULL;
+}
+
+TAP_TEST(foreign__library_is_found_while_another_is_loaded_and_closed)
+{
+    tpp_u32 over;
+    char stray[64] = {0};
+    pthread_t thread;
+    void *handle = dlopen("libm.so.6", RTLD_NOW);
+    if (plugin_path == NULL)
+        tap_skip("no plugin named on the command line");
+    require(handle != NULL);
+    tpp_init(&over, 0);
+    check_eq(pthread_create(&thread, NULL, load_and_close, &over), 0);
+    while (!tpp_load_acquire(&over)) {
+        void *own = NULL;
+        check_eq(tpp_library_pin(stray, &own), EINVAL);
+        check_eq(tpp_library_pin(handle, &own), 0);
+        check(!tpp_library_on_stack(handle));
+        check_eq(own != NULL ? tpp_library_close(own) : -1, 0);
+    }
+    check_eq(pthread_join(thread, NULL), 0);
+    check_eq(dlclose(handle), 0);
+}
+
 /* ---- the library on the stack --------------------------------------------------------------- */
 
 struct stack_look {
@@ -356,6 +389,7 @@ int main(int count, char **arguments)
     tap_run(foreign__what_is_no_library_is_not_pinned);
     tap_run(foreign__library_that_was_closed_is_not_pinned);
     tap_run(foreign__library_of_another_namespace_is_pinned);
+    tap_run(foreign__library_is_found_while_another_is_loaded_and_closed);
     tap_run(foreign__library_that_is_not_on_the_stack_is_not_found_there);
     tap_run(foreign__library_on_the_stack_is_found);
     tap_run(foreign__library_interrupted_by_a_signal_is_found);
