@@ -51,26 +51,27 @@ static DWORD refused(bool failed)
         check_eq(refused(left != 0), ERROR_NOT_ENOUGH_MEMORY); \
     } while (0)
 
+/* Behind a gate: what has run gives back its memory, for the next one. */
 TAP_TEST(memory__c045_creates_are_refused)
 {
-    LONG runs = 0;
-    TP_CALLBACK_ENVIRON environment;
+    struct gate gate;
+    LONG runs = 0, submitted = 1;
     PTP_CLEANUP_GROUP group = CreateThreadpoolCleanupGroup();
-    InitializeThreadpoolEnvironment(&environment);
-    SetThreadpoolCallbackCleanupGroup(&environment, group, NULL);
-    check(TrySubmitThreadpoolCallback(simple, &runs, &environment));
-    CloseThreadpoolCleanupGroupMembers(group, FALSE, NULL);
-    check_eq(runs, 1);
+    gate_init(&gate);
+    SetThreadpoolCallbackCleanupGroup(&gate.environment, group, NULL);
+    check(TrySubmitThreadpoolCallback(simple, &runs, &gate.environment));
     add_to(&refusing, 1);
-    UNTIL_REFUSED(CreateThreadpoolWork(work, &runs, &environment));
-    check_eq(value_of(&runs), 1);
-    UNTIL_REFUSED(TrySubmitThreadpoolCallback(simple, &runs, &environment));
+    UNTIL_REFUSED(CreateThreadpoolWork(work, &runs, &gate.environment));
+    UNTIL_REFUSED(TrySubmitThreadpoolCallback(simple, &runs, &gate.environment) && ++submitted);
+    check_eq(value_of(&runs), 0);
+    gate_open(&gate);
     add_to(&refusing, -1);
     CloseThreadpoolCleanupGroupMembers(group, FALSE, NULL);
-    LONG before = value_of(&runs);
-    check(TrySubmitThreadpoolCallback(simple, &runs, &environment));
+    check_eq(runs, submitted);
+    check(TrySubmitThreadpoolCallback(simple, &runs, &gate.environment));
     CloseThreadpoolCleanupGroupMembers(group, FALSE, NULL);
-    check_eq(runs, before + 1);
+    check_eq(runs, submitted + 1);
+    gate_fini(&gate);
     CloseThreadpoolCleanupGroup(group);
 }
 
