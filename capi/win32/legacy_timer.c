@@ -12,6 +12,7 @@ struct queue {
     struct timer *first;      /* those with a handle; under the lock */
     uint64_t alive;           /* timers that are not gone yet; under the lock */
     struct tpw_ending ending; /* under the lock */
+    pthread_cond_t gone;      /* it is being deleted, and no timer is alive */
 };
 
 /* It has the reference of its handle and that of the timer in it, whose context it is. */
@@ -35,6 +36,7 @@ struct timer {
 static void destroy_queue(struct tpw_object *object)
 {
     struct queue *queue = (struct queue *)object;
+    pthread_cond_destroy(&queue->gone);
     pthread_mutex_destroy(&queue->lock);
     free(queue);
 }
@@ -46,6 +48,7 @@ static struct queue *make_queue(void)
         return NULL;
     tpw_object_init(&queue->object, TPW_TIMER_QUEUE, destroy_queue);
     pthread_mutex_init(&queue->lock, NULL);
+    pthread_cond_init(&queue->gone, NULL);
     return queue;
 }
 
@@ -92,15 +95,33 @@ HANDLE WINAPI CreateTimerQueue(void)
 
 /* ---- what happens on the pool ---------------------------------------------------------------- */
 
+/* Of the callbacks on this thread's stack: one that waits may run another one meanwhile. */
+struct expiry {
+    const struct queue *queue;
+    const struct expiry *outer;
+};
+static _Thread_local const struct expiry *running;
+
+static bool is_running_here(const struct queue *queue)
+{
+    const struct expiry *expiry = running;
+    while (expiry && expiry->queue != queue)
+        expiry = expiry->outer;
+    return expiry != NULL;
+}
+
 static void on_expiry(tp_callback_instance_t *instance, void *context, tp_timer_t *timer)
 {
     struct timer *own = context;
+    const struct expiry expiry = {own->queue, running};
     (void)instance;
     (void)timer;
     pthread_mutex_lock(&own->lock);
     own->spent = !own->periodic;
     pthread_mutex_unlock(&own->lock);
+    running = &expiry;
     own->callback(own->context, TRUE);
+    running = expiry.outer;
 }
 
 static void on_release(void *context)
@@ -110,6 +131,8 @@ static void on_release(void *context)
     tpw_ending_done(&own->ending, &own->lock);
     pthread_mutex_lock(&queue->lock);
     bool last = --queue->alive == 0 && queue->ending.begun;
+    if (last)
+        pthread_cond_broadcast(&queue->gone);
     pthread_mutex_unlock(&queue->lock);
     if (last)
         tpw_ending_done(&queue->ending, &queue->lock);
@@ -142,12 +165,18 @@ static tp_status_t create_timer(struct timer *own, ULONG flags)
     return status;
 }
 
-/* Into the queue's list, unless that is being deleted. */
-static bool join(struct timer *own, struct queue *queue)
+/* Gives it a handle and puts it into the queue's list, unless the queue is being deleted. Both under
+ * the lock, for which whoever takes the handle comes to take the timer out. */
+static DWORD join(struct timer *own, struct queue *queue)
 {
+    DWORD error = ERROR_SUCCESS;
+    tpw_object_hold(&own->object);
     pthread_mutex_lock(&queue->lock);
-    bool open = !queue->ending.begun;
-    if (open) {
+    if (queue->ending.begun)
+        error = ERROR_INVALID_HANDLE;
+    else if (!(own->handle = tpw_handle_open(&own->object)))
+        error = ERROR_NOT_ENOUGH_MEMORY;
+    if (error == ERROR_SUCCESS) {
         own->next = queue->first;
         own->link = &queue->first;
         if (own->next)
@@ -155,7 +184,9 @@ static bool join(struct timer *own, struct queue *queue)
         queue->first = own;
     }
     pthread_mutex_unlock(&queue->lock);
-    return open;
+    if (error != ERROR_SUCCESS)
+        tpw_object_drop(&own->object);
+    return error;
 }
 
 /* Lock of the queue held. */
@@ -179,26 +210,23 @@ static tp_status_t set(struct timer *own, DWORD due, DWORD period)
 }
 
 /* The timer of tp exists from here on, and ends by being closed, which gives back its reference of
- * the object and the queue's count. */
+ * the object and the queue's count. From the handle on anybody may delete it. */
 static DWORD start(struct timer *own, PHANDLE handle, DWORD due, DWORD period)
 {
-    own->handle = tpw_handle_open(&own->object);
-    DWORD error = own->handle ? ERROR_SUCCESS : ERROR_NOT_ENOUGH_MEMORY;
-    if (error == ERROR_SUCCESS && !join(own, own->queue)) {
-        (void)tpw_handle_take(own->handle, TPW_QUEUE_TIMER);
-        error = ERROR_INVALID_HANDLE;
-    }
+    DWORD error = join(own, own->queue);
     if (error != ERROR_SUCCESS) {
         (void)tp_timer_close(own->timer);
         return error;
     }
     *handle = own->handle;
     pthread_mutex_lock(&own->lock);
-    (void)set(own, due, period); /* refused only if the queue is deleted meanwhile */
+    if (!own->ending.begun)
+        (void)set(own, due, period);
     pthread_mutex_unlock(&own->lock);
     return ERROR_SUCCESS;
 }
 
+/* With a reference of its own while it is being made. */
 static DWORD make_timer(PHANDLE handle, struct queue *queue, const struct timer *wanted, DWORD due,
                         DWORD period, ULONG flags)
 {
@@ -220,8 +248,7 @@ static DWORD make_timer(PHANDLE handle, struct queue *queue, const struct timer 
         tpw_object_hold(&own->object);
         error = start(own, handle, due, period);
     }
-    if (error != ERROR_SUCCESS)
-        tpw_object_drop(&own->object);
+    tpw_object_drop(&own->object);
     return error;
 }
 
@@ -315,6 +342,18 @@ static struct timer *next_timer(struct queue *queue)
     return (struct timer *)taken;
 }
 
+/* For those too whose handle somebody else has taken. */
+static DWORD wait_for_all(struct queue *queue)
+{
+    if (is_running_here(queue))
+        return ERROR_POSSIBLE_DEADLOCK;
+    pthread_mutex_lock(&queue->lock);
+    while (queue->alive != 0)
+        pthread_cond_wait(&queue->gone, &queue->lock);
+    pthread_mutex_unlock(&queue->lock);
+    return ERROR_SUCCESS;
+}
+
 static DWORD end_queue(struct queue *queue, HANDLE completion, struct tpw_object *event)
 {
     DWORD error, first_error = ERROR_SUCCESS;
@@ -326,7 +365,7 @@ static DWORD end_queue(struct queue *queue, HANDLE completion, struct tpw_object
             first_error = error;
     }
     if (completion == INVALID_HANDLE_VALUE)
-        return first_error;
+        return first_error == ERROR_SUCCESS ? wait_for_all(queue) : first_error;
     pthread_mutex_lock(&queue->lock);
     bool idle = queue->alive == 0;
     pthread_mutex_unlock(&queue->lock);

@@ -5,7 +5,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 
-/* It has two references: the handle's, and that of the wait in it, whose context it is. */
+/* It has the reference of its handle and that of the wait in it, whose context it is. */
 struct registered {
     struct tpw_object object;
     tp_wait_t *wait;
@@ -111,26 +111,33 @@ static struct registered *make(WAITORTIMERCALLBACK callback, PVOID context, ULON
     return own;
 }
 
-/* Gives it its wait and its handle, and takes over the caller's reference on success. */
+/* Gives it its wait and its handle. From the handle on anybody may take it back. */
 static DWORD start(struct registered *own, PHANDLE handle, ULONG flags)
 {
     DWORD error = tpw_error_of(create_wait(own, flags));
     if (error != ERROR_SUCCESS)
         return error;
     tpw_object_hold(&own->object); /* of the wait */
+    tpw_object_hold(&own->object); /* of the handle */
     HANDLE made = tpw_handle_open(&own->object);
     if (!made) {
         (void)tp_wait_close(own->wait);
+        tpw_object_drop(&own->object);
         return ERROR_NOT_ENOUGH_MEMORY;
     }
     *handle = made;
-    error = tpw_error_of(tp_wait_set(own->wait, &own->spec, NULL));
-    if (error == ERROR_SUCCESS)
-        return error;
-    *handle = NULL;
-    (void)tp_wait_close(own->wait);
-    (void)tpw_handle_take(made, TPW_REGISTERED_WAIT); /* its reference is the caller's again */
-    return error;
+    tp_status_t status = TP_OK;
+    pthread_mutex_lock(&own->lock);
+    if (!own->ending.begun)
+        status = tp_wait_set(own->wait, &own->spec, NULL);
+    pthread_mutex_unlock(&own->lock);
+    if (status != TP_OK && tpw_handle_take(made, TPW_REGISTERED_WAIT)) {
+        (void)tp_wait_close(own->wait);
+        tpw_object_drop(&own->object);
+    }
+    if (status != TP_OK)
+        *handle = NULL;
+    return tpw_error_of(status);
 }
 
 static DWORD enlist(PHANDLE handle, HANDLE object, WAITORTIMERCALLBACK callback, PVOID context,
@@ -145,8 +152,7 @@ static DWORD enlist(PHANDLE handle, HANDLE object, WAITORTIMERCALLBACK callback,
     DWORD error = tpw_handle_waitable(object, &own->spec.source, &own->target);
     if (error == ERROR_SUCCESS)
         error = start(own, handle, flags);
-    if (error != ERROR_SUCCESS)
-        tpw_object_drop(&own->object);
+    tpw_object_drop(&own->object);
     return error;
 }
 

@@ -284,6 +284,61 @@ TAP_TEST(legacy__queue_deleted_while_a_callback_runs)
     CloseHandle(never.reached);
 }
 
+static DWORD WINAPI delete_queue(LPVOID queue)
+{
+    return (DWORD)DeleteTimerQueueEx(queue, INVALID_HANDLE_VALUE);
+}
+
+/* Though nothing in the queue has a handle any more. */
+TAP_TEST(legacy__queue_waits_for_a_timer_that_was_deleted_before)
+{
+    HANDLE timer, queue = CreateTimerQueue();
+    DWORD deleted = FALSE;
+    struct calls calls = wanting(1);
+    calls.go_on = CreateEventA(NULL, TRUE, FALSE, NULL);
+    check_eq(CreateTimerQueueTimer(&timer, queue, as_wait, &calls, 0, 0, 0), TRUE);
+    check(comes(calls.reached));
+    REFUSED(DeleteTimerQueueTimer(queue, timer, NULL), ERROR_IO_PENDING);
+    HANDLE thread = CreateThread(NULL, 0, delete_queue, queue, 0, NULL);
+    check(stays_away(thread));
+    SetEvent(calls.go_on);
+    check(comes(thread) && GetExitCodeThread(thread, &deleted));
+    check_eq(deleted, TRUE);
+    CloseHandle(thread);
+    CloseHandle(calls.go_on);
+    CloseHandle(calls.reached);
+}
+
+struct within {
+    HANDLE queue, timer, go_on, done;
+    BOOL deleted;
+    DWORD error;
+};
+
+static void NTAPI delete_both(PVOID context, BOOLEAN timed_out)
+{
+    struct within *within = context;
+    (void)timed_out;
+    WaitForSingleObject(within->go_on, INFINITE);
+    (void)DeleteTimerQueueTimer(within->queue, within->timer, NULL);
+    within->deleted = DeleteTimerQueueEx(within->queue, INVALID_HANDLE_VALUE);
+    within->error = GetLastError();
+    SetEvent(within->done);
+}
+
+TAP_TEST(legacy__queue_is_deleted_in_a_callback_of_it)
+{
+    struct within within = {.queue = CreateTimerQueue(), .go_on = new_event(), .done = new_event()};
+    check_eq(CreateTimerQueueTimer(&within.timer, within.queue, delete_both, &within, 0, 0, 0),
+             TRUE);
+    SetEvent(within.go_on);
+    check(comes(within.done));
+    check_eq(within.deleted, FALSE);
+    check_eq(within.error, ERROR_POSSIBLE_DEADLOCK);
+    CloseHandle(within.go_on);
+    CloseHandle(within.done);
+}
+
 TAP_TEST(legacy__timer_deleted_while_its_callback_runs)
 {
     HANDLE timer, gone = new_event();
@@ -337,6 +392,8 @@ int main(void)
     tap_run(legacy__queued_timers_expire);
     tap_run(legacy__queued_timer_is_changed);
     tap_run(legacy__queue_deleted_while_a_callback_runs);
+    tap_run(legacy__queue_waits_for_a_timer_that_was_deleted_before);
+    tap_run(legacy__queue_is_deleted_in_a_callback_of_it);
     tap_run(legacy__timer_deleted_while_its_callback_runs);
     tap_run(legacy__queues_refuse);
     return tap_done();

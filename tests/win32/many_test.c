@@ -139,6 +139,51 @@ TAP_TEST(many__deleted_by_several_threads)
     printf("# %d callbacks\n", (int)value_of(&ran));
 }
 
+/* ---- timers: made in a queue that is being deleted ------------------------------------------- */
+
+enum { QUEUES = 1000, MAKERS = 8 };
+static HANDLE made[QUEUES];
+static LONG newest;
+
+/* A few for each queue, or as many as there is time for; their call is that of the queue. */
+static DWORD WINAPI make_timers(LPVOID unused)
+{
+    LONG seen = -1, last;
+    (void)unused;
+    while ((last = value_of(&newest)) < QUEUES - 1) {
+        HANDLE timer;
+        if (last == seen)
+            SwitchToThread();
+        for (int i = 0; last != seen && i < 8; i++)
+            (void)CreateTimerQueueTimer(&timer, made[last], run, &calls[last], 0, 0, 0);
+        seen = last;
+    }
+    return 0;
+}
+
+TAP_TEST(many__timers_of_a_queue_that_is_deleted)
+{
+    HANDLE threads[MAKERS];
+    ZeroMemory(calls, sizeof calls);
+    late = 0;
+    made[0] = CreateTimerQueue();
+    for (int i = 0; i < MAKERS; i++)
+        threads[i] = CreateThread(NULL, 0, make_timers, NULL, 0, NULL);
+    for (int i = 0; i < QUEUES - 1; i++) {
+        made[i + 1] = CreateTimerQueue();
+        add_to(&newest, 1);
+        SwitchToThread();
+        check(DeleteTimerQueueEx(made[i], INVALID_HANDLE_VALUE));
+        add_to(&calls[i].over, 1);
+    }
+    for (int i = 0; i < MAKERS; i++) {
+        check(comes(threads[i]));
+        CloseHandle(threads[i]);
+    }
+    check(DeleteTimerQueueEx(made[QUEUES - 1], INVALID_HANDLE_VALUE));
+    check_eq(value_of(&late), 0);
+}
+
 /* ---- I/O objects: announced, forgotten, closed while the file completes ---------------------- */
 
 #define ROUNDS 300
@@ -194,6 +239,7 @@ TAP_TEST(many__io_closed_while_the_file_completes)
 int main(void)
 {
     tap_run(many__deleted_by_several_threads);
+    tap_run(many__timers_of_a_queue_that_is_deleted);
     tap_run(many__io_closed_while_the_file_completes);
     return tap_done();
 }
