@@ -165,8 +165,8 @@ static tp_status_t create_timer(struct timer *own, ULONG flags)
     return status;
 }
 
-/* Gives it a handle and puts it into the queue's list, unless the queue is being deleted: both under
- * the lock that whoever takes the handle needs to take the timer out. */
+/* Gives it a handle and puts it into the queue's list, unless the queue is being deleted: both
+ * under the lock that whoever takes the handle needs to take the timer out. */
 static DWORD join(struct timer *own, struct queue *queue)
 {
     DWORD error = ERROR_SUCCESS;
