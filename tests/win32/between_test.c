@@ -78,8 +78,8 @@ static int side(void)
     return watched;
 }
 
-/* What the other thread's call makes, as soon as it has told: that no lock orders the two is what is
- * wanted here. */
+/* What the other thread's call makes, as soon as it has told: that nothing orders the two is what
+ * is wanted here. */
 __attribute__((no_sanitize("thread"))) static HANDLE made_there(void)
 {
     return *(volatile HANDLE *)&it.made[!side()];
