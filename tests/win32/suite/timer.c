@@ -22,10 +22,10 @@ static void CALLBACK ring(PTP_CALLBACK_INSTANCE instance, PVOID context, PTP_TIM
     SetEvent(alarm->event);
 }
 
-/* One timer that is set, rings once, and is still said to be set. */
-static void once(const char *number, const char *how, FILETIME *due, DWORD delay)
+/* One timer that is set, rings once, not before the clock says so, and is still said to be set. */
+static void once(const char *number, const char *how, FILETIME *due, ULONGLONG earliest)
 {
-    struct alarm alarm = {0, 0, GetTickCount64() + delay, new_event()};
+    struct alarm alarm = {0, 0, earliest, new_event()};
     PTP_TIMER timer = CreateThreadpoolTimer(ring, &alarm, NULL);
     BOOL before, came, later;
 
@@ -44,9 +44,11 @@ static void once(const char *number, const char *how, FILETIME *due, DWORD delay
 static void kinds_of_time(void)
 {
     FILETIME due;
+    ULONGLONG earliest = GetTickCount64() + 100; /* asked for before the time is set or computed */
 
-    once("C-077", "to 100 ms from now", after(&due, 100), 100);
-    once("C-078", "to a point in time 100 ms ahead", at(&due, 100), 100);
+    once("C-077", "to 100 ms from now", after(&due, 100), earliest);
+    earliest = GetTickCount64() + 100;
+    once("C-078", "to a point in time 100 ms ahead", at(&due, 100), earliest);
     once("C-079", "to 0", ticks(&due, 0), 0);
     once("C-083", "to -1", ticks(&due, -1), 0);
     once("C-084", "to a point in time an hour ago", at(&due, -HOUR), 0);
