@@ -927,6 +927,36 @@ TAP_TEST(ring__wish_is_what_the_environment_says)
     }
 }
 
+static tpp_u32 number_is_free;
+
+static void *use_number_again(void *number)
+{
+    while (!tpp_load_relaxed(&number_is_free))
+        continue;
+    *(int *)number = dup(STDOUT_FILENO);
+    return NULL;
+}
+
+/* Nothing orders the other thread behind the close: to ThreadSanitizer no race, if it saw that. */
+TAP_TEST(ring__its_number_is_free_for_any_thread)
+{
+    struct tpp_poller *poller;
+    pthread_t thread;
+    int number, again = -1;
+    open_or_skip();
+    require(tpp_poller_open(&poller) == 0);
+    tpp_init(&number_is_free, 0);
+    check_eq(pthread_create(&thread, NULL, use_number_again, &again), 0);
+    number = tpp_ring_descriptor(the_ring);
+    check_eq(tpp_poller_add(poller, number, POLLIN, 1), 0);
+    close_ring();
+    tpp_store_relaxed(&number_is_free, 1);
+    check_eq(pthread_join(thread, NULL), 0);
+    check_eq(again, number);
+    close(again);
+    tpp_poller_close(poller);
+}
+
 int main(void)
 {
     tap_run(ring__opens_and_closes_and_leaves_nothing);
@@ -957,6 +987,7 @@ int main(void)
     tap_run(ring__aborts_what_another_thread_has_flushed);
     tap_run(ring__one_puts_while_another_takes);
     tap_run(ring__a_forked_child_closes_it_and_the_parent_goes_on);
+    tap_run(ring__its_number_is_free_for_any_thread);
     tap_run(ring__wish_is_what_the_environment_says);
     return tap_done();
 }
