@@ -350,7 +350,8 @@ TAP_TEST(clock__goes_on)
     check(QueryPerformanceCounter(&after));
     check((after.QuadPart - before.QuadPart) * 1000 >= 20 * frequency.QuadPart);
     check(GetTickCount64() - ticks >= 19);
-    check(GetTickCount64() - GetTickCount() < 1000 || GetTickCount64() > 0xffffffffu);
+    DWORD low = GetTickCount();
+    check((DWORD)GetTickCount64() - low < 60000);
 }
 
 TAP_TEST(clock__converts_dates)

@@ -39,6 +39,9 @@ void join(HANDLE thread);
 
 /* ---- times ---------------------------------------------------------------------------------- */
 
+/* In milliseconds. GetTickCount64 is the time of the last tick, which Wine's server, when it is not
+ * given a processor, writes down late. */
+ULONGLONG clock_now(void);
 FILETIME *after(FILETIME *time, DWORD milliseconds); /* relative */
 FILETIME *at(FILETIME *time, LONG milliseconds);     /* absolute, from now */
 FILETIME *ticks(FILETIME *time, LONGLONG count);     /* as it is, in 100 ns */

@@ -108,6 +108,15 @@ FILETIME *ticks(FILETIME *time, LONGLONG count)
     return time;
 }
 
+ULONGLONG clock_now(void)
+{
+    LARGE_INTEGER now, frequency;
+
+    QueryPerformanceFrequency(&frequency);
+    QueryPerformanceCounter(&now);
+    return (ULONGLONG)((double)now.QuadPart * 1000 / (double)frequency.QuadPart);
+}
+
 FILETIME *after(FILETIME *time, DWORD milliseconds)
 {
     return ticks(time, -(LONGLONG)milliseconds * 10000);

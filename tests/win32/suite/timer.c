@@ -16,7 +16,7 @@ static void CALLBACK ring(PTP_CALLBACK_INSTANCE instance, PVOID context, PTP_TIM
 
     (void)instance;
     (void)timer;
-    if (GetTickCount64() + 16 < alarm->due) /* the clock's own steps */
+    if (clock_now() + 16 < alarm->due) /* the steps of the clock that tells dates */
         InterlockedIncrement(&alarm->early);
     InterlockedIncrement(&alarm->fired);
     SetEvent(alarm->event);
@@ -44,10 +44,10 @@ static void once(const char *number, const char *how, FILETIME *due, ULONGLONG e
 static void kinds_of_time(void)
 {
     FILETIME due;
-    ULONGLONG earliest = GetTickCount64() + 100; /* asked for before the time is set or computed */
+    ULONGLONG earliest = clock_now() + 100; /* asked for before the time is set or computed */
 
     once("C-077", "to 100 ms from now", after(&due, 100), earliest);
-    earliest = GetTickCount64() + 100;
+    earliest = clock_now() + 100;
     once("C-078", "to a point in time 100 ms ahead", at(&due, 100), earliest);
     once("C-079", "to 0", ticks(&due, 0), 0);
     once("C-083", "to -1", ticks(&due, -1), 0);
