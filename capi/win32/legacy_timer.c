@@ -13,6 +13,7 @@ struct queue {
     uint64_t alive;           /* timers that are not gone yet; under the lock */
     struct tpw_ending ending; /* under the lock */
     pthread_cond_t gone;      /* it is being deleted, and no timer is alive */
+    uint32_t forks;           /* before it was made */
 };
 
 /* It has the reference of its handle and that of the timer in it, whose context it is. */
@@ -49,6 +50,7 @@ static struct queue *make_queue(void)
     tpw_object_init(&queue->object, TPW_TIMER_QUEUE, destroy_queue);
     pthread_mutex_init(&queue->lock, NULL);
     pthread_cond_init(&queue->gone, NULL);
+    queue->forks = tpw_forks();
     return queue;
 }
 
@@ -342,9 +344,11 @@ static struct timer *next_timer(struct queue *queue)
     return (struct timer *)taken;
 }
 
-/* For those too whose handle somebody else has taken. */
+/* For those too whose handle somebody else has taken. In the child of a fork none of them ends. */
 static DWORD wait_for_all(struct queue *queue)
 {
+    if (queue->forks != tpw_forks())
+        return tpw_error_of(TP_ERR_FORKED);
     if (is_running_here(queue))
         return ERROR_POSSIBLE_DEADLOCK;
     pthread_mutex_lock(&queue->lock);

@@ -4,11 +4,19 @@
 #include "tests/win32/scene.h"
 
 static HANDLE event, manual, semaphore, mutex, timer, done;
+static HANDLE queue, go_on; /* of the queue's timer, which is deleted while its callback runs */
 
 static void CALLBACK expired(PVOID context, BOOLEAN timed_out)
 {
     (void)timed_out;
     SetEvent(context);
+}
+
+static void CALLBACK hold(PVOID entered, BOOLEAN timed_out)
+{
+    (void)timed_out;
+    SetEvent(entered);
+    WaitForSingleObject(go_on, INFINITE);
 }
 
 static bool runs_in_the_wait_thread(HANDLE signaled, HANDLE told)
@@ -65,6 +73,7 @@ static void in_the_child(void)
     REFUSED(WaitForSingleObjectEx(event, 0, TRUE) != WAIT_FAILED, ERROR_INVALID_HANDLE);
     REFUSED(WaitForMultipleObjects(2, both, FALSE, 0) != WAIT_FAILED, ERROR_INVALID_HANDLE);
     REFUSED(WaitForMultipleObjects(2, both, TRUE, 0) != WAIT_FAILED, ERROR_INVALID_HANDLE);
+    REFUSED(DeleteTimerQueueEx(queue, INVALID_HANDLE_VALUE), ERROR_INVALID_HANDLE);
     HANDLE fresh = CreateEventA(NULL, TRUE, TRUE, NULL), told = new_event();
     check_eq(WaitForSingleObject(fresh, 0), WAIT_OBJECT_0);
     check(runs_in_the_wait_thread(fresh, told));
@@ -76,7 +85,7 @@ static void in_the_child(void)
 TAP_TEST(fork__leaves_the_handles_behind)
 {
     int status = 0;
-    HANDLE two[2];
+    HANDLE two[2], held;
     event = new_event();
     manual = CreateEventA(NULL, TRUE, TRUE, NULL);
     semaphore = CreateSemaphoreA(NULL, 0, 1, NULL);
@@ -87,6 +96,10 @@ TAP_TEST(fork__leaves_the_handles_behind)
     what_is_new_works();
     check_eq(WaitForMultipleObjects(2, two, FALSE, 1), WAIT_TIMEOUT); /* all is made for that */
     check(runs_in_the_wait_thread(manual, done));
+    queue = CreateTimerQueue();
+    go_on = CreateEventA(NULL, TRUE, FALSE, NULL);
+    check(CreateTimerQueueTimer(&held, queue, hold, done, 0, 0, 0) && comes(done));
+    REFUSED(DeleteTimerQueueTimer(queue, held, NULL), ERROR_IO_PENDING);
     fflush(stdout);
     pid_t child = fork();
     if (child == 0) {
@@ -98,6 +111,7 @@ TAP_TEST(fork__leaves_the_handles_behind)
     check(WIFEXITED(status) && WEXITSTATUS(status) == 0);
     check(SetEvent(event) && comes(event)); /* the parent's own are as they were */
     check(runs_in_the_wait_thread(manual, done));
+    check(SetEvent(go_on) && DeleteTimerQueueEx(queue, INVALID_HANDLE_VALUE));
 }
 
 int main(void)
